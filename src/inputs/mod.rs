@@ -1,0 +1,1 @@
+//! Bytes into located images: one file for each kind of input.

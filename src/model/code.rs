@@ -1,0 +1,241 @@
+//! The stable codes: why a check ended as it did, and what to try.
+//!
+//! One table for verdicts, reports and documentation. A code is never renamed or reused; each belongs to
+//! exactly one status.
+
+use std::fmt;
+
+use super::status::Status;
+
+macro_rules! codes {
+    ($($variant:ident $status:ident $name:literal $meaning:literal $advice:literal;)*) => {
+        /// Why a check ended as it did.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, grouped by status.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The kebab-case name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The status that it belongs to.
+            #[must_use]
+            pub const fn status(self) -> Status {
+                match self { $(Self::$variant => Status::$status,)* }
+            }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// What to try; empty where nothing needs doing.
+            #[must_use]
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    DigestEqual Ok "digest-equal"
+        "The digest is upstream's, or the one that the image is pinned to."
+        "";
+    Served Ok "served"
+        "Upstream itself serves the image; no mirror is configured for its registry, or this is upstream's own row."
+        "";
+    UpstreamMoved Ok "upstream-moved"
+        "Upstream moved the tag while it was being checked; the mirror serves what upstream serves now."
+        "";
+
+    IndexReserialised SameContent "index-reserialised"
+        "The index has other bytes, but names the same images for the same platforms (attestations aside)."
+        "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
+    ManifestReserialised SameContent "manifest-reserialised"
+        "The manifest has other bytes, but names the same config and layers."
+        "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
+
+    AgreesWithMirrors Unverified "agrees-with-mirrors"
+        "Upstream could not be asked; this mirror serves what most mirrors serve."
+        "see why upstream could not be asked, and check again";
+    DiffersFromMirrors Unverified "differs-from-mirrors"
+        "Upstream could not be asked; this mirror serves something else than most mirrors."
+        "see why upstream could not be asked; until then treat this mirror's copy with care";
+    NothingToCompare Unverified "nothing-to-compare"
+        "Upstream could not be asked, and there is no second mirror to compare with."
+        "see why upstream could not be asked, and check again";
+    UpstreamLacksIt Unverified "upstream-lacks-it"
+        "The mirror serves an image that upstream does not have (any more)."
+        "check the name; if upstream deleted it, the mirror's copy may vanish as well";
+    Schema1Unverifiable Unverified "schema1-unverifiable"
+        "A schema 1 manifest: its digest is of a part of the bytes, so nothing can be compared."
+        "current runtimes refuse schema 1; rebuild or re-push the image";
+
+    DigestDiffers Stale "digest-differs"
+        "The mirror serves another digest than upstream for this tag."
+        "have the mirror synchronise this tag, or pin the image by digest";
+
+    ManifestUnknown Missing "manifest-unknown"
+        "The registry says clearly that it does not have this image."
+        "check name and tag; if upstream has it, have the mirror copy it";
+    TagAbsent Missing "tag-absent"
+        "The mirror has upstream's image by digest, but not under this tag."
+        "have the mirror copy the tag, or pin the image by digest";
+    MissingUpstreamToo Missing "missing-upstream-too"
+        "Neither the mirror nor upstream has this image."
+        "check name and tag";
+
+    SinglePlatformCopy Incomplete "single-platform-copy"
+        "Upstream has an index for several platforms; the mirror serves one of its images instead."
+        "copy the image again with all platforms (crane copy, regctl image copy, skopeo copy --all)";
+    PlatformAbsent Incomplete "platform-absent"
+        "The mirror's index lacks platforms that upstream's has."
+        "copy the image again with all platforms (crane copy, regctl image copy, skopeo copy --all)";
+
+    HtmlAnswer Invalid "html-answer"
+        "A web page with a success status stands where the manifest should be."
+        "look at the page: wrong host, login, block page or captive portal; correct the mirror's url";
+    EmptyAnswer Invalid "empty-answer"
+        "A success status with nothing behind it."
+        "check that the mirror's url is a registry's";
+    ErrorDocument Invalid "error-document"
+        "A success status with an error document as its body."
+        "a proxy hides the registry's status; look at its configuration";
+    NotAManifest Invalid "not-a-manifest"
+        "The body is neither a manifest nor an index."
+        "check that the mirror's url is a registry's";
+    ManifestTooLarge Invalid "manifest-too-large"
+        "The manifest is larger than the 4 MiB that clients read."
+        "no client will pull it; look at what the mirror serves there";
+    DigestMismatch Invalid "digest-mismatch"
+        "Asked for by digest, the mirror serves bytes that hash to something else."
+        "the mirror's store or a proxy in front of it corrupts content; purge the image there";
+    DigestHeaderWrong Invalid "digest-header-wrong"
+        "The Docker-Content-Digest header is not the digest of the bytes served with it."
+        "runtimes that resolve tags by this header will then not find the image; repair the mirror";
+    DigestUnservable Invalid "digest-unservable"
+        "The tag is served, but the digest that it stands for is not."
+        "runtimes resolve the tag and then pull by digest; have the mirror copy the image again";
+
+    AccessDenied Denied "access-denied"
+        "The registry answered 403."
+        "the message says why: an allow-list, a missing permission, or an address that is locked out";
+    Unauthorized Denied "unauthorized"
+        "The registry answered 401 although a token was sent: private, or not there (many registries do not tell)."
+        "check the name; if the repository is private, this host needs credentials";
+    NoChallenge Denied "no-challenge"
+        "The registry answered 401 and did not say how to authenticate."
+        "check the repository's path on this host; some registries answer so for unknown projects";
+    CredentialsNeeded Denied "credentials-needed"
+        "The registry wants credentials, and there are none for this host."
+        "give credentials for this host";
+    TokenRefused Denied "token-refused"
+        "The registry's token service refused: private, or not there (many registries do not tell)."
+        "check the name; if the repository is private, this host needs credentials";
+    RealmRefused Denied "realm-refused"
+        "The registry names a token service that is not safe to ask."
+        "correct the registry's token realm (its external URL setting)";
+    HiddenDenied Denied "hidden-denied"
+        "404 for the tag, but asked for upstream's digest the mirror says that it was refused."
+        "give the mirror credentials for upstream, or look at its allow-list";
+
+    RateLimited RateLimited "rate-limited"
+        "429 to the end."
+        "wait, ask less often (--per-host), or authenticate for a higher limit";
+    HiddenRateLimit RateLimited "hidden-rate-limit"
+        "404 for the tag, but asked for upstream's digest the mirror says that it is being throttled."
+        "the mirror has used up upstream's limit: give it credentials for upstream, or wait";
+
+    ServerError ServerError "server-error"
+        "5xx to the end."
+        "look at the server's log; check again later";
+    HiddenServerError ServerError "hidden-server-error"
+        "404 for the tag, but asked for upstream's digest the mirror fails: it could not get the image."
+        "a pull-through cache that cannot reach its upstream: look at its log and its network";
+    TruncatedBody ServerError "truncated-body"
+        "The body ended before its announced length, again and again."
+        "a proxy or the server cuts answers; look at its log";
+    HttpBroken ServerError "http-broken"
+        "What came back is not valid HTTP."
+        "check scheme and port of the url: plain http sent to a TLS port, or the reverse";
+    RedirectLoop ServerError "redirect-loop"
+        "Redirected more than ten times."
+        "look at the redirects of the proxy in front of this host";
+    RedirectRefused ServerError "redirect-refused"
+        "A redirect that is not safe to follow: to plain http, into a local network, or without a target."
+        "correct the server's external URL setting";
+    NotARegistry ServerError "not-a-registry"
+        "404 with a page that no registry writes: the path is probably not a registry's."
+        "check the mirror's url: its path prefix, or /v2 in it (see override_path)";
+    OddStatus ServerError "odd-status"
+        "A status that says nothing of the image."
+        "the message says what the server did not like";
+    TokenBroken ServerError "token-broken"
+        "The token service answered, but not with a token."
+        "look at the token service's log";
+
+    DnsFailed Unreachable "dns-failed"
+        "The host's name could not be resolved."
+        "check the name and the resolver; some networks block or poison registry names";
+    ConnectRefused Unreachable "connect-refused"
+        "Nothing listens on that port."
+        "check host and port; the mirror may be down";
+    ConnectFailed Unreachable "connect-failed"
+        "No connection could be made."
+        "check routes, firewall and proxy settings";
+    TlsFailed Unreachable "tls-failed"
+        "The TLS handshake failed."
+        "the reason says what is wrong with the certificate; plain http must be asked for (plain_http or http://)";
+    TimeoutConnect Unreachable "timeout-connect"
+        "No connection in time."
+        "a firewall that drops packets, or a host that is down; --connect-timeout sets the time";
+    TimeoutFirstByte Unreachable "timeout-first-byte"
+        "Connected, and then no answer in time."
+        "the server hangs, or fetches slowly from upstream; --first-byte-timeout sets the time";
+    TimeoutBody Unreachable "timeout-body"
+        "The answer began and did not end in time."
+        "the line is slow or throttled; --timeout sets the time";
+    ConnectionReset Unreachable "connection-reset"
+        "The connection was closed before an answer came."
+        "a firewall or proxy that cuts connections, or a server that crashes";
+
+    Interrupted NotChecked "interrupted"
+        "The run was interrupted before this was asked."
+        "run again";
+    NameNotExpressible NotChecked "name-not-expressible"
+        "The mirror's path rule makes no legal repository name of this image's name."
+        "change the mirror's path or for (a registry's port cannot stand in a path)";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_kebab_case_and_grouped_by_status() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+            assert_eq!(code.advice().is_empty(), code.status() == Status::Ok, "{code}");
+        }
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
+    }
+}

@@ -1,0 +1,128 @@
+//! Where a request goes: authority, API root, role.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use super::image::{ImageRef, ManifestRef};
+use super::rewrite::{NameError, Rewrite};
+
+/// Scheme, host and port: the unit of limits, connections and back-off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Authority {
+    /// `http` or `https`.
+    pub scheme: Box<str>,
+    /// Lower-case host; IPv6 in brackets.
+    pub host: Box<str>,
+    /// The port, the scheme's default one filled in.
+    pub port: u16,
+}
+
+impl Authority {
+    /// The authority of `url`; `None` where it has no host.
+    #[must_use]
+    pub fn of(url: &Url) -> Option<Self> {
+        Some(Self {
+            scheme: url.scheme().into(),
+            host: url.host_str()?.into(),
+            port: url.port_or_known_default()?,
+        })
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&*self.scheme, self.port) {
+            ("http", 80) | ("https", 443) => f.write_str(&self.host),
+            (_, port) => write!(f, "{}:{port}", self.host),
+        }
+    }
+}
+
+/// What an endpoint is to the images it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The registry in the image's name: what mirrors are compared with.
+    Upstream,
+    /// Stands in for one or more upstreams.
+    Mirror,
+}
+
+impl Role {
+    /// The word in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Mirror => "mirror",
+        }
+    }
+}
+
+/// Whether `?ns=<registry>` goes with each request (distribution-spec "Registry Proxying").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Namespace {
+    /// Sent only where the configuration came from a runtime that sends it.
+    #[default]
+    Auto,
+    /// Sent with every request.
+    Always,
+    /// Never sent.
+    Never,
+}
+
+/// One place to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How people know it: its configured name, else `host[:port][/path]`.
+    pub name: Box<str>,
+    /// The URL as configured, for reports. No user-info, query or fragment.
+    pub url: Url,
+    /// API root without a trailing slash, such as `https://registry-1.docker.io/v2`.
+    pub api_root: Box<str>,
+    /// Who is asked.
+    pub authority: Authority,
+    /// Upstream or mirror.
+    pub role: Role,
+    /// How an image's name becomes the repository's name here.
+    pub rewrite: Rewrite,
+    /// Whether `?ns=` is sent.
+    pub namespace: Namespace,
+}
+
+impl Endpoint {
+    /// The repository to ask this endpoint for.
+    ///
+    /// # Errors
+    /// The rewritten name is not a legal repository name.
+    pub fn repository(&self, image: &ImageRef) -> Result<String, NameError> {
+        self.rewrite.apply(image)
+    }
+
+    /// The manifest URL of `repository` at this endpoint (distribution-spec "Pulling manifests").
+    #[must_use]
+    pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
+        let mut url = format!("{}/{repository}/manifests/{reference}", self.api_root);
+        if self.namespace == Namespace::Always {
+            url.push_str("?ns=");
+            url.extend(url::form_urlencoded::byte_serialize(image.registry().as_bytes()));
+        }
+        url
+    }
+}
+
+/// Whether `host` is this machine: `localhost`, `*.localhost`, 127.0.0.0/8 or `::1`.
+#[must_use]
+pub fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name.eq_ignore_ascii_case("localhost")
+                || name.len() > 10 && name[name.len() - 10..].eq_ignore_ascii_case(".localhost")
+        }
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback())
+        }
+    }
+}

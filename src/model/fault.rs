@@ -1,0 +1,95 @@
+//! Ways in which an endpoint could not be asked, or answered against the protocol.
+
+use std::fmt;
+use std::time::Duration;
+
+/// No usable answer came back over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetFault {
+    /// The name has no address, or the resolver did not answer.
+    Dns(Box<str>),
+    /// The port is closed.
+    ConnectRefused(Box<str>),
+    /// No connection for another reason: no route, no free socket, a proxy that refuses.
+    Connect(Box<str>),
+    /// The TLS handshake failed.
+    Tls(Box<str>),
+    /// No connection in time.
+    TimeoutConnect(Duration),
+    /// Connected, and then no first byte in time.
+    TimeoutFirstByte(Duration),
+    /// The answer began and did not end in time.
+    TimeoutBody(Duration),
+    /// The connection ended before an answer came.
+    Reset(Box<str>),
+    /// The body ended before the length that the server had promised.
+    Truncated {
+        /// Bytes that came.
+        received_bytes: u64,
+        /// Bytes that were promised, if the server had said.
+        promised_bytes: Option<u64>,
+    },
+    /// What came is not HTTP, or breaks its framing.
+    Protocol(Box<str>),
+}
+
+impl fmt::Display for NetFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) => write!(f, "name not resolved: {text}"),
+            Self::ConnectRefused(text) => write!(f, "connection refused: {text}"),
+            Self::Connect(text) => write!(f, "no connection: {text}"),
+            Self::Tls(text) => write!(f, "TLS handshake failed: {text}"),
+            Self::TimeoutConnect(after) => write!(f, "no connection within {}", seconds(*after)),
+            Self::TimeoutFirstByte(after) => {
+                write!(f, "connected, but no answer within {}", seconds(*after))
+            }
+            Self::TimeoutBody(after) => {
+                write!(f, "the answer began but did not end within {}", seconds(*after))
+            }
+            Self::Reset(text) => write!(f, "connection closed before an answer: {text}"),
+            Self::Truncated { received_bytes, promised_bytes: Some(promised) } => {
+                write!(f, "the body ended after {received_bytes} of {promised} bytes")
+            }
+            Self::Truncated { received_bytes, promised_bytes: None } => {
+                write!(f, "the body broke off after {received_bytes} bytes")
+            }
+            Self::Protocol(text) => write!(f, "not valid HTTP: {text}"),
+        }
+    }
+}
+
+/// A duration as people write it: `15s`, `1.5s`, `300ms`.
+#[must_use]
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_millis() {
+        0 => format!("{}us", duration.as_micros()),
+        millis if millis < 1000 => format!("{millis}ms"),
+        millis if millis % 1000 == 0 => format!("{}s", millis / 1000),
+        _ => format!("{:.1}s", duration.as_secs_f64()),
+    }
+}
+
+/// A redirect that is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedirectFault {
+    /// More than the permitted number of hops.
+    TooMany(usize),
+    /// A 3xx without a usable `Location`.
+    NoLocation,
+    /// From https to http: what follows could be read and changed on the way.
+    Downgrade(Box<str>),
+    /// From a host out there to this machine or its link (a way into private networks).
+    IntoLocal(Box<str>),
+}
+
+impl fmt::Display for RedirectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany(hops) => write!(f, "still redirected after {hops} hops"),
+            Self::NoLocation => f.write_str("redirected without a usable Location"),
+            Self::Downgrade(to) => write!(f, "redirected from https to plain http ({to})"),
+            Self::IntoLocal(to) => write!(f, "redirected to a local address ({to})"),
+        }
+    }
+}

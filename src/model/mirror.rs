@@ -1,0 +1,46 @@
+//! Which endpoints stand in for which upstream.
+
+use std::sync::Arc;
+
+use super::endpoint::Endpoint;
+use super::image::ImageRef;
+use super::rewrite::strip_components;
+
+/// A mirror and the registries, or parts of registries, that it stands in for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// Where to ask.
+    pub endpoint: Arc<Endpoint>,
+    /// Lower-case `registry` or `registry/path`, matched by whole components.
+    pub serves: Vec<Box<str>>,
+}
+
+/// Settings of one upstream that differ from what its name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The registry as it stands in image names, in lower case.
+    pub registry: Box<str>,
+    /// Where to ask instead.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// All mirrors of a run, in configured order, and the upstreams with settings of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorMap {
+    /// Mirrors in the order of the configuration, then of the command line.
+    pub mirrors: Vec<Mirror>,
+    /// Upstreams that are not simply asked under their own name.
+    pub upstreams: Vec<Upstream>,
+}
+
+impl Mirror {
+    /// Whether this mirror stands in for the registry of `image`.
+    #[must_use]
+    pub fn serves(&self, image: &ImageRef) -> bool {
+        let registry = image.registry_key();
+        self.serves.iter().any(|prefix| match prefix.split_once('/') {
+            None => **prefix == *registry,
+            Some((host, path)) => host == registry && strip_components(image.repository(), path).is_some(),
+        })
+    }
+}

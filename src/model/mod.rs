@@ -1,0 +1,21 @@
+//! The words shared by every stage: what is asked for, who is asked, what came back and what it means.
+//!
+//! Only data and the laws that hold for it: no I/O, no clock, no async runtime. A type lives here when
+//! it crosses from one stage to the next; what a stage alone needs stays in that stage.
+
+pub mod code;
+pub mod depth;
+pub mod digest;
+pub mod endpoint;
+pub mod evidence;
+pub mod fault;
+pub mod image;
+pub mod manifest;
+pub mod mirror;
+pub mod observation;
+pub mod origin;
+pub mod platform;
+pub mod rewrite;
+pub mod run;
+pub mod secret;
+pub mod status;

@@ -1,0 +1,123 @@
+//! The record of one pass: what every report is made from.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::code::Code;
+use super::digest::Digest;
+use super::endpoint::{Endpoint, Role};
+use super::image::ImageRef;
+use super::manifest::MediaType;
+use super::origin::Origin;
+
+/// What an endpoint's answer means for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Why; its status follows from it.
+    pub code: Code,
+    /// One line for people. May hold what a server said: escape it where it is printed.
+    pub reason: Cow<'static, str>,
+    /// The digest that was served.
+    pub digest: Option<Digest>,
+    /// The digest that should have been.
+    pub expected: Option<Digest>,
+}
+
+/// Whether a result counts for the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// It is one of the places from which the image will be pulled.
+    ForGate,
+    /// It is upstream, shown beside its mirrors.
+    ShownOnly,
+}
+
+/// One image at one endpoint.
+#[derive(Clone, Debug)]
+pub struct CheckResult {
+    /// Index into [`Run::images`].
+    pub image: u32,
+    /// Index into [`Run::endpoints`].
+    pub endpoint: u32,
+    /// Whether it counts for the gate.
+    pub counts: Counts,
+    /// What the answers mean.
+    pub verdict: Verdict,
+    /// URL that was asked; `None` where the name cannot be expressed there.
+    pub url: Option<Box<str>>,
+    /// Media type of what was served.
+    pub media_type: Option<MediaType>,
+    /// Status of the last HTTP answer.
+    pub http_status: Option<u16>,
+    /// Time to first byte of the answer that counted.
+    pub latency: Option<Duration>,
+    /// How often the question was put.
+    pub attempts: u32,
+    /// When the answer was complete.
+    pub checked_at: OffsetDateTime,
+    /// Oddities that change no verdict, as sentences. Escape where printed.
+    pub notes: Vec<String>,
+}
+
+/// One place in the inputs that names an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index into [`Run::images`].
+    pub image: u32,
+    /// The text as typed.
+    pub input: Box<str>,
+    /// File and line.
+    pub origin: Origin,
+}
+
+/// What a pass cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests sent to registries' manifest endpoints, redirects included.
+    pub requests: u64,
+    /// Requests sent to token services.
+    pub token_exchanges: u64,
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything was asked.
+    Complete,
+    /// Stopped by the user.
+    Interrupted,
+}
+
+/// One pass over a list of images.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// When it ended.
+    pub finished_at: OffsetDateTime,
+    /// How long it took, by the monotonic clock.
+    pub duration: Duration,
+    /// How it ended.
+    pub ending: Ending,
+    /// Everyone who was asked: mirrors in configured order, then upstreams.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// The images, each once, in the order of first mention.
+    pub images: Vec<Arc<ImageRef>>,
+    /// Every mention, in the order of the inputs.
+    pub places: Vec<Place>,
+    /// Results, ordered by image, then upstream before mirrors, then as in `endpoints`.
+    pub results: Vec<CheckResult>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+impl CheckResult {
+    /// Upstream or mirror.
+    #[must_use]
+    pub fn role(&self, run: &Run) -> Role {
+        run.endpoints[self.endpoint as usize].role
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP, not registries: sending, redirects, limits, retries, bounded bodies, and what went wrong.

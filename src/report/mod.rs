@@ -1,0 +1,1 @@
+//! Renders a run and its decision; one file for each format. Pure: gets everything, prints nothing.
