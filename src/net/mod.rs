@@ -1,1 +1,4 @@
 //! HTTP, not registries: sending, redirects, limits, retries, bounded bodies, and what went wrong.
+
+pub mod locality;
+pub mod redirect;
