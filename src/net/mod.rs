@@ -2,3 +2,4 @@
 
 pub mod locality;
 pub mod redirect;
+pub mod retry;
