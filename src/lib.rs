@@ -17,4 +17,5 @@ pub mod gate;
 pub mod inputs;
 pub mod model;
 pub mod net;
+pub mod probe;
 pub mod report;
