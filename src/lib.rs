@@ -13,9 +13,12 @@
 //! `report` are pure: no I/O, no clock, no runtime. `ARCHITECTURE.md` tells the rest.
 
 pub mod demo;
+pub mod exit;
 pub mod gate;
 pub mod inputs;
 pub mod model;
 pub mod net;
+pub mod plan;
 pub mod probe;
 pub mod report;
+pub mod verdict;

@@ -4,6 +4,7 @@
 //! it crosses from one stage to the next; what a stage alone needs stays in that stage.
 
 pub mod code;
+pub mod compare;
 pub mod depth;
 pub mod digest;
 pub mod endpoint;
@@ -14,6 +15,7 @@ pub mod manifest;
 pub mod mirror;
 pub mod observation;
 pub mod origin;
+pub mod plan;
 pub mod platform;
 pub mod rewrite;
 pub mod run;

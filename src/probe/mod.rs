@@ -1,5 +1,5 @@
-//! Runs a plan: asks each endpoint what it was planned to be asked, and says what came back.
-//!
-//! Uses `net` to send; never judges an answer (that is `verdict`'s task).
+//! Runs a plan: asks every endpoint, with bounded work for each, and gathers the answers.
 
+mod lane;
 pub mod oci;
+pub mod schedule;

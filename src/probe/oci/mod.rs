@@ -1,7 +1,12 @@
-//! The OCI distribution protocol: challenges, token services, manifests and error documents.
+//! The OCI distribution protocol, as far as a checker needs it: manifests, challenges, anonymous tokens.
 //!
-//! The readers of what a server said (`challenge`, `realm`, `error_body`) are pure: bytes in, data out.
+//! Knows registries and their quirks; knows nothing of plans, verdicts or users.
 
 pub mod challenge;
 pub mod error_body;
+mod exchange;
+pub mod manifest;
 pub mod realm;
+mod token;
+
+pub use manifest::{Ask, Registries};

@@ -1,0 +1,96 @@
+//! Errors of the HTTP client become [`NetFault`]s: nothing above this line sees a `reqwest::Error`.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use super::resolve::ResolveError;
+use crate::model::fault::NetFault;
+
+/// Why no answer came.
+#[must_use]
+pub(super) fn send_fault(error: &reqwest::Error, connect_timeout: Duration) -> NetFault {
+    let text = || root_text(error);
+    if let Some(cause) = find::<ResolveError>(error) {
+        return NetFault::Dns(cause.to_string().into());
+    }
+    if let Some(cause) = find::<rustls::Error>(error) {
+        return NetFault::Tls(tls_text(cause).into());
+    }
+    if error.is_connect() && error.is_timeout() {
+        return NetFault::TimeoutConnect(connect_timeout);
+    }
+    if let Some(cause) = find::<io::Error>(error) {
+        match cause.kind() {
+            io::ErrorKind::ConnectionRefused => return NetFault::ConnectRefused(text()),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => return NetFault::Reset(text()),
+            _ => {}
+        }
+    }
+    if error.is_connect() {
+        return NetFault::Connect(text());
+    }
+    match find::<hyper::Error>(error) {
+        Some(cause) if cause.is_incomplete_message() || cause.is_canceled() || cause.is_closed() => {
+            NetFault::Reset(text())
+        }
+        _ => NetFault::Protocol(text()),
+    }
+}
+
+/// Why a body broke off after `received_bytes`.
+#[must_use]
+pub(super) fn body_fault(
+    error: &reqwest::Error,
+    received_bytes: u64,
+    promised_bytes: Option<u64>,
+) -> NetFault {
+    if let Some(cause) = find::<hyper::Error>(error)
+        && cause.is_parse()
+    {
+        return NetFault::Protocol(root_text(error));
+    }
+    NetFault::Truncated { received_bytes, promised_bytes }
+}
+
+/// The first error of type `E` in the chain. An `io::Error` hides what it wraps from `source()`.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => {
+                let inner: &(dyn Error + 'static) = inner;
+                Some(inner)
+            }
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The innermost text: the outer ones say "error sending request for url …" and the like.
+fn root_text(error: &reqwest::Error) -> Box<str> {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = error.to_string();
+        next = error.source();
+    }
+    text.into()
+}
+
+fn tls_text(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            "the server does not speak TLS on this port (plain http?)".to_owned()
+        }
+        other => other.to_string(),
+    }
+}

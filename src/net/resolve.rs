@@ -1,0 +1,53 @@
+//! Names to addresses: the system's resolver, asked once for each name of a run.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::OnceCell;
+
+type Found = Arc<OnceCell<Vec<SocketAddr>>>;
+
+/// Resolves through the system and remembers what was found; failures are not remembered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resolver {
+    names: Arc<Mutex<HashMap<String, Found>>>,
+}
+
+/// The name has no address.
+#[derive(Debug)]
+pub(super) struct ResolveError {
+    name: String,
+    cause: String,
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.cause)
+    }
+}
+
+impl std::error::Error for ResolveError {}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let name = name.as_str().to_owned();
+        let found = {
+            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(names.entry(name.clone()).or_default())
+        };
+        Box::pin(async move {
+            let addresses = found.get_or_try_init(|| look_up(&name)).await?;
+            Ok(Box::new(addresses.clone().into_iter()) as Addrs)
+        })
+    }
+}
+
+async fn look_up(name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+    let error = |cause: String| ResolveError { name: name.to_owned(), cause };
+    let addresses: Vec<_> =
+        tokio::net::lookup_host((name, 0)).await.map_err(|cause| error(cause.to_string()))?.collect();
+    if addresses.is_empty() { Err(error("no addresses".to_owned())) } else { Ok(addresses) }
+}

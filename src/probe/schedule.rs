@@ -1,0 +1,219 @@
+//! Runs a plan: one lane for each authority, a few workers for each lane, one place where answers meet.
+//!
+//! A slow or dead host delays only its own lane. Memory holds the images under way and no more: an image
+//! is handed over as soon as everything about it is known.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::lane::{Job, Lane};
+use super::oci::{Ask, Registries};
+use crate::model::endpoint::{Authority, Endpoint};
+use crate::model::evidence::Evidence;
+use crate::model::image::ManifestRef;
+use crate::model::observation::{NotAsked, Observation, Outcome};
+use crate::model::plan::{Plan, Question, Reference, Want, Who};
+use crate::plan::followup;
+
+/// What is told while a plan runs.
+#[derive(Debug)]
+pub enum Event {
+    /// One answer came.
+    Answered {
+        /// Index into the plan's endpoints.
+        endpoint: u32,
+    },
+    /// Everything is known of an image (or, after an interruption, as much as there will be).
+    Done {
+        /// Index into the plan's images.
+        image: u32,
+        /// All answers about it.
+        evidence: Box<Evidence>,
+    },
+}
+
+/// Answers on their way to the place where they meet.
+type Answers = mpsc::Sender<(u32, Question, Observation)>;
+
+struct Pass {
+    plan: Arc<Plan>,
+    lanes: HashMap<Authority, Arc<Lane>>,
+    under_way: HashMap<u32, UnderWay>,
+    /// Images of which no answer has come yet start here.
+    is_done: Vec<bool>,
+}
+
+struct UnderWay {
+    evidence: Box<Evidence>,
+    pending: usize,
+}
+
+/// Asks everything that the plan wants to know, and tells `on_event` as it comes to be known.
+///
+/// When `cancel` completes, no further question is put and every image left over is handed over as it is.
+pub async fn run(
+    plan: Arc<Plan>,
+    registries: Arc<Registries>,
+    workers_per_authority: usize,
+    cancel: BoxFuture<'_, ()>,
+    mut on_event: impl FnMut(Event),
+) {
+    let mut pass = Pass::new(plan);
+    // Room for some answers, so that workers go on while one is being judged.
+    let (answers, mut incoming) = mpsc::channel(256);
+    let mut workers = JoinSet::new();
+    for lane in pass.lanes.values() {
+        for _ in 0..lane.planned(workers_per_authority) {
+            workers.spawn(work(
+                Arc::clone(&pass.plan),
+                Arc::clone(&registries),
+                Arc::clone(lane),
+                answers.clone(),
+            ));
+        }
+    }
+    drop(answers);
+    let mut left = pass.plan.images.len();
+    let mut cancel = cancel;
+    while left > 0 {
+        let answer = tokio::select! {
+            answer = incoming.recv() => answer,
+            () = &mut cancel => None,
+        };
+        let Some((image, question, observation)) = answer else { break };
+        on_event(Event::Answered { endpoint: pass.endpoint(image, question.who) });
+        if let Some(evidence) = pass.take(image, &question, observation) {
+            left -= 1;
+            on_event(Event::Done { image, evidence });
+        }
+    }
+    for lane in pass.lanes.values() {
+        lane.close();
+    }
+    workers.shutdown().await;
+    pass.abandon(&mut on_event);
+}
+
+async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, answers: Answers) {
+    while let Some(job) = lane.next().await {
+        let (image, question) = match job {
+            Job::Followup { image, question } => (image, question),
+            Job::Opening { image, who } => (image, followup::opening(&evidence(&plan, image), who)),
+        };
+        let endpoint = endpoint_of(&plan, image, question.who);
+        let planned = &plan.images[image as usize];
+        let reference = match &question.reference {
+            Reference::Tag => ManifestRef::Tag(planned.image.tag().unwrap_or("latest")),
+            Reference::Digest(digest) => ManifestRef::Digest(digest),
+        };
+        let ask = match question.want {
+            Want::Existence => Ask::Head,
+            Want::Bytes => Ask::Get,
+        };
+        let observation =
+            registries.observe(&plan.endpoints[endpoint as usize], &planned.image, reference, ask).await;
+        if answers.send((image, question, observation)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
+    let planned = &plan.images[image as usize];
+    match who {
+        Who::Upstream => planned.upstream,
+        Who::Mirror(index) => planned.mirrors[index],
+    }
+}
+
+fn evidence(plan: &Plan, image: u32) -> Evidence {
+    let planned = &plan.images[image as usize];
+    let endpoint = |at: &u32| Arc::clone(&plan.endpoints[*at as usize]);
+    Evidence::new(
+        Arc::clone(&planned.image),
+        plan.depth,
+        endpoint(&planned.upstream),
+        planned.mirrors.iter().map(endpoint).collect(),
+    )
+}
+
+impl Pass {
+    fn new(plan: Arc<Plan>) -> Self {
+        let mut lanes = HashMap::new();
+        for endpoint in &plan.endpoints {
+            lanes.entry(endpoint.authority.clone()).or_insert_with_key(|authority| {
+                let is_ours = |endpoint: &Arc<Endpoint>| endpoint.authority == *authority;
+                Arc::new(Lane::new(Arc::clone(&plan), plan.endpoints.iter().map(is_ours).collect()))
+            });
+        }
+        let is_done = vec![false; plan.images.len()];
+        Self { plan, lanes, under_way: HashMap::new(), is_done }
+    }
+
+    fn endpoint(&self, image: u32, who: Who) -> u32 {
+        endpoint_of(&self.plan, image, who)
+    }
+
+    /// Records an answer; gives the evidence back when the image is complete.
+    fn take(&mut self, image: u32, question: &Question, observation: Observation) -> Option<Box<Evidence>> {
+        let plan = &self.plan;
+        let under_way = self.under_way.entry(image).or_insert_with(|| UnderWay {
+            pending: 1 + plan.images[image as usize].mirrors.len(),
+            evidence: Box::new(evidence(plan, image)),
+        });
+        under_way.evidence.record(question, observation);
+        under_way.pending -= 1;
+        if under_way.pending > 0 {
+            return None;
+        }
+        let questions = followup::next(&under_way.evidence);
+        if questions.is_empty() {
+            self.is_done[image as usize] = true;
+            return self.under_way.remove(&image).map(|under_way| under_way.evidence);
+        }
+        under_way.pending = questions.len();
+        for question in questions {
+            let endpoint = &plan.endpoints[endpoint_of(plan, image, question.who) as usize];
+            if let Some(lane) = self.lanes.get(&endpoint.authority) {
+                lane.push(image, question);
+            }
+        }
+        None
+    }
+
+    /// Hands over what is left, with every gap filled by "interrupted".
+    fn abandon(mut self, on_event: &mut impl FnMut(Event)) {
+        let not_asked = || Observation {
+            outcome: Outcome::NotAsked(NotAsked::Interrupted),
+            http_status: None,
+            attempts: 0,
+            latency: None,
+            redirected_to: None,
+            notes: Vec::new(),
+            at: OffsetDateTime::now_utc(),
+        };
+        for image in 0..self.plan.images.len() {
+            if self.is_done[image] {
+                continue;
+            }
+            let image = u32::try_from(image).unwrap_or(u32::MAX);
+            let mut evidence = self
+                .under_way
+                .remove(&image)
+                .map_or_else(|| Box::new(evidence(&self.plan, image)), |under_way| under_way.evidence);
+            evidence.upstream.answer.get_or_insert_with(not_asked);
+            for mirror in &mut evidence.mirrors {
+                mirror.answer.get_or_insert_with(not_asked);
+            }
+            for question in followup::next(&evidence) {
+                evidence.record(&question, not_asked());
+            }
+            on_event(Event::Done { image, evidence });
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Verdicts on answers without a manifest: refused, throttled, broken, unreached, missing.
+//!
+//! Each reason names the host that is to blame, which is not always the one that was asked.
+
+use std::time::Duration;
+
+use super::verdict;
+use crate::model::code::Code;
+use crate::model::evidence::{Evidence, MirrorEvidence};
+use crate::model::fault::{NetFault, RedirectFault, seconds};
+use crate::model::observation::{Answer, Breakage, NotAsked, Observation, Outcome, Refusal, WithToken};
+use crate::model::run::Verdict;
+
+pub(super) fn not_asked() -> Verdict {
+    verdict(Code::Interrupted, "the run was interrupted before this was asked", None)
+}
+
+/// The verdict on an answer without a manifest.
+pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
+    match &observation.outcome {
+        // Callers handle what was found; if one does not, nothing is known against it.
+        Outcome::Found(facts) => verdict(Code::Served, "", Some(facts)),
+        Outcome::Missing(answer) => missing(answer, host),
+        Outcome::Refused(refusal) => refused(refusal, host),
+        Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
+        Outcome::Broken(breakage) => broken(breakage, observation, host),
+        Outcome::Unreached { fault, host } => {
+            let code = match fault {
+                NetFault::Dns(_) => Code::DnsFailed,
+                NetFault::ConnectRefused(_) => Code::ConnectRefused,
+                NetFault::Connect(_) => Code::ConnectFailed,
+                NetFault::Tls(_) => Code::TlsFailed,
+                NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
+                NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
+                NetFault::TimeoutBody(_) => Code::TimeoutBody,
+                NetFault::Reset(_) => Code::ConnectionReset,
+                NetFault::Truncated { .. } => Code::TruncatedBody,
+                NetFault::Protocol(_) => Code::HttpBroken,
+            };
+            verdict(code, format!("{host}: {fault}"), None)
+        }
+        Outcome::NotAsked(NotAsked::Interrupted) => not_asked(),
+        Outcome::NotAsked(NotAsked::Name(name)) => {
+            let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
+            verdict(Code::NameNotExpressible, reason, None)
+        }
+    }
+}
+
+/// A clear "not there".
+pub(super) fn missing(answer: &Answer, host: &str) -> Verdict {
+    verdict(Code::ManifestUnknown, format!("{host} answered {}", said(answer)), None)
+}
+
+/// "Not there", said by a mirror: true, or a pull-through cache that hides its trouble.
+pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) -> Verdict {
+    let host = &*mirror.endpoint.name;
+    let plain = || match mirror.answer.as_ref().map(|answer| &answer.outcome) {
+        Some(Outcome::Missing(answer)) => missing(answer, host),
+        _ => not_asked(),
+    };
+    if let Some(Outcome::Missing(_)) = evidence.upstream.answer.as_ref().map(|answer| &answer.outcome)
+        && evidence.expected().is_none()
+    {
+        return verdict(Code::MissingUpstreamToo, format!("neither {host} nor upstream has it"), None);
+    }
+    let Some(by_digest) = &mirror.upstream_digest else { return plain() };
+    let hidden = |code, what: String| {
+        verdict(code, format!("{host} answered 404 to the tag, but to upstream's digest {what}"), None)
+    };
+    match &by_digest.outcome {
+        Outcome::Missing(_) => plain(),
+        Outcome::Found(facts) => {
+            let reason = format!("{host} has {} by digest, but not under this tag", facts.digest.short());
+            verdict(Code::TagAbsent, reason, Some(facts))
+        }
+        Outcome::Refused(refusal) => {
+            let what = match refusal {
+                Refusal::Registry { answer, .. }
+                | Refusal::NoChallenge(answer)
+                | Refusal::CredentialsNeeded { answer, .. }
+                | Refusal::Token { answer, .. } => said(answer),
+                Refusal::Realm { .. } => refused(refusal, host).reason.into_owned(),
+            };
+            hidden(Code::HiddenDenied, what)
+        }
+        Outcome::Throttled { answer, .. } => hidden(Code::HiddenRateLimit, said(answer)),
+        Outcome::Broken(Breakage::ServerError(answer)) => {
+            let code = match answer.code.as_deref() {
+                Some("DENIED" | "UNAUTHORIZED") => Code::HiddenDenied,
+                Some("TOOMANYREQUESTS") => Code::HiddenRateLimit,
+                _ => Code::HiddenServerError,
+            };
+            hidden(code, said(answer))
+        }
+        // The tag is said to be missing, and nothing can be learned of the digest: not known to be missing.
+        _ => explain(by_digest, host),
+    }
+}
+
+fn refused(refusal: &Refusal, host: &str) -> Verdict {
+    match refusal {
+        Refusal::Registry { answer, with_token: WithToken::Yes } if answer.status == 401 => verdict(
+            Code::Unauthorized,
+            format!("{host} answered {} although an anonymous token was sent", said(answer)),
+            None,
+        ),
+        Refusal::Registry { answer, .. } if answer.status == 401 => {
+            verdict(Code::Unauthorized, format!("{host} answered {}", said(answer)), None)
+        }
+        Refusal::Registry { answer, .. } => {
+            verdict(Code::AccessDenied, format!("{host} answered {}", said(answer)), None)
+        }
+        Refusal::NoChallenge(answer) => verdict(
+            Code::NoChallenge,
+            format!("{host} answered {} and did not say how to authenticate", said(answer)),
+            None,
+        ),
+        Refusal::CredentialsNeeded { scheme, .. } => {
+            verdict(Code::CredentialsNeeded, format!("{host} wants credentials ({scheme})"), None)
+        }
+        Refusal::Token { host: service, answer } => verdict(
+            Code::TokenRefused,
+            format!("the token service {service} of {host} answered {}", said(answer)),
+            None,
+        ),
+        Refusal::Realm { realm, why } => verdict(
+            Code::RealmRefused,
+            format!("the token service {realm} named by {host} is not asked: {why}"),
+            None,
+        ),
+    }
+}
+
+fn throttled(answer: &Answer, retry_after: Option<Duration>, host: &str) -> Verdict {
+    let wait = match retry_after {
+        Some(wait) => format!("; asks to wait {}", seconds(wait)),
+        None => String::new(),
+    };
+    verdict(Code::RateLimited, format!("{host} answered {}{wait}", said(answer)), None)
+}
+
+fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict {
+    let status = observation.http_status.map_or_else(|| "?".to_owned(), |status| status.to_string());
+    let from = observation.redirected_to.as_deref().map_or_else(String::new, |url| format!(" (from {url})"));
+    let (code, reason) = match breakage {
+        Breakage::ServerError(answer) => (Code::ServerError, format!("{host} answered {}", said(answer))),
+        Breakage::Html { title: Some(title) } => {
+            (Code::HtmlAnswer, format!("{host} answered {status} with a web page titled \"{title}\"{from}"))
+        }
+        Breakage::Html { title: None } => {
+            (Code::HtmlAnswer, format!("{host} answered {status} with a web page{from}"))
+        }
+        Breakage::Empty => (Code::EmptyAnswer, format!("{host} answered {status} with nothing{from}")),
+        Breakage::ErrorDocument(answer) => (
+            Code::ErrorDocument,
+            format!("{host} answered {status}, but the body is an error: {}", said(answer)),
+        ),
+        Breakage::NotAManifest { why } => (
+            Code::NotAManifest,
+            format!("{host} answered {status}, but the body is no manifest: {why}{from}"),
+        ),
+        Breakage::TooLarge { limit_bytes } => (
+            Code::ManifestTooLarge,
+            format!("the manifest of {host} is larger than {} MiB", limit_bytes / (1024 * 1024)),
+        ),
+        Breakage::WrongBytes { asked, found } => (
+            Code::DigestMismatch,
+            format!("{host} was asked for {} and served bytes that hash to {}", asked.short(), found.short()),
+        ),
+        Breakage::Redirect(fault @ RedirectFault::TooMany(_)) => {
+            (Code::RedirectLoop, format!("{host}: {fault}"))
+        }
+        Breakage::Redirect(fault) => (Code::RedirectRefused, format!("{host}: {fault}")),
+        Breakage::NotARegistry(answer) => (
+            Code::NotARegistry,
+            format!("{host} answered {} with a page that no registry writes{from}", said(answer)),
+        ),
+        Breakage::OddStatus(answer) => (Code::OddStatus, format!("{host} answered {}", said(answer))),
+        Breakage::TokenService { host: service, why } => {
+            (Code::TokenBroken, format!("the token service {service} of {host} gave no token: {why}"))
+        }
+    };
+    verdict(code, reason, None)
+}
+
+/// Status, error code and message, as far as they were given.
+fn said(answer: &Answer) -> String {
+    let mut text = answer.status.to_string();
+    if let Some(code) = &answer.code {
+        text.push(' ');
+        text.push_str(code);
+    }
+    if !answer.message.is_empty() {
+        text.push_str(": ");
+        text.push_str(&answer.message);
+    }
+    text
+}
