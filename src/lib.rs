@@ -12,10 +12,12 @@
 //! A stage uses what stands to its left, never to its right. `model`, `plan`, `verdict`, `gate` and
 //! `report` are pure: no I/O, no clock, no runtime. `ARCHITECTURE.md` tells the rest.
 
+pub mod config;
 pub mod demo;
 pub mod exit;
 pub mod gate;
 pub mod inputs;
+pub mod mirrors;
 pub mod model;
 pub mod net;
 pub mod plan;

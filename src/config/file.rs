@@ -1,0 +1,237 @@
+//! The file as it is written. Every fault is told with its line before anything is asked.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::Error;
+use super::keys::{self, Known};
+use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
+use crate::model::endpoint::Namespace;
+use crate::model::rewrite::Library;
+
+/// The name under which the file is found in the working directory.
+pub const FILE_NAME: &str = "registry-check.toml";
+
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+const KNOWN: Known = Known {
+    keys: &[],
+    below: &[
+        (
+            "mirrors",
+            &["name", "url", "for", "path", "prefixes", "library", "ns", "override_path", "plain_http"],
+        ),
+        ("registries", &["name", "url", "plain_http"]),
+    ],
+};
+
+/// What the file says, as options of the stages.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// `[[mirrors]]`.
+    pub mirrors: Vec<MirrorSpec>,
+    /// `[[registries]]`.
+    pub upstreams: Vec<UpstreamSpec>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    mirrors: Vec<Spanned<MirrorEntry>>,
+    #[serde(default)]
+    registries: Vec<Spanned<RegistryEntry>>,
+}
+
+#[derive(Deserialize)]
+struct MirrorEntry {
+    name: Option<String>,
+    url: String,
+    #[serde(rename = "for")]
+    serves: Option<Vec<String>>,
+    path: Option<String>,
+    #[serde(default)]
+    prefixes: std::collections::BTreeMap<String, String>,
+    #[serde(default)]
+    library: LibraryWord,
+    #[serde(default)]
+    ns: NamespaceWord,
+    #[serde(default)]
+    override_path: bool,
+    #[serde(default)]
+    plain_http: bool,
+}
+
+#[derive(Deserialize)]
+struct RegistryEntry {
+    name: String,
+    url: Option<String>,
+    #[serde(default)]
+    plain_http: bool,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LibraryWord {
+    #[default]
+    Keep,
+    Drop,
+    Add,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum NamespaceWord {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Reads the named file, or else the one in the working directory, if there is one.
+///
+/// # Errors
+/// The file cannot be read, or says something that cannot be meant.
+pub fn load(named: Option<&Path>) -> Result<Config, Error> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None if Path::new(FILE_NAME).exists() => PathBuf::from(FILE_NAME),
+        None => return Ok(Config::default()),
+    };
+    let unreadable = |cause| Error::Unreadable { path: path.clone(), cause };
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(Error::TooLarge { path, limit_bytes: MAX_BYTES });
+    }
+    parse(&text, &path.display().to_string()).map_err(Error::Faults)
+}
+
+/// Reads the text of a file that is shown under `name`.
+fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let place = |offset: usize| {
+        let before = text.get(..offset).unwrap_or(text);
+        format!("{name}:{}", before.matches('\n').count() + 1)
+    };
+    let fault = |error: &toml::de::Error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        format!("{}: {}", place(offset), error.message().trim().replace('\n', ", "))
+    };
+    let table = DeTable::parse(text).map_err(|error| vec![fault(&error)])?;
+    let unknown = keys::unknown(table.get_ref(), &KNOWN);
+    if !unknown.is_empty() {
+        return Err(unknown.into_iter().map(|(at, text)| format!("{}: {text}", place(at))).collect());
+    }
+    let file: File = toml::from_str(text).map_err(|error| vec![fault(&error)])?;
+    let plain = |said: bool| if said { PlainHttp::Yes } else { PlainHttp::AsUrlSays };
+    let mirrors = file.mirrors.into_iter().map(|entry| {
+        let place = place(entry.span().start);
+        let entry = entry.into_inner();
+        MirrorSpec {
+            place,
+            name: entry.name,
+            url: entry.url,
+            serves: entry.serves,
+            path: entry.path,
+            prefixes: entry.prefixes.into_iter().collect(),
+            library: match entry.library {
+                LibraryWord::Keep => Library::Keep,
+                LibraryWord::Drop => Library::Drop,
+                LibraryWord::Add => Library::Add,
+            },
+            namespace: match entry.ns {
+                NamespaceWord::Auto => Namespace::Auto,
+                NamespaceWord::Always => Namespace::Always,
+                NamespaceWord::Never => Namespace::Never,
+            },
+            path_meaning: if entry.override_path { PathMeaning::ApiRoot } else { PathMeaning::Prefix },
+            plain_http: plain(entry.plain_http),
+        }
+    });
+    let upstreams = file.registries.into_iter().map(|entry| {
+        let place = place(entry.span().start);
+        let entry = entry.into_inner();
+        UpstreamSpec { place, name: entry.name, url: entry.url, plain_http: plain(entry.plain_http) }
+    });
+    Ok(Config { mirrors: mirrors.collect(), upstreams: upstreams.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reaches_its_place() {
+        let config = parse(
+            r#"
+[[mirrors]]
+name = "daocloud"
+url = "https://m.daocloud.io"
+for = ["docker.io", "ghcr.io"]
+path = "{registry}/{repository}"
+ns = "never"
+
+[[mirrors]]
+url = "k3s.lan/hub"
+override_path = true
+plain_http = true
+library = "drop"
+prefixes = { "example.com/foo" = "internal/bar" }
+
+[[registries]]
+name = "docker.io"
+url = "127.0.0.1:5000"
+plain_http = true
+"#,
+            "c.toml",
+        )
+        .unwrap();
+        let [daocloud, k3s] = &config.mirrors[..] else { panic!("{config:?}") };
+        assert_eq!(daocloud.name.as_deref(), Some("daocloud"));
+        assert_eq!(daocloud.serves.as_ref().map(Vec::len), Some(2));
+        assert_eq!(daocloud.namespace, Namespace::Never);
+        assert_eq!(k3s.path_meaning, PathMeaning::ApiRoot);
+        assert_eq!(k3s.plain_http, PlainHttp::Yes);
+        assert_eq!(k3s.library, Library::Drop);
+        assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
+        assert_eq!(k3s.place, "c.toml:9");
+        assert_eq!(config.upstreams[0].url.as_deref(), Some("127.0.0.1:5000"));
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_their_line_and_the_nearest_right_one() {
+        let faults = parse(
+            "[[mirrors]]\nurl = \"x\"\npth = \"y\"\nzzz = 1\n\n[[registry]]\nname = \"q\"\n\n[[registries]]\nurll = \"z\"\n",
+            "c.toml",
+        )
+        .unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http)",
+                "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
+                "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_files_are_told_with_their_line() {
+        for (text, expected) in [
+            ("[[mirrors]]\nurl = \n", "c.toml:2:"),
+            ("\n\n[[mirrors]]\nname = \"x\"\n", "c.toml:3: missing field `url`"),
+            ("[[mirrors]]\nurl = 5\n", "c.toml:2:"),
+            ("[[mirrors]]\nurl = \"x\"\nns = \"maybe\"\n", "c.toml:3: unknown variant `maybe`"),
+            ("mirrors = 1\n", "c.toml:1:"),
+        ] {
+            let faults = parse(text, "c.toml").unwrap_err();
+            assert!(faults[0].starts_with(expected), "{text:?}: {faults:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `registry-check.toml`: read, checked key by key, and handed on as each stage's own options.
+
+mod file;
+mod keys;
+
+pub use file::{Config, FILE_NAME, load};
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Larger than any configuration.
+    #[error("{} is larger than {limit_bytes} bytes: not a configuration", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// One or more faults, each with its line.
+    #[error("{}", .0.join("\n"))]
+    Faults(Vec<String>),
+}

@@ -1,0 +1,49 @@
+//! Mirror settings into a [`MirrorMap`]: which endpoints stand in for which registry, and how each is asked.
+//!
+//! `native` reads what our own configuration says; importers of runtimes' configurations stand beside it.
+
+mod native;
+mod url;
+
+pub use native::{MirrorSpec, UpstreamSpec, build};
+pub use url::{PathMeaning, PlainHttp, UrlError};
+
+use thiserror::Error;
+
+use crate::model::rewrite::TemplateError;
+
+/// A setting that cannot be used, and where it stands.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("{place}: {fault}")]
+pub struct Error {
+    /// `registry-check.toml:12` or `--mirror …`.
+    pub place: String,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// The `url`.
+    #[error("{0}")]
+    Url(#[from] UrlError),
+    /// The `path`.
+    #[error("path: {0}")]
+    Path(#[from] TemplateError),
+    /// An entry of `for`, or a registry's `name`.
+    #[error("'{0}' is not a registry (expected host[:port], in mirrors optionally with /path)")]
+    Registry(String),
+    /// `for = []`.
+    #[error("the mirror stands in for no registry: 'for' is empty")]
+    ServesNothing,
+    /// `to` of a prefix rule.
+    #[error("prefixes: '{0}' is not a legal repository path")]
+    PrefixTarget(String),
+    /// The same name twice.
+    #[error("a mirror named '{0}' exists already (give each a 'name')")]
+    SameName(String),
+    /// The same registry twice in `[[registries]]`.
+    #[error("registry '{0}' has settings already")]
+    SameRegistry(String),
+}
