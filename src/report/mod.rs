@@ -1,3 +1,204 @@
 //! Renders a run and its decision; one file for each format. Pure: gets everything, prints nothing.
+//!
+//! Every format reads the same frozen [`View`]; none decides anything, so the exit code is the same for
+//! all. Programs get whole rows (CSV, JSON), people get the matrix and then what is wrong (table,
+//! Markdown). Rows are made one at a time: no format holds a second copy of the run.
+//! What a server said or a user typed passes through [`escape`] before it is written.
 
+mod csv;
 pub mod escape;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod markdown;
+mod matrix;
+mod problems;
+mod summary;
+mod table;
+mod view;
+
+use std::fmt;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+pub use json::SCHEMA_ID;
+pub use summary::{StatusCounts, Summary, UpstreamSummary};
+pub use table::{Colour, TableStyle};
+pub use view::{Row, Timestamp, View};
+
+/// The formats in which a run can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// For a terminal.
+    Table,
+    /// One row for each place and endpoint.
+    Csv,
+    /// GitHub-flavoured.
+    Markdown,
+    /// `registry-check/report/v1`.
+    Json,
+}
+
+/// A text that names no format.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown format '{0}' (known: table, csv, markdown, json)")]
+pub struct UnknownFormat(pub String);
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Table, Self::Csv, Self::Markdown, Self::Json];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+        }
+    }
+
+    /// The format that a file's extension stands for; `None` where it stands for none.
+    #[must_use]
+    pub fn from_extension(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "md" | "markdown" => Some(Self::Markdown),
+            "json" => Some(Self::Json),
+            "txt" => Some(Self::Table),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        match text {
+            "md" => Ok(Self::Markdown),
+            _ => Self::ALL
+                .into_iter()
+                .find(|format| format.as_str() == text)
+                .ok_or_else(|| UnknownFormat(text.to_owned())),
+        }
+    }
+}
+
+/// Writes `view` to `out`; `style` concerns [`Format::Table`] alone.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn render(
+    format: Format,
+    view: &View<'_>,
+    style: &TableStyle,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    // Rows are written piece by piece; a pipe or terminal should not see each piece as a system call.
+    let mut out = BufWriter::new(out);
+    match format {
+        Format::Table => table::write(view, style, &mut out)?,
+        Format::Csv => csv::write(view, &mut out)?,
+        Format::Markdown => markdown::write(view, &mut out)?,
+        Format::Json => json::write(view, &mut out)?,
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: TableStyle = TableStyle { colour: Colour::Never, width: None };
+
+    #[test]
+    fn formats_are_found_by_name_and_by_extension() {
+        for format in Format::ALL {
+            assert_eq!(format.as_str().parse(), Ok(format));
+        }
+        assert_eq!("md".parse(), Ok(Format::Markdown));
+        assert_eq!("xml".parse::<Format>(), Err(UnknownFormat("xml".to_owned())));
+        for (path, format) in [
+            ("out/report.csv", Some(Format::Csv)),
+            ("report.MD", Some(Format::Markdown)),
+            ("report.markdown", Some(Format::Markdown)),
+            ("report.v1.json", Some(Format::Json)),
+            ("report.txt", Some(Format::Table)),
+            ("report.html", None),
+            ("json", None),
+        ] {
+            assert_eq!(Format::from_extension(Path::new(path)), format, "{path}");
+        }
+    }
+
+    /// Remembers the largest piece that it was given.
+    #[derive(Default)]
+    struct Pieces {
+        largest: usize,
+        total: usize,
+    }
+
+    impl io::Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.largest = self.largest.max(bytes.len());
+            self.total += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn large_runs_leave_in_small_pieces() {
+        let fixture = fixture::many(3_000);
+        for format in Format::ALL {
+            let mut pieces = Pieces::default();
+            render(format, &fixture.view(), &PLAIN, &mut pieces).unwrap();
+            assert!(pieces.total > 100_000, "{format}: {} bytes", pieces.total);
+            assert!(pieces.largest <= 16 * 1024, "{format}: {} bytes at once", pieces.largest);
+        }
+    }
+
+    /// A disk that is full after so many bytes.
+    struct Full(usize);
+
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(left) => {
+                    self.0 = left;
+                    Ok(bytes.len())
+                }
+                None => Err(io::ErrorKind::StorageFull.into()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_by_every_format() {
+        let fixture = fixture::all_statuses();
+        for format in Format::ALL {
+            for room in [0, 100, 1_000] {
+                let error = render(format, &fixture.view(), &PLAIN, &mut Full(room)).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format}");
+            }
+        }
+    }
+}

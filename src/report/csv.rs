@@ -1,0 +1,131 @@
+//! CSV: a header, then one line for each row of the view.
+//!
+//! Cells are made harmless for spreadsheets by [`escape::csv_cell`]; a cell never breaks its line, so
+//! line-based tools work too. Absent values are empty.
+
+use std::io;
+
+use super::escape;
+use super::view::{Row, View};
+
+/// The columns, in order: a promise to users.
+pub(super) const HEADER: [&str; 16] = [
+    "artifact",
+    "input",
+    "origin",
+    "mirror",
+    "role",
+    "url",
+    "status",
+    "code",
+    "reason",
+    "digest",
+    "expected_digest",
+    "media_type",
+    "http_status",
+    "latency_ms",
+    "attempts",
+    "checked_at",
+];
+
+pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(out);
+    writer.write_record(HEADER).map_err(cause)?;
+    for row in view.rows() {
+        for cell in &cells(&row) {
+            writer.write_field(escape::csv_cell(cell).as_bytes()).map_err(cause)?;
+        }
+        writer.write_record(None::<&[u8]>).map_err(cause)?;
+    }
+    writer.flush()
+}
+
+/// The crate's own conversion would hide what kind of error it was, such as a closed pipe.
+fn cause(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
+}
+
+fn cells(row: &Row<'_>) -> [String; HEADER.len()] {
+    [
+        row.artifact.to_string(),
+        row.input.to_owned(),
+        row.origin.to_string(),
+        row.mirror.to_owned(),
+        row.role.as_str().to_owned(),
+        row.url().unwrap_or_default().to_owned(),
+        row.status().as_str().to_owned(),
+        row.code.as_str().to_owned(),
+        row.reason().into_owned(),
+        shown(row.digest()),
+        shown(row.expected_digest()),
+        shown(row.media_type()),
+        shown(row.http_status()),
+        // `Debug` always shows a decimal point, `Display` not.
+        row.latency_ms().map(|latency| format!("{latency:?}")).unwrap_or_default(),
+        row.attempts().to_string(),
+        row.checked_at().to_string(),
+    ]
+}
+
+fn shown(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fixture::{self, Fixture};
+    use super::*;
+
+    fn rendered(fixture: &Fixture) -> String {
+        let mut out = Vec::new();
+        write(&fixture.view(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn read(text: &str) -> Vec<::csv::StringRecord> {
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), HEADER);
+        reader.records().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn csv_looks_like_this() {
+        insta::assert_snapshot!(rendered(&fixture::all_statuses()));
+    }
+
+    #[test]
+    fn the_header_stands_there_even_without_rows() {
+        assert_eq!(rendered(&fixture::many(0)), format!("{}\n", HEADER.join(",")));
+    }
+
+    #[test]
+    fn a_row_is_a_line_with_every_column() {
+        let fixture = fixture::all_statuses();
+        let text = rendered(&fixture);
+        assert_eq!(read(&text).len(), fixture.view().rows().count());
+        assert_eq!(text.lines().count(), fixture.view().rows().count() + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_changes_neither_rows_nor_columns(
+            text in any::<String>(),
+            special in prop::sample::select(vec![fixture::HOSTILE, "=1+1", "-2", "@SUM(A1)", "\t=1", "a\r\nb", "\",\"", ""]),
+        ) {
+            let fixture = fixture::saying(&format!("{special}{text}"));
+            let csv = rendered(&fixture);
+            prop_assert_eq!(csv.lines().count(), 3);
+            let records = read(&csv);
+            prop_assert_eq!(records.len(), 2);
+            for cell in records.iter().flatten() {
+                prop_assert!(!cell.contains(char::is_control));
+                prop_assert!(!cell.starts_with(['=', '+', '-', '@']), "{}", cell);
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! GitHub-flavoured Markdown, for pull requests, issues and job summaries.
+//!
+//! Heading, counts, the matrix, then everything that is not as it should be, group by group; long
+//! groups are folded. All text from outside passes through [`escape::markdown`].
+
+use std::io::{self, Write};
+
+use crate::model::run::{CheckResult, Counts};
+use crate::model::status::Status;
+
+use super::escape::{self, MAX_REMOTE_CHARS, bounded};
+use super::matrix::{Column, columns, short_name, who};
+use super::problems::{Extent, Group, Wording, problems, remark};
+use super::summary::{self, Summary};
+use super::view::{Bearing, Places, Timestamp, View};
+
+/// From so many lines on, a group is folded.
+const FOLDED_FROM: usize = 20;
+
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    use crate::gate::Outcome;
+    let word = match view.decision.outcome {
+        Outcome::Pass => "passed",
+        Outcome::Undecided => "undecided",
+        Outcome::Fail => "failed",
+    };
+    writeln!(out, "# Registry check: {word}\n")?;
+    let decision = summary::decision_word(view.decision.outcome);
+    writeln!(out, "**{decision}**: {}.\n", summary::decision_sentence(view))?;
+    write_summary(view, out)?;
+    write_matrix(view, out)?;
+    write_problems(view, out)
+}
+
+fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let summary = Summary::of(view.run);
+    writeln!(out, "## Summary\n")?;
+    writeln!(out, "| Status | Checks | Upstream (not counted) |\n| --- | ---: | ---: |")?;
+    for status in Status::ALL {
+        let (checks, upstream) = (summary.by_status.of(status), summary.upstream.by_status.of(status));
+        if checks + upstream > 0 {
+            let counts = if checks > 0 { Counts::ForGate } else { Counts::ShownOnly };
+            let symbol = symbol(view.bearing(counts, status));
+            writeln!(out, "| {symbol} {} | {checks} | {upstream} |", status.label())?;
+        }
+    }
+    writeln!(out, "| Total | {} | {} |\n", summary.checks, summary.upstream.asked)?;
+    writeln!(out, "- {}", summary::scope(view, &summary))?;
+    writeln!(out, "- {}", summary::cost(view))?;
+    let (from, to) = (Timestamp(view.run.started_at), Timestamp(view.run.finished_at));
+    writeln!(out, "- {from} to {to}")?;
+    writeln!(out, "- registry-check {}, exit code {}\n", escape::markdown(view.tool_version), view.exit_code)
+}
+
+const fn symbol(bearing: Bearing) -> &'static str {
+    match bearing {
+        Bearing::Fine => "✅",
+        Bearing::Warns | Bearing::Allowed | Bearing::NotCounted => "⚠️",
+        Bearing::Undecided => "❔",
+        Bearing::Fails => "❌",
+    }
+}
+
+fn write_matrix(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let columns = columns(view);
+    writeln!(out, "## Images\n")?;
+    write!(out, "| Image |")?;
+    for column in &columns {
+        write!(out, " {} |", escape::markdown(&bounded(column.name(view), MAX_REMOTE_CHARS)))?;
+    }
+    write!(out, "\n| --- |")?;
+    columns.iter().try_for_each(|_| write!(out, " --- |"))?;
+    writeln!(out)?;
+    for (at, image) in (0..).zip(&view.run.images) {
+        write!(out, "| {} |", escape::markdown_code(&short_name(image)))?;
+        let results = view.results(at);
+        for column in &columns {
+            write_cell(view, *column, results, out)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+fn write_cell(
+    view: &View<'_>,
+    column: Column,
+    results: &[CheckResult],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match column.cell(view, results) {
+        Some(result) => {
+            let status = result.verdict.code.status();
+            write!(out, " {} {} |", symbol(view.bearing(result.counts, status)), status.label())
+        }
+        None => write!(out, " – |"),
+    }
+}
+
+fn write_problems(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let groups = problems(view, usize::MAX);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let places = Places::of(view.run);
+    writeln!(out, "## Problems")?;
+    groups.iter().try_for_each(|group| write_group(view, group, &places, out))
+}
+
+fn write_group(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let endpoint = &view.run.endpoints[group.endpoint as usize];
+    let name = escape::markdown(&bounded(&who(endpoint), MAX_REMOTE_CHARS));
+    let (label, code) = (group.code.status().label(), group.code);
+    writeln!(out, "\n### {} {label} at {name}: `{code}`{}\n", symbol(group.bearing), remark(group.bearing))?;
+    let images = summary::count(group.total, "image");
+    let all = if group.extent == Extent::Whole { ", all that were asked for here" } else { "" };
+    writeln!(out, "{images}{all}. {}", escape::markdown(code.meaning()))?;
+    if !code.advice().is_empty() {
+        writeln!(out, "What to try: {}.", escape::markdown(code.advice()))?;
+    }
+    if let (Wording::Same, true, Some(first)) = (group.wording, group.total > 1, group.first(view)) {
+        writeln!(out, "Each time: {}", reason(first))?;
+    }
+    writeln!(out)?;
+    let is_folded = group.shown.len() > FOLDED_FROM;
+    if is_folded {
+        writeln!(out, "<details><summary>{images}</summary>\n")?;
+    }
+    for at in &group.shown {
+        write_problem(view, &view.run.results[*at as usize], group, places, out)?;
+    }
+    if is_folded { writeln!(out, "\n</details>") } else { Ok(()) }
+}
+
+fn write_problem(
+    view: &View<'_>,
+    result: &CheckResult,
+    group: &Group,
+    places: &Places<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "- {}", escape::markdown_code(&view.image(result.image).to_string()))?;
+    if group.wording == Wording::Different || group.total == 1 {
+        write!(out, ": {}", reason(result))?;
+    }
+    for (at, place) in places.at(result.image).enumerate() {
+        let origin = escape::markdown_code(&place.origin.to_string());
+        write!(out, "{}{origin}", if at == 0 { " (" } else { ", " })?;
+    }
+    writeln!(out, ")")
+}
+
+fn reason(result: &CheckResult) -> String {
+    escape::markdown(&bounded(&result.verdict.reason, MAX_REMOTE_CHARS))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fixture::{self, Fixture};
+    use super::*;
+
+    fn rendered(fixture: &Fixture) -> String {
+        let mut out = Vec::new();
+        write(&fixture.view(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Bars that part cells.
+    fn bars(line: &str) -> usize {
+        line.replace("\\\\", "").replace("\\|", "").matches('|').count()
+    }
+
+    #[test]
+    fn markdown_looks_like_this() {
+        insta::assert_snapshot!(rendered(&fixture::all_statuses()));
+    }
+
+    #[test]
+    fn a_run_without_problems_has_no_such_section() {
+        let mut fixture = fixture::all_statuses();
+        fixture.run.results.retain(|result| result.verdict.code.status() == Status::Ok);
+        let fixture = Fixture::new(fixture.run, fixture.policy, 0);
+        let text = rendered(&fixture);
+        assert!(text.starts_with("# Registry check: passed\n"));
+        assert!(!text.contains("## Problems"));
+    }
+
+    #[test]
+    fn long_groups_are_complete_and_folded() {
+        let text = rendered(&fixture::many(60));
+        assert_eq!(text.lines().filter(|line| line.starts_with("- `docker.io/acme/")).count(), 90);
+        assert_eq!(text.matches("<details>").count(), 2);
+        assert_eq!(text.matches("</details>").count(), 2);
+        assert_eq!(text.matches("connection refused: down.example:443").count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_breaks_neither_lines_nor_tables(
+            text in any::<String>(),
+            special in prop::sample::select(vec![fixture::HOSTILE, "a|b\\|c\\\\|d", "`x`\n\n# x", "\r\n- x", ""]),
+        ) {
+            let typed = format!("{special}{text}");
+            let plain = rendered(&fixture::saying("x"));
+            let hostile = rendered(&fixture::saying(&typed));
+            prop_assert_eq!(hostile.lines().count(), plain.lines().count());
+            for (line, other) in hostile.lines().zip(plain.lines()) {
+                prop_assert_eq!(line.starts_with('|'), other.starts_with('|'));
+                if line.starts_with('|') {
+                    prop_assert_eq!(bars(line), bars(other), "{}", line);
+                }
+                let without_symbols = line.replace("⚠️", "");
+                prop_assert!(!without_symbols.contains(escape::is_hidden));
+            }
+            prop_assert!(!hostile.contains("<script"));
+        }
+    }
+}

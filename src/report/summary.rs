@@ -1,0 +1,292 @@
+//! What a run comes to: counts, and the sentences that every format for people shares.
+//!
+//! Nothing here holds text from outside, so nothing here is escaped.
+
+use crate::gate::{Outcome, Require};
+use crate::model::endpoint::Role;
+use crate::model::fault::seconds;
+use crate::model::run::{Counts, Ending, Run};
+use crate::model::status::Status;
+
+use super::view::{Bearing, View};
+
+/// How often each status occurs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusCounts([u64; Status::ALL.len()]);
+
+impl StatusCounts {
+    pub(super) const fn add(&mut self, status: Status) {
+        self.0[status as usize] += 1;
+    }
+
+    /// How often `status` occurs.
+    #[must_use]
+    pub const fn of(&self, status: Status) -> u64 {
+        self.0[status as usize]
+    }
+
+    /// The statuses that occur, in the order of [`Status::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Status, u64)> + '_ {
+        Status::ALL.into_iter().map(|status| (status, self.of(status))).filter(|(_, count)| *count > 0)
+    }
+
+    /// How many there are in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// `9 ok, 1 not found`; `nothing` where there is nothing.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words: Vec<_> =
+            self.iter().map(|(status, count)| format!("{count} {}", status.label().to_lowercase())).collect();
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    }
+}
+
+/// What upstreams answered for images whose mirrors decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamSummary {
+    /// Images for which upstream was asked.
+    pub asked: u64,
+    /// What came of it.
+    pub by_status: StatusCounts,
+}
+
+/// The counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Images, each once.
+    pub artifacts: usize,
+    /// Endpoints that are mirrors.
+    pub mirrors: usize,
+    /// Results that count for the gate: image × endpoint.
+    pub checks: u64,
+    /// Requests to manifest endpoints.
+    pub requests: u64,
+    /// Requests to token services.
+    pub token_exchanges: u64,
+    /// The checks by status.
+    pub by_status: StatusCounts,
+    /// Results that are shown only.
+    pub upstream: UpstreamSummary,
+}
+
+impl Summary {
+    /// Counts a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let mut summary = Self {
+            artifacts: run.images.len(),
+            mirrors: run.endpoints.iter().filter(|endpoint| endpoint.role == Role::Mirror).count(),
+            requests: run.cost.requests,
+            token_exchanges: run.cost.token_exchanges,
+            ..Self::default()
+        };
+        for result in &run.results {
+            let by_status = match result.counts {
+                Counts::ForGate => &mut summary.by_status,
+                Counts::ShownOnly => &mut summary.upstream.by_status,
+            };
+            by_status.add(result.verdict.code.status());
+        }
+        summary.checks = summary.by_status.total();
+        summary.upstream.asked = summary.upstream.by_status.total();
+        summary
+    }
+}
+
+/// `1 image`, `2 images`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `4 images (5 mentions), 3 mirrors`
+pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
+    let mut text = count(summary.artifacts as u64, "image");
+    if view.run.places.len() != summary.artifacts {
+        text += &format!(" ({})", count(view.run.places.len() as u64, "mention"));
+    }
+    match summary.mirrors {
+        0 => text += ", no mirrors",
+        mirrors => text += &format!(", {}", count(mirrors as u64, "mirror")),
+    }
+    text
+}
+
+/// `14 requests and 2 token exchanges in 334ms`
+pub(super) fn cost(view: &View<'_>) -> String {
+    let mut text = count(view.run.cost.requests, "request");
+    if view.run.cost.token_exchanges > 0 {
+        text += &format!(" and {}", count(view.run.cost.token_exchanges, "token exchange"));
+    }
+    text + &format!(" in {}", seconds(view.run.duration))
+}
+
+/// The decision as one word, in capitals.
+pub(super) const fn decision_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "PASS",
+        Outcome::Undecided => "UNDECIDED",
+        Outcome::Fail => "FAIL",
+    }
+}
+
+/// Counts and why, as what follows [`decision_word`].
+pub(super) fn decision_sentence(view: &View<'_>) -> String {
+    let decision = view.decision;
+    let all = decision.images.len();
+    let number = decision.count(decision.outcome);
+    let mut text = match decision.outcome {
+        Outcome::Pass => match all {
+            0 => "there was nothing to check".to_owned(),
+            _ => format!("{number} of {} served as required", count(all as u64, "image")),
+        },
+        Outcome::Undecided => format!(
+            "nothing failed, but for {number} of {} it could not be found out: {}",
+            count(all as u64, "image"),
+            deciding(view, Bearing::Undecided).words()
+        ),
+        Outcome::Fail => {
+            let undecided = decision.count(Outcome::Undecided);
+            let also = if undecided > 0 { format!(" ({undecided} more undecided)") } else { String::new() };
+            format!(
+                "{number} of {} failed{also}: {}",
+                count(all as u64, "image"),
+                deciding(view, Bearing::Fails).words()
+            )
+        }
+    };
+    let warned = warnings(view);
+    if decision.outcome == Outcome::Pass && warned.total() > 0 {
+        text += &format!(", with {} ({})", count(warned.total(), "warning"), warned.words());
+    }
+    let has_mirrors = view.run.endpoints.iter().any(|endpoint| endpoint.role == Role::Mirror);
+    if has_mirrors && all > 0 {
+        text += "; ";
+        text += &match view.policy.require {
+            Require::All => "every mirror must serve its images".to_owned(),
+            Require::Any => "at least 1 mirror must serve each image".to_owned(),
+            Require::AtLeast(needed) => {
+                format!("at least {} must serve each image", count(needed.get() as u64, "mirror"))
+            }
+        };
+    }
+    if view.run.ending == Ending::Interrupted {
+        text += "; interrupted before everything was asked";
+    }
+    text
+}
+
+/// The statuses that made images come out as the run as a whole did.
+fn deciding(view: &View<'_>, bearing: Bearing) -> StatusCounts {
+    let mut counts = StatusCounts::default();
+    for result in view.checks() {
+        let status = result.verdict.code.status();
+        let image = view.decision.images.get(result.image as usize);
+        if image == Some(&view.decision.outcome) && view.bearing(result.counts, status) == bearing {
+            counts.add(status);
+        }
+    }
+    counts
+}
+
+fn warnings(view: &View<'_>) -> StatusCounts {
+    let mut counts = StatusCounts::default();
+    for result in view.checks() {
+        let status = result.verdict.code.status();
+        if view.bearing(result.counts, status) == Bearing::Warns {
+            counts.add(status);
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::super::fixture::{self, Fixture};
+    use super::*;
+    use crate::gate::Policy;
+
+    fn sentence(fixture: Fixture, require: Require, fail_on: &[Status], allow: &[Status]) -> String {
+        let policy = Policy::new(require, fail_on.to_vec(), allow.to_vec()).unwrap();
+        let fixture = Fixture::new(fixture.run, policy, 0);
+        let view = fixture.view();
+        format!("{}: {}", decision_word(view.decision.outcome), decision_sentence(&view))
+    }
+
+    #[test]
+    fn counts_stand_in_the_order_of_the_statuses() {
+        assert!(Status::ALL.into_iter().enumerate().all(|(at, status)| status as usize == at));
+        let mut counts = StatusCounts::default();
+        assert_eq!(counts.words(), "nothing");
+        for status in [Status::Unreachable, Status::Ok, Status::Missing, Status::Ok] {
+            counts.add(status);
+        }
+        assert_eq!(counts.words(), "2 ok, 1 not found, 1 unreachable");
+        assert_eq!(counts.total(), 4);
+    }
+
+    #[test]
+    fn the_decision_tells_what_it_comes_from() {
+        use Status::{Missing, Unreachable};
+        let two = Require::AtLeast(NonZeroUsize::new(2).unwrap());
+        let every = "; every mirror must serve its images";
+        for (require, fail_on, allow, text) in [
+            (Require::All, &[][..], &[][..], format!("FAIL: 2 of 4 images failed (2 more undecided): 2 not found{every}")),
+            (
+                Require::All,
+                &[],
+                &[Missing],
+                format!("UNDECIDED: nothing failed, but for 4 of 4 images it could not be found out: 4 unreachable{every}"),
+            ),
+            (Require::All, &[], &[Missing, Unreachable], format!("PASS: 4 of 4 images served as required{every}")),
+            (Require::All, &[Unreachable], &[], format!("FAIL: 4 of 4 images failed: 2 not found, 4 unreachable{every}")),
+            (
+                Require::Any,
+                &[Unreachable],
+                &[],
+                "FAIL: 2 of 4 images failed: 2 not found, 2 unreachable; at least 1 mirror must serve each image"
+                    .to_owned(),
+            ),
+            (
+                two,
+                &[],
+                &[Unreachable],
+                "FAIL: 2 of 4 images failed: 2 not found; at least 2 mirrors must serve each image".to_owned(),
+            ),
+        ] {
+            assert_eq!(sentence(fixture::many(4), require, fail_on, allow), text);
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_says_so() {
+        let mut fixture = fixture::many(1);
+        fixture.run.ending = Ending::Interrupted;
+        assert!(decision_sentence(&fixture.view()).ends_with("; interrupted before everything was asked"));
+    }
+
+    #[test]
+    fn a_passing_run_counts_its_warnings() {
+        use Status::{Denied, Incomplete, Invalid, Missing, NotChecked, ServerError, Stale, Unreachable};
+        let allow = [Stale, Missing, Incomplete, Invalid, Denied, ServerError, Unreachable, NotChecked];
+        assert_eq!(
+            sentence(fixture::all_statuses(), Require::All, &[], &allow),
+            "PASS: 6 of 6 images served as required, with 3 warnings (1 same content, 2 unverified); \
+             every mirror must serve its images"
+        );
+    }
+
+    #[test]
+    fn singular_and_plural_are_told_apart() {
+        assert_eq!((count(1, "image"), count(0, "image")), ("1 image".to_owned(), "0 images".to_owned()));
+        let fixture = fixture::all_statuses();
+        let summary = Summary::of(&fixture.run);
+        assert_eq!(scope(&fixture.view(), &summary), "6 images (7 mentions), 3 mirrors");
+        assert_eq!(cost(&fixture.view()), "17 requests and 3 token exchanges in 334ms");
+    }
+}

@@ -1,0 +1,104 @@
+//! What the terminal report looks like, and what it must never do.
+
+use proptest::prelude::*;
+
+use super::super::fixture::{self, Fixture};
+use super::*;
+use crate::model::code::Code;
+use crate::model::run::Ending;
+
+const PLAIN: TableStyle = TableStyle { colour: Colour::Never, width: Some(100) };
+
+fn rendered(fixture: &Fixture, style: TableStyle) -> String {
+    let mut out = Vec::new();
+    write(&fixture.view(), &style, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn table_looks_like_this() {
+    insta::assert_snapshot!(rendered(&fixture::all_statuses(), PLAIN));
+}
+
+#[test]
+fn narrow_table_looks_like_this() {
+    let style = TableStyle { width: Some(60), ..PLAIN };
+    let text = rendered(&fixture::all_statuses(), style);
+    let matrix: Vec<_> = text.lines().take_while(|line| !line.starts_with("6 images")).collect();
+    insta::assert_snapshot!(matrix.join("\n"));
+}
+
+#[test]
+fn large_run_looks_like_this() {
+    let text = rendered(&fixture::many(60), PLAIN);
+    let after: Vec<_> = text.lines().skip_while(|line| !line.starts_with("60 images")).collect();
+    insta::assert_snapshot!(after.join("\n"));
+}
+
+#[test]
+fn colours_only_frame_what_stands_there_anyway() {
+    let fixture = fixture::all_statuses();
+    let coloured = rendered(&fixture, TableStyle { colour: Colour::Always, ..PLAIN });
+    assert!(coloured.contains("\u{1b}[1;31mSTALE\u{1b}[0m"));
+    let mut plain = coloured;
+    for code in ["0", "1", "2", "32", "36", "33", "1;31"] {
+        plain = plain.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(plain, rendered(&fixture, PLAIN));
+}
+
+#[test]
+fn what_fails_alike_is_told_in_few_lines() {
+    let text = rendered(&fixture::many(500), PLAIN);
+    assert_eq!(text.matches("[connect-refused]").count(), 1);
+    assert_eq!(text.matches("[manifest-unknown]").count(), SHOWN_OF_GROUP);
+    assert!(text.contains("… and 230 more"));
+    for code in [Code::ConnectRefused, Code::ManifestUnknown] {
+        assert_eq!(text.matches(code.advice()).count(), 1);
+    }
+}
+
+#[test]
+fn what_was_not_asked_after_an_interruption_is_told_once() {
+    let mut fixture = fixture::many(40);
+    fixture.run.ending = Ending::Interrupted;
+    for result in fixture.run.results.iter_mut().skip(30) {
+        result.verdict.code = Code::Interrupted;
+        result.verdict.reason = "interrupted".into();
+    }
+    let fixture = Fixture::new(fixture.run, fixture.policy, 130);
+    let text = rendered(&fixture, PLAIN);
+    assert_eq!(text.matches("[interrupted]").count(), 3);
+    assert!(text.contains("  30 images at down: interrupted [interrupted]"));
+}
+
+#[test]
+fn a_run_without_images_still_ends_with_a_decision() {
+    let text = rendered(&fixture::many(0), PLAIN);
+    assert!(text.starts_with("0 images, 2 mirrors: nothing"));
+    assert!(text.ends_with("\nPASS: there was nothing to check\n"));
+}
+
+proptest! {
+    #[test]
+    fn hostile_text_stays_on_its_line_and_shows_its_controls(
+        text in any::<String>(),
+        special in prop::sample::select(vec![fixture::HOSTILE, "\u{9b}2J", "\n\nPASS: all fine\n", "\u{200b}", ""]),
+        width in prop::option::of(40usize..160),
+    ) {
+        let style = TableStyle { colour: Colour::Never, width };
+        let plain = rendered(&fixture::saying("x"), TableStyle { width: None, ..style });
+        let hostile = rendered(&fixture::saying(&format!("{special}{text}")), style);
+        let problems = |text: &str| text.lines().skip_while(|line| !line.starts_with("1 image")).count();
+        prop_assert_eq!(problems(&hostile), problems(&plain));
+        prop_assert!(!hostile.replace('\n', "").contains(escape::is_hidden));
+    }
+
+    #[test]
+    fn the_matrix_fits_the_terminal(width in 40usize..160) {
+        let text = rendered(&fixture::all_statuses(), TableStyle { colour: Colour::Never, width: Some(width) });
+        for line in text.lines().take_while(|line| !line.starts_with("6 images")) {
+            prop_assert!(display_width(line) <= width, "{line}");
+        }
+    }
+}
