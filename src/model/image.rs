@@ -4,12 +4,17 @@
 //! `oci_distribution::Reference` holds the parts; its own parser departs from that grammar (IPv6 hosts,
 //! upper-case hosts, non-ASCII tags, 64-hex names, upper-case digests), so the text is read here.
 
+#[cfg(test)]
+mod vectors;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use oci_distribution::Reference;
 use thiserror::Error;
+use url::Host;
 
 use super::digest::{Digest, DigestError};
 
@@ -48,8 +53,8 @@ pub enum ReferenceError {
     /// A repository is lower case.
     #[error("repository name must be lowercase")]
     Uppercase,
-    /// `${VAR}` that nothing has replaced.
-    #[error("unexpanded variable: replace it before checking")]
+    /// `$VAR`, `${VAR}` or `{{ template }}` that nothing has replaced.
+    #[error("a variable stands unexpanded in it: put its value there first")]
     Variable,
     /// 64 hex digits: an image id, not a name.
     #[error("a 64-digit hexadecimal id is not an image name (write the repository, or repository@sha256:…)")]
@@ -60,6 +65,23 @@ pub enum ReferenceError {
     /// The part behind `@`.
     #[error(transparent)]
     Digest(#[from] DigestError),
+}
+
+/// Why a registry that fits the grammar can never be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RegistryFault {
+    /// The grammar counts no digits.
+    #[error("the registry's port is not between 1 and 65535")]
+    Port,
+    /// The grammar takes any hex digits and colons in brackets.
+    #[error("the registry is no IPv6 address")]
+    Ipv6,
+    /// All digits like an address, but not four numbers up to 255: URLs and clients read such hosts differently.
+    #[error("the registry is neither an IPv4 address of four numbers nor a host name")]
+    Ipv4,
+    /// Too long for DNS, or `xn--` with something that decodes to nothing.
+    #[error("the registry is no possible host name")]
+    Name,
 }
 
 impl ImageRef {
@@ -73,6 +95,23 @@ impl ImageRef {
     #[must_use]
     pub fn registry_key(&self) -> String {
         registry_key(self.registry())
+    }
+
+    /// Why the registry can never be asked, though its name fits the grammar; `None` if it can.
+    #[must_use]
+    pub fn registry_fault(&self) -> Option<RegistryFault> {
+        let registry = self.registry();
+        if registry == DOCKER_HUB {
+            return None;
+        }
+        let (host, port) = match registry.rfind(':').filter(|at| !registry[*at..].contains(']')) {
+            Some(at) => (&registry[..at], Some(&registry[at + 1..])),
+            None => (registry, None),
+        };
+        if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
+            return Some(RegistryFault::Port);
+        }
+        host_fault(host)
     }
 
     /// The repository, with `library/` for Docker Hub's official images.
@@ -172,7 +211,7 @@ impl FromStr for ImageRef {
         if text.contains("://") {
             return Err(ReferenceError::Format("an image name has no scheme"));
         }
-        if text.contains("${") || text.starts_with('$') {
+        if has_variable(text) {
             return Err(ReferenceError::Variable);
         }
         if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -219,6 +258,28 @@ impl FromStr for ImageRef {
             (tag, None) => Reference::with_tag(registry, repository, tag.unwrap_or("latest").to_owned()),
         };
         Ok(Self { parts, digest })
+    }
+}
+
+/// `$VAR`, `${VAR}`, `$(VAR)` or `{{ … }}`: neither `$` nor braces are legal in a reference.
+fn has_variable(text: &str) -> bool {
+    let is_start = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'{' | b'(');
+    text.contains("{{")
+        || text.match_indices('$').any(|(at, _)| text.as_bytes().get(at + 1).is_some_and(is_start))
+}
+
+fn host_fault(host: &str) -> Option<RegistryFault> {
+    if let Some(inside) = host.strip_prefix('[') {
+        let is_address = inside.strip_suffix(']').is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
+        return (!is_address).then_some(RegistryFault::Ipv6);
+    }
+    let is_number = host.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    match Host::parse(host) {
+        Ok(Host::Ipv4(address)) if address.to_string() == host => None,
+        Ok(Host::Domain(name)) if name.len() <= 253 && name.split('.').all(|label| label.len() <= 63) => None,
+        Ok(Host::Ipv4(_)) => Some(RegistryFault::Ipv4),
+        Err(_) if is_number => Some(RegistryFault::Ipv4),
+        Ok(_) | Err(_) => Some(RegistryFault::Name),
     }
 }
 
