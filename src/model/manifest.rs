@@ -3,10 +3,16 @@
 //! Sources: image-spec `manifest.md`, `image-index.md`; distribution-spec "Pulling manifests". The
 //! document models are those of `oci_distribution`; what is kept is the little that is compared.
 
+mod odd;
+
+#[cfg(test)]
+mod cases;
+
 use std::fmt;
 
 use oci_distribution::manifest as oci;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use thiserror::Error;
 
 use super::digest::Digest;
@@ -137,6 +143,9 @@ pub enum ChildKind {
     Image,
     /// A BuildKit attestation (`unknown/unknown`): many mirrors drop these.
     Attestation,
+    /// Of a media type that no manifest has (a layer in a build cache, say), or not readable: to be
+    /// ignored, not refused (image-spec `image-index.md`).
+    Unknown,
 }
 
 /// Why a body is no manifest.
@@ -170,6 +179,9 @@ pub enum ManifestError {
     },
 }
 
+/// Most characters of a parser's message that are kept: it may quote the document.
+const MAX_FAULT_CHARS: usize = 160;
+
 /// Just enough to see what kind of document it is, without building it.
 #[derive(Deserialize)]
 struct Shape {
@@ -177,12 +189,82 @@ struct Shape {
     schema_version: Option<serde_json::Number>,
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
-    manifests: Option<serde::de::IgnoredAny>,
-    config: Option<serde::de::IgnoredAny>,
-    layers: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "fsLayers")]
-    fs_layers: Option<serde::de::IgnoredAny>,
-    errors: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "field")]
+    manifests: Field,
+    #[serde(default, deserialize_with = "field")]
+    config: Field,
+    #[serde(default, deserialize_with = "field")]
+    layers: Field,
+    #[serde(rename = "fsLayers", default, deserialize_with = "field")]
+    fs_layers: Field,
+    errors: Option<IgnoredAny>,
+}
+
+/// Whether a field is there. Go prints an empty list as `null`, so that is not the same as absent.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Field {
+    #[default]
+    Absent,
+    Null,
+    Present,
+}
+
+fn field<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Field, D::Error> {
+    Ok(match Option::<IgnoredAny>::deserialize(deserializer)? {
+        Some(_) => Field::Present,
+        None => Field::Null,
+    })
+}
+
+/// The three forms a document can have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Index,
+    Image,
+    Schema1,
+}
+
+impl Form {
+    const fn of(media_type: MediaType) -> Self {
+        match media_type {
+            MediaType::OciIndex | MediaType::DockerList => Self::Index,
+            MediaType::OciManifest | MediaType::DockerManifest => Self::Image,
+            MediaType::DockerSchema1Signed | MediaType::DockerSchema1 => Self::Schema1,
+        }
+    }
+
+    /// The type of a document that does not say its own.
+    const fn default_type(self) -> MediaType {
+        match self {
+            Self::Index => MediaType::OciIndex,
+            Self::Image => MediaType::OciManifest,
+            Self::Schema1 => MediaType::DockerSchema1Signed,
+        }
+    }
+}
+
+impl Shape {
+    fn form(&self, declared: Option<MediaType>) -> Result<Form, ManifestError> {
+        let version = self.schema_version.as_ref().and_then(serde_json::Number::as_u64);
+        if self.errors.is_some() && version.is_none() {
+            return Err(ManifestError::ErrorDocument);
+        }
+        let has_image = self.config == Field::Present || self.layers == Field::Present;
+        match version {
+            Some(1) if self.fs_layers != Field::Absent => Ok(Form::Schema1),
+            // One document that two clients read as two things (CVE-2021-41190).
+            Some(2) if self.manifests == Field::Present && has_image => {
+                Err(ManifestError::Malformed("it is an index and an image manifest at once".into()))
+            }
+            Some(2) if self.manifests == Field::Present => Ok(Form::Index),
+            Some(2) if self.config == Field::Present && self.layers != Field::Absent => Ok(Form::Image),
+            Some(2) if self.manifests == Field::Null && declared.is_some_and(MediaType::is_index) => {
+                Ok(Form::Index)
+            }
+            Some(1 | 2) => Err(ManifestError::Kind),
+            _ => Err(ManifestError::SchemaVersion),
+        }
+    }
 }
 
 impl Manifest {
@@ -194,62 +276,41 @@ impl Manifest {
     /// # Errors
     /// The bytes are no manifest, with the reason.
     pub fn parse(bytes: &[u8], content_type: Option<MediaType>) -> Result<Self, ManifestError> {
-        let json = |error: &serde_json::Error| ManifestError::NotJson(error.to_string().into());
         let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
         if first != Some(&b'{') {
-            return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+            return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
                 Ok(_) => ManifestError::NotAnObject,
-                Err(error) => json(&error),
+                Err(error) => ManifestError::NotJson(fault(&error)),
             });
         }
-        let shape: Shape = serde_json::from_slice(bytes).map_err(|error| {
-            if error.is_data() { ManifestError::Malformed(error.to_string().into()) } else { json(&error) }
-        })?;
-        let version = shape.schema_version.as_ref().and_then(serde_json::Number::as_u64);
-        if shape.errors.is_some() && version.is_none() {
-            return Err(ManifestError::ErrorDocument);
-        }
-        if !matches!(version, Some(1 | 2)) {
-            return Err(ManifestError::SchemaVersion);
-        }
-        let declared = shape.media_type.as_deref().and_then(MediaType::parse);
-        if let (Some(body), Some(header)) = (declared, content_type)
+        let shape: Shape = read(bytes)?;
+        let body = shape.media_type.as_deref().and_then(MediaType::parse);
+        let declared = body.or(content_type);
+        let form = shape.form(declared)?;
+        if let (Some(body), Some(header)) = (body, content_type)
             && body != header
+            && !(body.is_schema1() && header.is_schema1())
         {
             return Err(ManifestError::TypeMismatch { body, header });
         }
-        let media_type = declared.or(content_type);
-        if shape.fs_layers.is_some() && version == Some(1) {
-            let media_type = media_type.filter(|known| known.is_schema1());
-            return Ok(Self {
-                media_type: media_type.unwrap_or(MediaType::DockerSchema1Signed),
-                content: Content::Schema1,
-            });
+        if let Some(declared) = declared
+            && Form::of(declared) != form
+        {
+            let shown = form.default_type();
+            return Err(ManifestError::Malformed(
+                format!("declared as {declared}, built like {shown}").into(),
+            ));
         }
-        let malformed = |error: serde_json::Error| ManifestError::Malformed(error.to_string().into());
-        if shape.manifests.is_some() {
-            let index: oci::OciImageIndex = serde_json::from_slice(bytes).map_err(malformed)?;
-            return Ok(Self {
-                media_type: media_type.filter(|known| known.is_index()).unwrap_or(MediaType::OciIndex),
-                content: Content::Index(index.manifests.iter().map(child).collect()),
-            });
-        }
-        if shape.config.is_some() && shape.layers.is_some() {
-            let image: oci::OciImageManifest = serde_json::from_slice(bytes).map_err(malformed)?;
-            let is_image =
-                |known: &MediaType| matches!(known, MediaType::OciManifest | MediaType::DockerManifest);
-            return Ok(Self {
-                media_type: media_type.filter(is_image).unwrap_or(MediaType::OciManifest),
-                content: Content::Image {
-                    config: image.config.digest.into(),
-                    layers: image.layers.into_iter().map(|layer| layer.digest.into()).collect(),
-                },
-            });
-        }
-        Err(ManifestError::Kind)
+        let content = match form {
+            Form::Schema1 => Content::Schema1,
+            Form::Index => Content::Index(odd::index(bytes)?),
+            Form::Image => image(bytes)?,
+        };
+        Ok(Self { media_type: declared.unwrap_or(form.default_type()), content })
     }
 
-    /// The entries of an index, attestations left out; empty for anything else.
+    /// The entries of an index that are images: attestations and unknown kinds left out; empty for
+    /// anything else.
     pub fn images(&self) -> impl Iterator<Item = &Child> {
         let children: &[Child] = match &self.content {
             Content::Index(children) => children,
@@ -259,27 +320,33 @@ impl Manifest {
     }
 }
 
-fn child(entry: &oci::ImageIndexEntry) -> Child {
-    let platform = entry.platform.as_ref().map(|platform| {
-        Platform::normalised(
-            &platform.os.to_string(),
-            &platform.architecture.to_string(),
-            platform.variant.as_deref().unwrap_or_default(),
-            platform.os_version.as_deref().unwrap_or_default(),
-        )
-    });
-    let is_unknown = platform
-        .as_ref()
-        .is_some_and(|platform| &*platform.os == "unknown" && &*platform.architecture == "unknown");
-    let is_annotated = entry
-        .annotations
-        .as_ref()
-        .is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"));
-    let is_typed =
-        entry.artifact_type.as_deref() == Some("application/vnd.docker.attestation.manifest.v1+json");
-    Child {
-        digest: entry.digest.parse().ok(),
-        platform,
-        kind: if is_unknown || is_annotated || is_typed { ChildKind::Attestation } else { ChildKind::Image },
+fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
+    if let Ok(image) = serde_json::from_slice::<oci::OciImageManifest>(bytes) {
+        return Ok(Content::Image {
+            config: image.config.digest.into(),
+            layers: image.layers.into_iter().map(|layer| layer.digest.into()).collect(),
+        });
     }
+    odd::image(bytes)
+}
+
+/// Reads JSON that begins like an object into what is needed of it.
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_data() {
+            ManifestError::Malformed(fault(&error))
+        } else {
+            ManifestError::NotJson(fault(&error))
+        }
+    })
+}
+
+/// The parser's message, bounded and on one line.
+fn fault(error: &serde_json::Error) -> Box<str> {
+    let text = error.to_string();
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_FAULT_CHARS)
+        .collect::<String>()
+        .into()
 }

@@ -1,0 +1,154 @@
+//! Indexes and manifests with something odd in them.
+//!
+//! The models of `oci_distribution` refuse a whole document for one field of the wrong type. Clients
+//! differ in what they forgive, and a checker that gives up sees less than they do: here an entry that
+//! the model refuses is read again for the little that comparing needs, and what cannot be read stands
+//! as an entry of unknown kind. Only digests that cannot be told are an error.
+
+use std::collections::BTreeMap;
+
+use oci_distribution::manifest as oci;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Child, ChildKind, Content, ManifestError, MediaType, read};
+use crate::model::platform::Platform;
+
+const ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
+const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Option<Vec<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Model(Box<oci::ImageIndexEntry>),
+    Odd(Box<OddEntry>),
+    Unreadable(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OddEntry {
+    media_type: Option<Odd<String>>,
+    digest: Option<Odd<String>>,
+    platform: Option<Odd<OddPlatform>>,
+    annotations: Option<Odd<BTreeMap<String, IgnoredAny>>>,
+    artifact_type: Option<Odd<String>>,
+}
+
+#[derive(Deserialize)]
+struct OddPlatform {
+    os: String,
+    architecture: String,
+    variant: Option<Odd<String>>,
+    #[serde(rename = "os.version")]
+    os_version: Option<Odd<String>>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    config: Blob,
+    layers: Option<Vec<Blob>>,
+}
+
+#[derive(Deserialize)]
+struct Blob {
+    digest: Box<str>,
+}
+
+/// A value of the expected type, or anything else.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Odd<T> {
+    Read(T),
+    Unreadable(IgnoredAny),
+}
+
+impl<T> Odd<T> {
+    const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+fn text(field: Option<&Odd<String>>) -> Option<&str> {
+    field.and_then(Odd::value).map(String::as_str)
+}
+
+/// The entries of an index, in order.
+pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
+    let index: Index = read(bytes)?;
+    Ok(index.manifests.unwrap_or_default().iter().map(Entry::child).collect())
+}
+
+/// A manifest of which only the digests are read.
+pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
+    let image: Image = read(bytes)?;
+    let layers = image.layers.unwrap_or_default();
+    Ok(Content::Image {
+        config: image.config.digest,
+        layers: layers.into_iter().map(|layer| layer.digest).collect(),
+    })
+}
+
+impl Entry {
+    fn child(&self) -> Child {
+        match self {
+            Self::Model(entry) => entry_of_model(entry),
+            Self::Odd(entry) => entry.child(),
+            Self::Unreadable(_) => Child { digest: None, platform: None, kind: ChildKind::Unknown },
+        }
+    }
+}
+
+fn entry_of_model(entry: &oci::ImageIndexEntry) -> Child {
+    let platform = entry.platform.as_ref().map(|platform| {
+        Platform::normalised(
+            &platform.os.to_string(),
+            &platform.architecture.to_string(),
+            platform.variant.as_deref().unwrap_or_default(),
+            platform.os_version.as_deref().unwrap_or_default(),
+        )
+    });
+    let is_annotated = entry.annotations.as_ref().is_some_and(|map| map.contains_key(REFERENCE_TYPE));
+    let is_attestation = is_annotated || entry.artifact_type.as_deref() == Some(ATTESTATION);
+    let kind = kind(Some(&entry.media_type), platform.as_ref(), is_attestation);
+    Child { digest: entry.digest.parse().ok(), platform, kind }
+}
+
+impl OddEntry {
+    fn child(&self) -> Child {
+        let platform = self.platform.as_ref().and_then(Odd::value).map(|platform| {
+            Platform::normalised(
+                &platform.os,
+                &platform.architecture,
+                text(platform.variant.as_ref()).unwrap_or_default(),
+                text(platform.os_version.as_ref()).unwrap_or_default(),
+            )
+        });
+        let annotations = self.annotations.as_ref().and_then(Odd::value);
+        let is_attestation = annotations.is_some_and(|map| map.contains_key(REFERENCE_TYPE))
+            || text(self.artifact_type.as_ref()) == Some(ATTESTATION);
+        let kind = kind(text(self.media_type.as_ref()), platform.as_ref(), is_attestation);
+        Child { digest: text(self.digest.as_ref()).and_then(|text| text.parse().ok()), platform, kind }
+    }
+}
+
+/// An entry without a media type is taken for a manifest: all that stands in most indexes.
+fn kind(media_type: Option<&str>, platform: Option<&Platform>, is_attestation: bool) -> ChildKind {
+    let is_unknown_platform =
+        platform.is_some_and(|platform| &*platform.os == "unknown" && &*platform.architecture == "unknown");
+    if media_type.is_some_and(|text| MediaType::parse(text).is_none()) {
+        ChildKind::Unknown
+    } else if is_attestation || is_unknown_platform {
+        ChildKind::Attestation
+    } else {
+        ChildKind::Image
+    }
+}
