@@ -1,1 +1,263 @@
-//! Bytes into located images: one file for each kind of input.
+//! Bytes into located images: what is to be checked, and where each name was written.
+//!
+//! This stage opens the files and standard input, refuses what is no text, and hands the text to the
+//! reader of its kind (`list`). Names that cannot be read are collected, not fatal: whether one bad line
+//! stops the run is for the caller. It asks no network, merges no duplicates and knows no options.
+
+mod bad_line;
+mod error;
+mod list;
+mod text;
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use bad_line::{BadLine, MAX_SHOWN_CHARS};
+pub use error::{Error, FileError, FileFault};
+
+use crate::model::image::ImageRef;
+use crate::model::origin::Located;
+
+/// Most bytes of one input: far above any list of names, far below what would hurt.
+pub const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What standard input is called in arguments and origins.
+pub const STDIN_NAME: &str = "-";
+
+/// Where names are read from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A file, or anything else that can be opened by path.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Source {
+    /// The name in origins and messages; `""` for the empty path, which a shell makes of an unset variable.
+    #[must_use]
+    pub fn name(&self) -> Arc<str> {
+        match self {
+            Self::File(path) if path.as_os_str().is_empty() => "\"\"".into(),
+            Self::File(path) => path.to_string_lossy().into(),
+            Self::Stdin => STDIN_NAME.into(),
+        }
+    }
+}
+
+impl From<OsString> for Source {
+    /// Reads a command line argument: `-` is standard input, all else a path.
+    fn from(argument: OsString) -> Self {
+        if argument == STDIN_NAME { Self::Stdin } else { Self::File(argument.into()) }
+    }
+}
+
+impl From<&str> for Source {
+    fn from(argument: &str) -> Self {
+        OsString::from(argument).into()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&bad_line::Escaped(&self.name()), f)
+    }
+}
+
+/// Everything that was read, in the order of the arguments and lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// The images, duplicates and all.
+    pub images: Vec<Located<ImageRef>>,
+    /// The lines that name no image that could be asked for. Where they are skipped, `images` may be empty.
+    pub bad: Vec<BadLine>,
+}
+
+/// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
+///
+/// # Errors
+/// Standard input named twice; sources that cannot be read or are no text, all of them at once; nothing
+/// in any of them, neither a name nor a bad line.
+pub fn read(sources: &[Source], mut stdin: impl Read) -> Result<Inputs, Error> {
+    if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
+        return Err(Error::StdinTwice);
+    }
+    let mut inputs = Inputs::default();
+    let mut faults = Vec::new();
+    let mut failed = HashSet::new();
+    for source in sources {
+        let name = source.name();
+        let bytes = match source {
+            Source::File(path) => read_file(path),
+            Source::Stdin => read_bounded(&mut stdin, MAX_INPUT_BYTES),
+        };
+        match bytes.and_then(text::decode) {
+            Ok(text) => list::read(&text, &name, &mut inputs),
+            Err(fault) => {
+                if failed.insert(source) {
+                    faults.push(FileError { file: name, fault });
+                }
+            }
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Error::Unreadable(faults));
+    }
+    if inputs.images.is_empty() && inputs.bad.is_empty() {
+        return Err(Error::Empty { files: sources.iter().map(Source::name).collect() });
+    }
+    Ok(inputs)
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, FileFault> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(FileFault::Directory);
+    }
+    read_bounded(&mut file, MAX_INPUT_BYTES)
+}
+
+/// Reads to the end, or finds that there is more than `most` bytes: a device may never end.
+fn read_bounded(reader: &mut impl Read, most: u64) -> Result<Vec<u8>, FileFault> {
+    let mut bytes = Vec::new();
+    io::Read::take(reader, most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(FileFault::TooLarge { most }) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    struct NoStdin;
+
+    impl Read for NoStdin {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("standard input was read, though no source names it")
+        }
+    }
+
+    struct BrokenPipe;
+
+    impl Read for BrokenPipe {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    }
+
+    fn faults(error: Error) -> Vec<FileError> {
+        match error {
+            Error::Unreadable(faults) => faults,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_dash_is_standard_input_and_all_else_a_path() {
+        assert_eq!(Source::from("-"), Source::Stdin);
+        assert_eq!(Source::from(OsString::from("./-")), Source::File("./-".into()));
+        assert_eq!(Source::from("--"), Source::File("--".into()));
+        assert_eq!(Source::Stdin.to_string(), "-");
+        assert_eq!(Source::from("").to_string(), "\"\"");
+        assert_eq!(Source::from("a\u{1b}b").to_string(), "a\\u{1b}b");
+    }
+
+    #[test]
+    fn all_sources_are_read_in_their_order_and_share_one_name_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("a.txt"), dir.path().join("b.txt"));
+        fs::write(&first, "nginx\nredis:7\n").unwrap();
+        fs::write(&second, "# none\nBAD\n").unwrap();
+        let sources = [Source::File(first), Source::Stdin, Source::File(second)];
+        let inputs = read(&sources, &b"alpine"[..]).unwrap();
+        let shown: Vec<String> = inputs.images.iter().map(|image| image.value.to_string()).collect();
+        assert_eq!(
+            shown,
+            [
+                "docker.io/library/nginx:latest",
+                "docker.io/library/redis:7",
+                "docker.io/library/alpine:latest"
+            ]
+        );
+        assert!(inputs.images[1].origin.to_string().ends_with("a.txt:2"));
+        assert_eq!(inputs.images[2].origin.to_string(), "-:1");
+        assert!(Arc::ptr_eq(&inputs.images[0].origin.file, &inputs.images[1].origin.file));
+        assert_eq!(inputs.bad.len(), 1);
+        assert!(inputs.bad[0].origin.to_string().ends_with("b.txt:2"));
+    }
+
+    #[test]
+    fn standard_input_is_left_alone_unless_named_and_refused_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("list");
+        fs::write(&file, "nginx").unwrap();
+        assert!(read(&[Source::File(file)], NoStdin).is_ok());
+        assert!(matches!(read(&[Source::Stdin, Source::Stdin], NoStdin), Err(Error::StdinTwice)));
+    }
+
+    #[test]
+    fn every_unreadable_source_is_told_at_once_with_its_next_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("image.tar.gz");
+        fs::write(&binary, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
+        let good = dir.path().join("good.txt");
+        fs::write(&good, "nginx").unwrap();
+        let missing = dir.path().join("missing.txt");
+        let sources = [
+            Source::File(missing.clone()),
+            Source::File(good),
+            Source::File(dir.path().into()),
+            Source::File(binary),
+            Source::File(missing),
+            Source::Stdin,
+        ];
+        let error = read(&sources, BrokenPipe).unwrap_err();
+        let text = error.to_string();
+        for part in
+            ["4 inputs", "missing.txt: no such file", "is a directory", "image.tar.gz: not text", "-: "]
+        {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert_eq!(error.hints().len(), 3, "{:?}", error.hints());
+        let faults = faults(error);
+        assert!(matches!(faults[0].fault, FileFault::Missing));
+        assert!(matches!(faults[1].fault, FileFault::Directory));
+        assert!(matches!(faults[2].fault, FileFault::Binary));
+        assert!(matches!(faults[3].fault, FileFault::Io(_)));
+    }
+
+    #[test]
+    fn nothing_in_any_input_is_an_error_that_names_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, other) = (dir.path().join("empty.txt"), dir.path().join("other.txt"));
+        fs::write(&file, "\n# nginx\n").unwrap();
+        fs::write(&other, "nginx").unwrap();
+        let empty = Source::File(file);
+        let error = read(&[empty.clone(), Source::Stdin], io::empty()).unwrap_err();
+        assert!(matches!(&error, Error::Empty { files } if files.len() == 2));
+        assert!(error.to_string().contains("empty.txt"), "{error}");
+        assert!(!error.hints().is_empty());
+        assert!(matches!(read(&[], NoStdin), Err(Error::Empty { files }) if files.is_empty()));
+        assert_eq!(read(&[empty, Source::File(other)], NoStdin).unwrap().images.len(), 1);
+    }
+
+    #[test]
+    fn a_list_of_bad_lines_only_is_not_called_empty() {
+        let inputs = read(&[Source::Stdin], &b"BAD\n"[..]).unwrap();
+        assert!(inputs.images.is_empty());
+        assert_eq!(inputs.bad.len(), 1);
+    }
+
+    #[test]
+    fn a_source_without_end_is_refused_at_the_bound() {
+        assert_eq!(read_bounded(&mut &b"12345"[..], 5).unwrap(), b"12345");
+        let fault = read_bounded(&mut io::repeat(b'#'), 5).unwrap_err();
+        assert!(matches!(fault, FileFault::TooLarge { most: 5 }));
+    }
+}

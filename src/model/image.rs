@@ -108,7 +108,8 @@ impl ImageRef {
             Some(at) => (&registry[..at], Some(&registry[at + 1..])),
             None => (registry, None),
         };
-        if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
+        // No more digits than a port has: leading zeros without end would make names without end.
+        if port.is_some_and(|port| port.len() > 5 || !matches!(port.parse::<u16>(), Ok(1..))) {
             return Some(RegistryFault::Port);
         }
         host_fault(host)
@@ -273,14 +274,24 @@ fn host_fault(host: &str) -> Option<RegistryFault> {
         let is_address = inside.strip_suffix(']').is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
         return (!is_address).then_some(RegistryFault::Ipv6);
     }
-    let is_number = host.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    // Only numbers and `xn--` are anything but a plain name, and asking about them costs most of the parsing.
+    let last = host.rsplit('.').next().unwrap_or(host);
+    if last.starts_with(|c: char| c.is_ascii_alphabetic()) && !host.contains("--") {
+        return (!fits_dns(host)).then_some(RegistryFault::Name);
+    }
+    let is_number = last.bytes().all(|b| b.is_ascii_digit());
     match Host::parse(host) {
         Ok(Host::Ipv4(address)) if address.to_string() == host => None,
-        Ok(Host::Domain(name)) if name.len() <= 253 && name.split('.').all(|label| label.len() <= 63) => None,
+        Ok(Host::Domain(name)) if fits_dns(&name) => None,
         Ok(Host::Ipv4(_)) => Some(RegistryFault::Ipv4),
         Err(_) if is_number => Some(RegistryFault::Ipv4),
         Ok(_) | Err(_) => Some(RegistryFault::Name),
     }
+}
+
+/// RFC 1035 section 2.3.4, without the dot at the end.
+fn fits_dns(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(|label| label.len() <= 63)
 }
 
 /// Splits off the registry (distribution/reference `splitDockerDomain`).
@@ -357,11 +368,21 @@ fn has_repository_shape(text: &str) -> bool {
 /// `1*LOWALNUM *( sep 1*LOWALNUM )`, sep = "." | "_" | "__" | 1*"-"
 fn is_component(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = text.as_bytes();
-    if !matches!((bytes.first(), bytes.last()), (Some(first), Some(last)) if is_word(*first) && is_word(*last))
-    {
-        return false;
+    let mut rest = text.as_bytes();
+    loop {
+        let word = rest.iter().take_while(|b| is_word(**b)).count();
+        if word == 0 {
+            return false;
+        }
+        rest = &rest[word..];
+        if rest.is_empty() {
+            return true;
+        }
+        let separator = rest.iter().take_while(|b| !is_word(**b)).count();
+        if !matches!(&rest[..separator], b"." | b"_" | b"__") && rest[..separator].iter().any(|b| *b != b'-')
+        {
+            return false;
+        }
+        rest = &rest[separator..];
     }
-    text.split(|c: char| c.is_ascii() && is_word(c as u8))
-        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }

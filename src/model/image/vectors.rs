@@ -310,6 +310,7 @@ fn registries_that_parse_but_can_never_be_asked_are_told_apart() {
         ("3com.example/x", None),
         ("example.com:99999/x", Some(RegistryFault::Port)),
         ("example.com:65536/x", Some(RegistryFault::Port)),
+        ("example.com:000080/x", Some(RegistryFault::Port)),
         ("example.com:0/x", Some(RegistryFault::Port)),
         ("example.com:99999999999999999999999/x", Some(RegistryFault::Port)),
         ("[::1]:0/x", Some(RegistryFault::Port)),

@@ -1,0 +1,181 @@
+//! Why inputs could not be read, each with the file's name and what to do next.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::bad_line::Escaped;
+
+/// Why there is nothing to check.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// `-` more than once.
+    #[error("standard input (`-`) is named twice, but can be read only once")]
+    StdinTwice,
+    /// Inputs that cannot be used, all of them.
+    #[error("{}", Unreadable(.0))]
+    Unreadable(Vec<FileError>),
+    /// No image, and no bad line either.
+    #[error("no image to check{}", In(.files))]
+    Empty {
+        /// The names of all inputs; none if none was given.
+        files: Vec<Arc<str>>,
+    },
+}
+
+impl Error {
+    /// What to do next, each advice once.
+    #[must_use]
+    pub fn hints(&self) -> Vec<&'static str> {
+        match self {
+            Self::StdinTwice => vec!["leave one `-` out"],
+            Self::Empty { files } if files.is_empty() => {
+                vec!["name a file with one image a line, or `-` for standard input"]
+            }
+            Self::Empty { .. } => {
+                vec!["write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments"]
+            }
+            Self::Unreadable(faults) => {
+                let mut hints = Vec::new();
+                for hint in faults.iter().filter_map(|error| error.fault.hint()) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
+            }
+        }
+    }
+}
+
+/// One input that cannot be used.
+#[derive(Debug, Error)]
+#[error("{}: {fault}", Escaped(.file))]
+pub struct FileError {
+    /// As it was named on the command line; `-` is standard input.
+    pub file: Arc<str>,
+    /// What is wrong with it.
+    pub fault: FileFault,
+}
+
+/// What is wrong with an input.
+#[derive(Debug, Error)]
+pub enum FileFault {
+    /// Nothing of that name.
+    #[error("no such file")]
+    Missing,
+    /// A directory.
+    #[error("is a directory, not a list")]
+    Directory,
+    /// Not ours to read.
+    #[error("permission denied")]
+    Denied,
+    /// Any other failure to open or read.
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
+    /// An archive, an image, a program: anything but text.
+    #[error("not text but binary data")]
+    Binary,
+    /// UTF-16, as some Windows shells write it.
+    #[error("UTF-16 text; only UTF-8 is read")]
+    Utf16,
+    /// Text in another encoding, or damaged.
+    #[error("line {line} is not UTF-8 text")]
+    NotUtf8 {
+        /// The first such line, counted from 1.
+        line: u32,
+    },
+    /// More than is read.
+    #[error("larger than {most} bytes")]
+    TooLarge {
+        /// The bound.
+        most: u64,
+    },
+}
+
+impl FileFault {
+    /// What to do next, where that is not plain.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing => Some("check the path; relative paths start at the current directory"),
+            Self::Directory => Some("name a file in the directory, one image a line"),
+            Self::Denied => Some("make the file readable for this user, or pipe it in and name `-`"),
+            Self::Io(_) => None,
+            Self::Binary | Self::TooLarge { .. } => {
+                Some("an input is a plain text file with one image a line")
+            }
+            Self::Utf16 | Self::NotUtf8 { .. } => Some("save the file as UTF-8"),
+        }
+    }
+}
+
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::IsADirectory => Self::Directory,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+struct Unreadable<'a>(&'a [FileError]);
+
+impl fmt::Display for Unreadable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.0 {
+            return only.fmt(f);
+        }
+        write!(f, "{} inputs cannot be read:", self.0.len())?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+struct In<'a>(&'a [Arc<str>]);
+
+impl fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, file) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { " in " } else { ", " }, Escaped(file))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_errors_become_what_people_call_them() {
+        let text = |kind: io::ErrorKind| FileFault::from(io::Error::from(kind)).to_string();
+        assert_eq!(text(io::ErrorKind::NotFound), "no such file");
+        assert_eq!(text(io::ErrorKind::IsADirectory), "is a directory, not a list");
+        assert_eq!(text(io::ErrorKind::PermissionDenied), "permission denied");
+        assert!(text(io::ErrorKind::TimedOut).starts_with("cannot be read: "));
+    }
+
+    #[test]
+    fn one_fault_is_told_on_one_line_and_names_are_escaped() {
+        let error = Error::Unreadable(vec![FileError { file: "a\nb".into(), fault: FileFault::Missing }]);
+        assert_eq!(error.to_string(), "a\\nb: no such file");
+    }
+
+    #[test]
+    fn the_same_advice_is_given_once() {
+        let fault = |fault| FileError { file: "x".into(), fault };
+        let error = Error::Unreadable(vec![
+            fault(FileFault::Utf16),
+            fault(FileFault::NotUtf8 { line: 2 }),
+            fault(FileFault::Io(io::ErrorKind::TimedOut.into())),
+            fault(FileFault::TooLarge { most: 1 }),
+            fault(FileFault::Binary),
+        ]);
+        assert_eq!(error.hints().len(), 2);
+        assert_eq!(error.to_string().lines().count(), 6);
+    }
+}
