@@ -1,0 +1,15 @@
+//! What the integration tests share: real peers to ask, something to fill them with, and the built binary.
+
+pub mod certificate;
+pub mod daemon;
+pub mod http;
+pub mod nginx;
+pub mod process;
+pub mod push;
+pub mod tool;
+
+use std::time::Duration;
+
+/// How long anything may take before a test calls it hung. Far beyond what the slowest machine needs:
+/// reaching it is always a failure, never a measurement.
+pub const DEADLINE: Duration = Duration::from_secs(60);
