@@ -5,5 +5,6 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod layering;
 mod peers;
 mod support;
