@@ -12,6 +12,8 @@
 //! A stage uses what stands to its left, never to its right. `model`, `plan`, `verdict`, `gate` and
 //! `report` are pure: no I/O, no clock, no runtime. `ARCHITECTURE.md` tells the rest.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod exit;
@@ -23,4 +25,5 @@ pub mod net;
 pub mod plan;
 pub mod probe;
 pub mod report;
+pub mod ui;
 pub mod verdict;

@@ -1,1 +1,44 @@
-fn main() {}
+//! The edge of the process: command line, log, runtime, exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use registry_check::app::{self, Error};
+use registry_check::cli::Cli;
+use registry_check::ui::log::{self, Verbosity};
+
+fn main() -> ExitCode {
+    let cli = Cli::from_arguments();
+    log::start(match (cli.common.quiet, cli.common.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Requests,
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime);
+    let ended = runtime.and_then(|runtime| {
+        let ended = runtime.block_on(app::run(cli));
+        // A resolver that hangs must not hold up the end.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(app::exit_code(&error))
+        }
+    }
+}
+
+fn tell(error: &Error) {
+    let mut stderr = std::io::stderr().lock();
+    // With stderr closed there is nobody to tell; the exit code stands.
+    for detail in error.details() {
+        let _ = writeln!(stderr, "{detail}");
+    }
+    let _ = writeln!(stderr, "error: {error}");
+    for hint in error.hints() {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+}

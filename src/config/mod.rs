@@ -29,6 +29,6 @@ pub enum Error {
         limit_bytes: u64,
     },
     /// One or more faults, each with its line.
-    #[error("{}", .0.join("\n"))]
+    #[error("the configuration cannot be used")]
     Faults(Vec<String>),
 }

@@ -26,8 +26,11 @@ use crate::model::origin::Located;
 /// Most bytes of one input: far above any list of names, far below what would hurt.
 pub const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What standard input is called in arguments and origins.
-pub const STDIN_NAME: &str = "-";
+/// The argument that means standard input.
+pub const STDIN_ARGUMENT: &str = "-";
+
+/// What standard input is called in origins and messages. Not `-`: a spreadsheet takes that for a formula.
+pub const STDIN_NAME: &str = "stdin";
 
 /// Where names are read from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +56,7 @@ impl Source {
 impl From<OsString> for Source {
     /// Reads a command line argument: `-` is standard input, all else a path.
     fn from(argument: OsString) -> Self {
-        if argument == STDIN_NAME { Self::Stdin } else { Self::File(argument.into()) }
+        if argument == STDIN_ARGUMENT { Self::Stdin } else { Self::File(argument.into()) }
     }
 }
 
@@ -163,7 +166,7 @@ mod tests {
         assert_eq!(Source::from("-"), Source::Stdin);
         assert_eq!(Source::from(OsString::from("./-")), Source::File("./-".into()));
         assert_eq!(Source::from("--"), Source::File("--".into()));
-        assert_eq!(Source::Stdin.to_string(), "-");
+        assert_eq!(Source::Stdin.to_string(), "stdin");
         assert_eq!(Source::from("").to_string(), "\"\"");
         assert_eq!(Source::from("a\u{1b}b").to_string(), "a\\u{1b}b");
     }
@@ -186,7 +189,7 @@ mod tests {
             ]
         );
         assert!(inputs.images[1].origin.to_string().ends_with("a.txt:2"));
-        assert_eq!(inputs.images[2].origin.to_string(), "-:1");
+        assert_eq!(inputs.images[2].origin.to_string(), "stdin:1");
         assert!(Arc::ptr_eq(&inputs.images[0].origin.file, &inputs.images[1].origin.file));
         assert_eq!(inputs.bad.len(), 1);
         assert!(inputs.bad[0].origin.to_string().ends_with("b.txt:2"));
@@ -220,7 +223,7 @@ mod tests {
         let error = read(&sources, BrokenPipe).unwrap_err();
         let text = error.to_string();
         for part in
-            ["4 inputs", "missing.txt: no such file", "is a directory", "image.tar.gz: not text", "-: "]
+            ["4 inputs", "missing.txt: no such file", "is a directory", "image.tar.gz: not text", "stdin: "]
         {
             assert!(text.contains(part), "{part} is not in {text}");
         }

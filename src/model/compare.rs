@@ -60,7 +60,8 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
 
 fn relate_indexes(mirror: &Manifest, upstream: &Manifest) -> Relation {
     let (ours, theirs) = (by_platform(mirror), by_platform(upstream));
-    if ours.iter().any(|(platform, digest)| theirs.get(platform) != Some(digest)) {
+    // Two indexes of nothing that is known have nothing in common that could be shown.
+    if theirs.is_empty() || ours.iter().any(|(platform, digest)| theirs.get(platform) != Some(digest)) {
         return Relation::Different;
     }
     let lacking: Vec<Box<str>> =

@@ -9,7 +9,7 @@ pub enum NetFault {
     /// The name has no address, or the resolver did not answer.
     Dns(Box<str>),
     /// The port is closed.
-    ConnectRefused(Box<str>),
+    ConnectRefused,
     /// No connection for another reason: no route, no free socket, a proxy that refuses.
     Connect(Box<str>),
     /// The TLS handshake failed.
@@ -37,7 +37,7 @@ impl fmt::Display for NetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(text) => write!(f, "name not resolved: {text}"),
-            Self::ConnectRefused(text) => write!(f, "connection refused: {text}"),
+            Self::ConnectRefused => f.write_str("connection refused"),
             Self::Connect(text) => write!(f, "no connection: {text}"),
             Self::Tls(text) => write!(f, "TLS handshake failed: {text}"),
             Self::TimeoutConnect(after) => write!(f, "no connection within {}", seconds(*after)),

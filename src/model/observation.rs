@@ -211,8 +211,6 @@ pub enum Note {
     Warning(Box<str>),
     /// Answered only after `?ns=` was left out.
     WithoutNamespace,
-    /// tag@digest: the tag now stands for another digest.
-    TagMoved(Digest),
 }
 
 impl Observation {

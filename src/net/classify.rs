@@ -22,7 +22,7 @@ pub(super) fn send_fault(error: &reqwest::Error, connect_timeout: Duration) -> N
     }
     if let Some(cause) = find::<io::Error>(error) {
         match cause.kind() {
-            io::ErrorKind::ConnectionRefused => return NetFault::ConnectRefused(text()),
+            io::ErrorKind::ConnectionRefused => return NetFault::ConnectRefused,
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::authority::Limits;
 use super::classify;
+use super::redirect;
 use super::resolve::Resolver;
 use super::tls;
 use crate::model::endpoint::Authority;
@@ -155,9 +156,17 @@ impl Client {
         let _permit = self.limits.acquire(&authority).await;
         self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let response = self.first_byte(&request).await?;
+        let response = self.first_byte(&request).await.inspect_err(|fault| {
+            log::debug!("{} {}: {fault}", request.method, redirect::display(request.url));
+        })?;
         let first_byte = started.elapsed();
         let status = response.status().as_u16();
+        log::debug!(
+            "{} {}: {status} in {:.1} ms",
+            request.method,
+            redirect::display(request.url),
+            first_byte.as_secs_f64() * 1000.0
+        );
         let headers = response.headers().clone();
         if request.method == Method::HEAD {
             return Ok(Reply { status, headers, body: Body::Read(Vec::new()), first_byte });

@@ -19,13 +19,12 @@ pub(super) struct Resolver {
 /// The name has no address.
 #[derive(Debug)]
 pub(super) struct ResolveError {
-    name: String,
     cause: String,
 }
 
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.cause)
+        f.write_str(&self.cause)
     }
 }
 
@@ -46,8 +45,14 @@ impl Resolve for Resolver {
 }
 
 async fn look_up(name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
-    let error = |cause: String| ResolveError { name: name.to_owned(), cause };
+    let error = |cause: String| ResolveError { cause };
     let addresses: Vec<_> =
-        tokio::net::lookup_host((name, 0)).await.map_err(|cause| error(cause.to_string()))?.collect();
+        tokio::net::lookup_host((name, 0)).await.map_err(|cause| error(plain(&cause)))?.collect();
     if addresses.is_empty() { Err(error("no addresses".to_owned())) } else { Ok(addresses) }
+}
+
+/// The resolver's words without the operation's, which the caller names.
+fn plain(cause: &std::io::Error) -> String {
+    let text = cause.to_string();
+    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
 }

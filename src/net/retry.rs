@@ -90,7 +90,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
         Fault::Net(NetFault::Truncated { .. }) => attempt <= 1,
         Fault::Net(
             NetFault::Dns(_)
-            | NetFault::ConnectRefused(_)
+            | NetFault::ConnectRefused
             | NetFault::Connect(_)
             | NetFault::Tls(_)
             | NetFault::TimeoutConnect(_)
@@ -161,7 +161,7 @@ mod tests {
         let truncated = NetFault::Truncated { received_bytes: 1, promised_bytes: Some(2) };
         for (fault, first, second) in [
             (NetFault::Dns(text()), false, false),
-            (NetFault::ConnectRefused(text()), false, false),
+            (NetFault::ConnectRefused, false, false),
             (NetFault::Connect(text()), false, false),
             (NetFault::Tls(text()), false, false),
             (NetFault::TimeoutConnect(SECOND), false, false),

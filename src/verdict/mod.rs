@@ -2,7 +2,10 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod notes;
 mod unserved;
+
+pub use notes::notes;
 
 use std::borrow::Cow;
 

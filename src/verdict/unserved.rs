@@ -27,7 +27,7 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
         Outcome::Unreached { fault, host } => {
             let code = match fault {
                 NetFault::Dns(_) => Code::DnsFailed,
-                NetFault::ConnectRefused(_) => Code::ConnectRefused,
+                NetFault::ConnectRefused => Code::ConnectRefused,
                 NetFault::Connect(_) => Code::ConnectFailed,
                 NetFault::Tls(_) => Code::TlsFailed,
                 NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
@@ -85,6 +85,12 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
             hidden(Code::HiddenDenied, what)
         }
         Outcome::Throttled { answer, .. } => hidden(Code::HiddenRateLimit, said(answer)),
+        // Docker's registry, as a cache, answers 500 around its upstream's MANIFEST_UNKNOWN.
+        Outcome::Broken(Breakage::ServerError(answer))
+            if answer.code.as_deref() == Some("MANIFEST_UNKNOWN") =>
+        {
+            plain()
+        }
         Outcome::Broken(Breakage::ServerError(answer)) => {
             let code = match answer.code.as_deref() {
                 Some("DENIED" | "UNAUTHORIZED") => Code::HiddenDenied,

@@ -289,7 +289,8 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
     let mut answer = parsed.answer;
     let is_vague = answer.code.as_deref().is_none_or(|code| code == "UNKNOWN");
     let inner = parsed.inner_codes.into_iter().next();
-    let is_refusal = inner.as_deref().is_some_and(|code| matches!(code, "DENIED" | "UNAUTHORIZED"));
+    let is_settled =
+        inner.as_deref().is_some_and(|code| matches!(code, "DENIED" | "UNAUTHORIZED" | "MANIFEST_UNKNOWN"));
     if is_vague && exchange.status >= 500 {
         answer.code = inner.or(answer.code);
     }
@@ -309,8 +310,8 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         // Quay answers 405 DENIED for a disabled namespace.
         403 | 451 => refused(answer, exchange.with_token),
         405 if answer.code.as_deref() == Some("DENIED") => refused(answer, exchange.with_token),
-        // A cache that turns upstream's refusal into its own failure: the same again next time.
-        500..600 if is_refusal => Reading::Final(Outcome::Broken(Breakage::ServerError(answer))),
+        // A cache that turns upstream's clear answer into its own failure: the same again next time.
+        500..600 if is_settled => Reading::Final(Outcome::Broken(Breakage::ServerError(answer))),
         408 | 429 | 500..600 => transient(&exchange, answer),
         _ => Reading::Final(Outcome::Broken(Breakage::OddStatus(answer))),
     }

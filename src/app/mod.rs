@@ -1,0 +1,156 @@
+//! One file for each command: the only place where the stages meet.
+
+pub mod check;
+pub mod demo;
+mod interrupt;
+mod options;
+mod output;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::cli::{Cli, Command};
+use crate::net::client::ClientError;
+use crate::plan::UnaskableRegistry;
+use crate::{config, exit, gate, inputs, mirrors};
+
+/// Why a command could not do its job: one variant for each stage.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The inputs.
+    #[error(transparent)]
+    Inputs(#[from] inputs::Error),
+    /// Lines that name no image.
+    #[error("{} that {} no image", count(.0.len(), "line"), if .0.len() == 1 { "names" } else { "name" })]
+    BadLines(Vec<inputs::BadLine>),
+    /// Every line was bad, and skipped.
+    #[error("no image left to check: every line was skipped")]
+    NothingLeft,
+    /// Registries in image names that cannot be asked.
+    #[error("{} that cannot be asked", count(.0.len(), "registry name"))]
+    Registries(Vec<UnaskableRegistry>),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// Mirror settings.
+    #[error("{} that cannot be used", count(.0.len(), "setting"))]
+    Mirrors(Vec<mirrors::Error>),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] gate::PolicyError),
+    /// More mirrors demanded than there are.
+    #[error("--require {required}, but only {available} mirrors are configured for {registry}")]
+    Require {
+        /// Demanded.
+        required: usize,
+        /// Configured.
+        available: usize,
+        /// For this registry.
+        registry: String,
+    },
+    /// Reports that cannot be written.
+    #[error("{} that cannot be written", count(.0.len(), "report"))]
+    Outputs(Vec<OutputError>),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The embedded registries.
+    #[error("cannot start the embedded registries: {0}")]
+    Demo(std::io::Error),
+    /// The runtime.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// One report that cannot be written.
+#[derive(Debug, Error)]
+#[error("cannot write {}: {why}", path.display())]
+pub struct OutputError {
+    /// Where to.
+    pub path: PathBuf,
+    /// Why not.
+    pub why: String,
+}
+
+/// `1 line`, `2 lines`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn lines(items: &[impl ToString]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+impl Error {
+    /// The single faults, each with its place, where there may be several.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::BadLines(items) => lines(items),
+            Self::Registries(items) => lines(items),
+            Self::Mirrors(items) => lines(items),
+            Self::Outputs(items) => lines(items),
+            Self::Config(config::Error::Faults(items)) => items.clone(),
+            Self::Inputs(_)
+            | Self::NothingLeft
+            | Self::Config(_)
+            | Self::Policy(_)
+            | Self::Require { .. }
+            | Self::Client(_)
+            | Self::Demo(_)
+            | Self::Runtime(_) => Vec::new(),
+        }
+    }
+
+    /// What to try, each advice once.
+    #[must_use]
+    pub fn hints(&self) -> Vec<&'static str> {
+        match self {
+            Self::Inputs(error) => error.hints(),
+            Self::BadLines(_) => vec!["correct these lines, or go on without them: --skip-invalid"],
+            Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
+                vec!["the README lists every setting"]
+            }
+            Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
+            Self::NothingLeft
+            | Self::Registries(_)
+            | Self::Config(_)
+            | Self::Policy(_)
+            | Self::Outputs(_)
+            | Self::Client(_)
+            | Self::Demo(_)
+            | Self::Runtime(_) => Vec::new(),
+        }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// The job could not be done; what had been found out is in the reports all the same.
+pub async fn run(cli: Cli) -> Result<u8, Error> {
+    match cli.command {
+        None => check::run(cli.check, &cli.common).await,
+        Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
+    }
+}
+
+/// The exit code of a job that could not be done.
+#[must_use]
+pub const fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Inputs(_)
+        | Error::BadLines(_)
+        | Error::NothingLeft
+        | Error::Registries(_)
+        | Error::Config(_)
+        | Error::Mirrors(_)
+        | Error::Policy(_)
+        | Error::Require { .. }
+        | Error::Outputs(_)
+        | Error::Client(_)
+        | Error::Demo(_)
+        | Error::Runtime(_) => exit::USAGE,
+    }
+}

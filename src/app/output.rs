@@ -1,0 +1,191 @@
+//! Where reports go. Files are opened before the first request, so that a bad path fails while it costs
+//! nothing, and take their right name only when they are whole.
+
+use std::collections::HashSet;
+#[cfg(unix)]
+use std::fs::Permissions;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::OutputError;
+use crate::report::{self, Format, TableStyle, View};
+
+/// Every place that gets a report.
+#[derive(Debug)]
+pub(super) struct Outputs(Vec<Output>);
+
+#[derive(Debug)]
+struct Output {
+    format: Format,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Stdout,
+    /// A new or existing regular file: written beside it, then renamed.
+    File {
+        path: PathBuf,
+        temporary: NamedTempFile,
+    },
+    /// A device or pipe, which a rename would replace.
+    Special {
+        path: PathBuf,
+        file: File,
+    },
+}
+
+impl Outputs {
+    /// Opens every place; without any, standard output.
+    ///
+    /// A file's extension decides its format; where it says nothing, `format` does.
+    pub(super) fn open(paths: &[PathBuf], format: Option<Format>) -> Result<Self, Vec<OutputError>> {
+        let default = format.unwrap_or(Format::Table);
+        if paths.is_empty() {
+            return Ok(Self(vec![Output { format: default, target: Target::Stdout }]));
+        }
+        let mut outputs = Vec::new();
+        let mut errors = Vec::new();
+        let mut seen = HashSet::new();
+        for path in paths {
+            let fail = |why: String| OutputError { path: path.clone(), why };
+            if path.as_os_str() == "-" {
+                outputs.push(Output { format: default, target: Target::Stdout });
+                continue;
+            }
+            let Some(format) = Format::from_extension(path).or(format) else {
+                errors.push(fail(
+                    "its extension names no format: use .csv, .md, .json or .txt, or -f".to_owned(),
+                ));
+                continue;
+            };
+            match open(path) {
+                Ok(target) => {
+                    if seen.insert(target.path().map(Path::to_owned)) {
+                        outputs.push(Output { format, target });
+                    } else {
+                        errors.push(fail("given twice".to_owned()));
+                    }
+                }
+                Err(error) => errors.push(fail(error.to_string())),
+            }
+        }
+        if errors.is_empty() { Ok(Self(outputs)) } else { Err(errors) }
+    }
+
+    /// Whether standard output gets a report.
+    pub(super) fn has_stdout(&self) -> bool {
+        self.0.iter().any(|output| matches!(output.target, Target::Stdout))
+    }
+
+    /// Writes every report. One that fails does not keep the others from being written.
+    pub(super) fn write(self, view: &View<'_>, style: &TableStyle) -> Result<(), Vec<OutputError>> {
+        let mut errors = Vec::new();
+        for Output { format, target } in self.0 {
+            let path = target.path().unwrap_or(Path::new("standard output")).to_owned();
+            if let Err(error) = write(format, target, view, style) {
+                errors.push(OutputError { path, why: error.to_string() });
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+impl Target {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File { path, .. } | Self::Special { path, .. } => Some(path),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Target> {
+    // Through a link, so that the link stays and its target is replaced.
+    let path = match fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(path)?,
+        Err(error) => return Err(error),
+    };
+    let permissions = match fs::metadata(&path) {
+        Ok(found) if found.is_dir() => return Err(io::Error::other("is a directory")),
+        Ok(found) if !found.is_file() => {
+            let file = File::options().write(true).open(&path)?;
+            return Ok(Target::Special { path, file });
+        }
+        Ok(found) => {
+            // Renaming over it would get round a write protection that was meant.
+            File::options().append(true).open(&path)?;
+            Some(found.permissions())
+        }
+        Err(_) => None,
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".registry-check-").suffix(".tmp");
+    match permissions {
+        Some(permissions) => {
+            builder.permissions(permissions);
+        }
+        None => new_file(&mut builder),
+    }
+    let temporary =
+        builder.tempfile_in(folder).map_err(|error| io::Error::new(error.kind(), plain(&error)))?;
+    Ok(Target::File { path, temporary })
+}
+
+/// The absolute path of a file that is not there yet.
+fn new_path(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+/// Without the name of the temporary file, which nobody has asked for.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// As for any new file: the umask takes its part of this.
+#[cfg(unix)]
+fn new_file(builder: &mut tempfile::Builder<'_, '_>) {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(Permissions::from_mode(0o666));
+}
+
+#[cfg(not(unix))]
+fn new_file(_: &mut tempfile::Builder<'_, '_>) {}
+
+fn write(format: Format, target: Target, view: &View<'_>, style: &TableStyle) -> io::Result<()> {
+    let plain_style = TableStyle { colour: report::Colour::Never, width: None };
+    match target {
+        Target::Stdout => {
+            let mut out = io::stdout().lock();
+            match report::render(format, view, style, &mut out).and_then(|()| out.flush()) {
+                // A reader that has seen enough, such as `head`.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                other => other,
+            }
+        }
+        Target::Special { mut file, .. } => match report::render(format, view, &plain_style, &mut file) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        },
+        Target::File { path, mut temporary } => {
+            report::render(format, view, &plain_style, temporary.as_file_mut())?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The flags of the main job.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::parse::{self, MirrorArg};
+use crate::gate::Require;
+use crate::model::status::Status;
+use crate::report::Format;
+
+/// `registry-check [OPTIONS] [INPUT]...`
+#[derive(Debug, Default, Args)]
+pub struct CheckArgs {
+    /// Lists of images, one a line; `-` is standard input
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<OsString>,
+    /// A mirror and the registry it stands in for (docker.io, if not said); repeatable
+    #[arg(long = "mirror", value_name = "[UPSTREAM=]URL", value_parser = parse::mirror)]
+    pub mirrors: Vec<MirrorArg>,
+    /// Settings and mirrors [default: registry-check.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How far to look [default: head]
+    #[arg(long, value_name = "DEPTH")]
+    pub depth: Option<DepthArg>,
+    /// Report lines that are no image, and go on with the others
+    #[arg(long)]
+    pub skip_invalid: bool,
+
+    /// How many of an image's mirrors must be fine: all, any or a number [default: all]
+    #[arg(long, value_name = "N", help_heading = "Gate")]
+    pub require: Option<Require>,
+    /// Statuses that fail, besides stale, missing, incomplete and invalid
+    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
+    pub fail_on: Vec<Status>,
+    /// Statuses that pass, besides ok, same_content and unverified
+    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
+    pub allow: Vec<Status>,
+
+    /// Format of standard output, and of files whose extension says nothing [default: table]
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
+    pub format: Option<Format>,
+    /// Write a report to this file instead (.csv, .md, .json, .txt); repeatable
+    #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
+    pub outputs: Vec<PathBuf>,
+
+    /// Requests in flight, all hosts together [default: 256]
+    #[arg(short = 'j', long, value_name = "N", value_parser = parse::count, help_heading = "Load and time")]
+    pub concurrency: Option<usize>,
+    /// Requests in flight to one host [default: 16]
+    #[arg(long, value_name = "N", value_parser = parse::count, help_heading = "Load and time")]
+    pub per_host: Option<usize>,
+    /// Time for name, connection and TLS [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    pub connect_timeout: Option<Duration>,
+    /// Time from asking to the first byte [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    pub first_byte_timeout: Option<Duration>,
+    /// Time for one request, whole [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    pub timeout: Option<Duration>,
+    /// How often to try again what may pass [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Load and time")]
+    pub retries: Option<u32>,
+}
+
+/// How far to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DepthArg {
+    /// What the server says of the manifest (HEAD)
+    #[default]
+    Head,
+    /// The manifest's bytes, by tag and by digest (GET)
+    Manifest,
+}

@@ -1,0 +1,95 @@
+//! The command line exactly as it is typed: no I/O, nothing computed.
+//!
+//! Defaults stand in the stages that own them; a test holds the texts here to those.
+
+mod check;
+mod demo;
+mod parse;
+
+pub use check::{CheckArgs, DepthArg};
+pub use demo::DemoArgs;
+pub use parse::MirrorArg;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks container registry mirrors: what each serves, compared with what upstream serves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "registry-check",
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 the gate passed; 1 it failed; 2 usage, configuration or input; \
+3 nothing failed, but something stayed undecided; 130 interrupted."
+)]
+pub struct Cli {
+    /// What to do instead of checking.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The main job.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// What every command knows.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl Cli {
+    /// Reads the arguments of the process; ends it on `--help`, `--version` and usage errors (exit 2).
+    #[must_use]
+    pub fn from_arguments() -> Self {
+        Self::parse()
+    }
+}
+
+/// What to do instead of checking.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the check against registries inside this process, good and bad ones
+    Demo(DemoArgs),
+}
+
+/// What every command knows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct CommonArgs {
+    /// Only errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More on stderr; -vv tells every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour [default: auto]
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<ColorArg>,
+    /// How to tell progress on stderr [default: auto]
+    #[arg(long, global = true, value_name = "HOW")]
+    pub progress: Option<ProgressArg>,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How to tell progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressArg {
+    /// A bar on a terminal, nothing elsewhere
+    #[default]
+    Auto,
+    /// A line every ten seconds
+    Plain,
+    /// Nothing
+    None,
+}

@@ -1,0 +1,101 @@
+//! Readers of single values. Each error says what would be right.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::model::status::Status;
+use crate::report::Format;
+
+/// `[UPSTREAM=]URL`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorArg {
+    /// As typed.
+    pub text: String,
+    /// Before the `=`.
+    pub upstream: Option<String>,
+    /// Behind it.
+    pub url: String,
+}
+
+pub(super) fn mirror(text: &str) -> Result<MirrorArg, String> {
+    // A `=` behind `://` or `/` belongs to the URL.
+    let split = text.split_once('=').filter(|(upstream, _)| !upstream.contains("://"));
+    let (upstream, url) = match split {
+        Some((upstream, url)) => (Some(upstream), url),
+        None => (None, text),
+    };
+    if url.is_empty() || upstream == Some("") {
+        return Err("expected [UPSTREAM=]URL, such as quay.io=https://mirror.example".to_owned());
+    }
+    Ok(MirrorArg { text: text.to_owned(), upstream: upstream.map(str::to_owned), url: url.to_owned() })
+}
+
+pub(super) fn status(text: &str) -> Result<Status, String> {
+    text.trim().parse().map_err(|error| {
+        let names: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
+        format!("{error} (known: {})", names.join(", "))
+    })
+}
+
+pub(super) fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|text| text.parse::<Format>())
+}
+
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=100_000) => Ok(count),
+        _ => Err("expected a number from 1 to 100000".to_owned()),
+    }
+}
+
+/// `300ms`, `5s`, `1.5s`, `2m`; a bare number is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let fault = || "expected a time such as 300ms, 5s or 2m, above zero and up to a day".to_owned();
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(fault()),
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| is_number).map(|number| number * scale);
+    match seconds {
+        Some(seconds) if (0.001..=86_400.0).contains(&seconds) => {
+            Duration::try_from_secs_f64(seconds).map_err(|_| fault())
+        }
+        _ => Err(fault()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units_and_bounds() {
+        for (text, millis) in [("300ms", 300), ("5s", 5000), ("1.5s", 1500), ("2m", 120_000), ("7", 7000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "0", "0s", "-1s", "1d", "5 s", "1e3s", "inf", "nan", "99h", "1.2.3s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_may_name_its_upstream() {
+        let parsed = |text| mirror(text).map(|arg| (arg.upstream, arg.url));
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parsed("https://m.example"), Ok((None, "https://m.example".to_owned())));
+        assert_eq!(parsed("m.example:5000/a"), Ok((None, "m.example:5000/a".to_owned())));
+        assert_eq!(parsed("quay.io=https://m"), Ok((some("quay.io"), "https://m".to_owned())));
+        assert_eq!(parsed("a.io/b=m.example"), Ok((some("a.io/b"), "m.example".to_owned())));
+        assert_eq!(parsed("https://m/a=b"), Ok((None, "https://m/a=b".to_owned())));
+        assert!(parsed("").is_err() && parsed("=x").is_err() && parsed("quay.io=").is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! Oddities that change no verdict, in words.
+
+use crate::model::evidence::Evidence;
+use crate::model::observation::{Note, Observation, Outcome};
+use crate::model::plan::Who;
+
+/// What else is worth telling of an endpoint's answers. May hold what a server said: escape when printing.
+#[must_use]
+pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
+    let answer = match who {
+        Who::Upstream => &evidence.upstream.answer,
+        Who::Mirror(index) => &evidence.mirrors[index].answer,
+    };
+    let Some(answer) = answer else { return Vec::new() };
+    let mut notes: Vec<String> = answer.notes.iter().map(in_words).collect();
+    if let Some(url) = &answer.redirected_to {
+        notes.push(format!("answered from {url}"));
+    }
+    if who == Who::Upstream {
+        notes.extend(moved_tag(evidence, answer));
+    }
+    notes
+}
+
+/// tag@digest: the digest is what counts, but the tag is there to be read.
+fn moved_tag(evidence: &Evidence, answer: &Observation) -> Option<String> {
+    let (tag, pinned) = (evidence.image.tag()?, evidence.image.digest()?);
+    match &answer.outcome {
+        Outcome::Found(facts) if facts.digest != *pinned => {
+            Some(format!("the tag '{tag}' now stands for {}, not for the pinned digest", facts.digest))
+        }
+        Outcome::Missing(_) => Some(format!("upstream has no tag '{tag}' any more")),
+        _ => None,
+    }
+}
+
+fn in_words(note: &Note) -> String {
+    match note {
+        Note::ContentType(text) if text.is_empty() => {
+            "no content type; the media type was taken from the body".to_owned()
+        }
+        Note::ContentType(text) => format!("content type '{text}' is none of a manifest"),
+        Note::HeadUnsupported(status) => format!("HEAD answered {status}; asked again with GET"),
+        Note::NoDigestHeader => "no usable Docker-Content-Digest; the bytes were hashed".to_owned(),
+        Note::Encoded(name) => format!("content encoding '{name}', although none was asked for"),
+        Note::Warning(text) => format!("the registry warns: {text}"),
+        Note::WithoutNamespace => "answered only after ?ns= was left out (set ns = \"never\")".to_owned(),
+    }
+}
