@@ -12,8 +12,9 @@ pub(super) async fn interrupted() {
     });
 }
 
+/// Completes at Ctrl-C or SIGTERM.
 #[cfg(unix)]
-async fn signal() {
+pub(super) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
@@ -27,7 +28,7 @@ async fn signal() {
 }
 
 #[cfg(not(unix))]
-async fn signal() {
+pub(super) async fn signal() {
     ctrl_c().await;
 }
 

@@ -46,11 +46,16 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
     let mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
+    Ok(CheckOptions { mirrors, ..defaults(args, common)? })
+}
+
+/// The options of a check as far as flags decide them: no file, no mirrors.
+pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOptions, Error> {
     let policy = Policy::new(args.require.unwrap_or_default(), args.fail_on.clone(), args.allow.clone())?;
     let defaults = Timeouts::default();
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
-        mirrors,
+        mirrors: MirrorMap::default(),
         depth: match args.depth.unwrap_or_default() {
             crate::cli::DepthArg::Head => Depth::Head,
             crate::cli::DepthArg::Manifest => Depth::Manifest,

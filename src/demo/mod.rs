@@ -19,6 +19,7 @@ mod request;
 mod serve;
 pub mod store;
 pub mod token;
+pub mod world;
 
 pub use behaviour::{Behaviour, Failure, HOSTILE_MESSAGE, Scope, Times};
 pub use content::{Blob, Document, Image};
@@ -26,3 +27,4 @@ pub use hits::{Hit, Recording};
 pub use registry::{ClosedPort, Registry};
 pub use store::Store;
 pub use token::{Access, TokenRules, TokenService, User};
+pub use world::World;
