@@ -7,4 +7,5 @@
 
 mod layering;
 mod peers;
+mod request_counts;
 mod support;
