@@ -234,15 +234,13 @@ fn against_mirrors(evidence: &Evidence, facts: &Facts) -> Verdict {
     }
     let same = evidence.mirrors.iter().filter(|mirror| mirror.digest() == Some(&facts.digest)).count();
     if facts.digest == *majority && most > 1 {
-        let reason =
-            format!("upstream could not be asked; agrees with {} of {} other mirrors", same - 1, served - 1);
+        let reason = format!("upstream could not be asked; agrees with {same} of {served} mirrors");
         verdict(Code::AgreesWithMirrors, reason, Some(facts))
     } else {
         let reason = format!(
-            "upstream could not be asked; serves {}, differs from {} of {} other mirrors",
+            "upstream could not be asked; serves {}, differs from {} of {served} mirrors",
             facts.digest.short(),
             served - same,
-            served - 1
         );
         verdict(Code::DiffersFromMirrors, reason, Some(facts))
     }
