@@ -54,7 +54,7 @@ impl Error {
 #[derive(Debug, Error)]
 #[error("{}: {fault}", Escaped(.file))]
 pub struct FileError {
-    /// As it was named on the command line; `-` is standard input.
+    /// As it was named on the command line; standard input is `stdin`.
     pub file: Arc<str>,
     /// What is wrong with it.
     pub fault: FileFault,

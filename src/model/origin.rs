@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A place in an input: file and line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
-    /// The file as it was named on the command line; `-` is standard input.
+    /// The file as it was named on the command line; standard input is `stdin`.
     pub file: Arc<str>,
     /// Line, counted from 1.
     pub line: u32,
