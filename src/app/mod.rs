@@ -40,7 +40,7 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] gate::PolicyError),
     /// More mirrors demanded than there are.
-    #[error("--require {required}, but only {available} mirrors are configured for {registry}")]
+    #[error("--require {required}, but {registry} has only {}", count(*.available, "mirror"))]
     Require {
         /// Demanded.
         required: usize,
