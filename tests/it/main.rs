@@ -7,4 +7,5 @@
 
 mod layering;
 mod peers;
+mod real_registries;
 mod support;

@@ -6,6 +6,7 @@ pub mod http;
 pub mod nginx;
 pub mod process;
 pub mod push;
+pub mod report;
 pub mod tool;
 
 use std::time::Duration;
