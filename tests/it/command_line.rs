@@ -20,7 +20,10 @@ fn refused(tool: Tool) -> Output {
 fn usage_errors_name_the_flag_and_what_would_be_right() {
     for (line, said) in [
         ("--depth deep", "invalid value 'deep' for '--depth <DEPTH>'\n  [possible values: head, manifest]"),
-        ("-f xml", "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json]"),
+        (
+            "-f xml",
+            "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json]",
+        ),
         (
             "--require 0",
             "invalid value '0' for '--require <N>': '0' is neither 'all' nor 'any' nor a number from 1",
@@ -42,11 +45,11 @@ fn usage_errors_name_the_flag_and_what_would_be_right() {
             "invalid value '0' for '--timeout <TIME>': expected a time such as 300ms, 5s or 2m, above zero and up to \
              a day",
         ),
+        ("-j 0", "invalid value '0' for '--concurrency <N>': expected a number from 1 to 100000"),
         (
-            "-j 0",
-            "invalid value '0' for '--concurrency <N>': expected a number from 1 to 100000",
+            "--mirrors x",
+            "unexpected argument '--mirrors' found\n\n  tip: a similar argument exists: '--mirror'",
         ),
-        ("--mirrors x", "unexpected argument '--mirrors' found\n\n  tip: a similar argument exists: '--mirror'"),
         ("-q -v", "the argument '--quiet' cannot be used with '--verbose...'"),
     ] {
         let output = refused(Tool::new().line(line));
@@ -111,7 +114,10 @@ fn faults_of_the_configuration_are_told_with_line_and_nearest_key() {
     let config = "[[mirrors]]\nname = \"m\"\nulr = \"https://m.example\"\n\n[[mirror]]\nurl = \"x\"\n";
     for tool in [
         Tool::new().file("registry-check.toml", config),
-        Tool::new().file("registry-check.toml", "[[mirrors]]\n").file("x/my.toml", config).line("--config x/my.toml"),
+        Tool::new()
+            .file("registry-check.toml", "[[mirrors]]\n")
+            .file("x/my.toml", config)
+            .line("--config x/my.toml"),
     ] {
         let output = refused(tool);
         let name = if output.stderr.starts_with("x/") { "x/my.toml" } else { "registry-check.toml" };
@@ -141,8 +147,10 @@ fn mirror_that_stands_in_for_nothing_is_warned_of() {
             .line(flags)
             .run()
     };
-    let warning =
-        format!("warn: mirror {} stands in for none of the images' registries: not asked\n", other.authority());
+    let warning = format!(
+        "warn: mirror {} stands in for none of the images' registries: not asked\n",
+        other.authority()
+    );
     assert_eq!(run("").stderr, format!("{warning}pass: 1 of 1 images pass, 0 fail, 0 undecided\n"));
     assert_eq!(run("-q").stderr, "");
     assert_not_asked(&other);

@@ -43,7 +43,10 @@ fn each_code_is_the_same_in_every_format() {
             assert_eq!(output.stderr, "", "{format}");
         }
         let table = check(&peers, "").stdout;
-        assert!(table.lines().last().unwrap().starts_with(&format!("{}: ", outcome.to_uppercase())), "{table}");
+        assert!(
+            table.lines().last().unwrap().starts_with(&format!("{}: ", outcome.to_uppercase())),
+            "{table}"
+        );
         let markdown = check(&peers, "-f markdown").stdout;
         assert!(markdown.contains(&format!("**{}**: ", outcome.to_uppercase())), "{markdown}");
         assert!(markdown.contains(&format!(", exit code {code}\n")), "{markdown}");

@@ -13,7 +13,8 @@ fn every_bad_line_is_shown_and_nobody_is_asked() {
     let text = format!(
         "# images\n{good}Nginx\nfoo..bar # odd\nnginx latest\nnginx:\nred\u{1b}[31m\n${{REGISTRY}}/app\n127.0.0.1:99999/app\n"
     );
-    let output = Tool::new().file("images.txt", &text).file("more/list", "a@b").line("images.txt more/list").run();
+    let output =
+        Tool::new().file("images.txt", &text).file("more/list", "a@b").line("images.txt more/list").run();
     assert_eq!(output.code, Some(2), "{output:?}");
     assert_eq!(output.stdout, "");
     let grammar = "invalid reference format:";
@@ -26,7 +27,8 @@ fn every_bad_line_is_shown_and_nobody_is_asked() {
             .to_owned(),
         format!("images.txt:6: nginx:: {grammar} the part after ':' is no tag"),
         format!("images.txt:7: red\\u{{1b}}[31m: {letters}"),
-        "images.txt:8: ${REGISTRY}/app: a variable stands unexpanded in it: put its value there first".to_owned(),
+        "images.txt:8: ${REGISTRY}/app: a variable stands unexpanded in it: put its value there first"
+            .to_owned(),
         "images.txt:9: 127.0.0.1:99999/app: the registry's port is not between 1 and 65535".to_owned(),
     ];
     let lines: Vec<_> = output.stderr.lines().collect();
@@ -92,11 +94,7 @@ fn what_is_no_list_is_refused_with_its_name_and_what_to_do() {
 fn no_input_at_all_and_standard_input_twice_are_refused() {
     for (line, error, hint) in [
         ("", "no image to check", "name a file with one image a line, or `-` for standard input"),
-        (
-            "- -",
-            "standard input (`-`) is named twice, but can be read only once",
-            "leave one `-` out",
-        ),
+        ("- -", "standard input (`-`) is named twice, but can be read only once", "leave one `-` out"),
         (
             "-",
             "no image to check in stdin",

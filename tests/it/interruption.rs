@@ -67,7 +67,8 @@ fn interrupted_run_reports_what_it_knows_and_what_it_does_not() {
             assert_eq!(row.digest.is_empty(), row.status == "not_checked", "{row:?}");
             assert!(["ok", "not_checked"].contains(&&*row.status), "{row:?}");
         }
-        let upstream_rows: Vec<_> = rows.iter().filter(|row| row.mirror == upstream.authority()).cloned().collect();
+        let upstream_rows: Vec<_> =
+            rows.iter().filter(|row| row.mirror == upstream.authority()).cloned().collect();
         let mut gate = counted(&rows, "mirror");
         *gate.entry(rows[0].status.clone()).or_default() += 1;
         assert_eq!(report["summary"]["by_status"], serde_json::json!(gate));

@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
 mod command_line;
+mod documentation;
 mod exit_codes;
 mod input_files;
 mod interruption;

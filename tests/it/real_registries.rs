@@ -324,11 +324,8 @@ fn policy_decides_what_the_same_answers_are_worth() {
 fn images_named_by_address_are_checked_against_the_registry_of_that_address() {
     let peers = Peers::start(40);
     let upstream = peers.upstream.authority();
-    let list: String = peers
-        .images
-        .iter()
-        .map(|image| format!("{upstream}/{}:{}\n", image.repository, image.tag))
-        .collect();
+    let list: String =
+        peers.images.iter().map(|image| format!("{upstream}/{}:{}\n", image.repository, image.tag)).collect();
     let output = Tool::new()
         .stdin(list)
         .args(["-", "--mirror", &format!("{upstream}={}", peers.full.url())])
