@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn input_that_nobody_reads_and_long_output_do_not_block() {
-        let output = shell("head -c 300000 /dev/zero | tr '\\0' x").stdin(&"y".repeat(300_000)).run();
+        let output = shell("head -c 300000 /dev/zero | tr '\\0' x").stdin("y".repeat(300_000)).run();
         assert_eq!(output.stdout.len(), 300_000);
     }
 
