@@ -9,20 +9,19 @@ use futures::future::BoxFuture;
 use time::OffsetDateTime;
 
 use super::Error;
-use super::interrupt::interrupted;
+use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::exit;
 use crate::gate::{self, Decision, Policy, Require};
 use crate::inputs::{self, Inputs, Source};
-use crate::model::code::Code;
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
-use crate::model::run::{CheckResult, Cost, Counts, Ending, Run, Verdict};
+use crate::model::run::{CheckResult, Cost, Counts, Run, Verdict};
 use crate::model::status::Status;
 use crate::net::authority::Limits;
 use crate::net::client::{Client, Purpose};
@@ -42,8 +41,9 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     hold_to_requirement(&options.policy, &plan)?;
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
-    let run = pass(plan, &options, interrupted().boxed()).await?;
+    let run = pass(plan, &options, interruptions.first(outputs.unfinished()).boxed()).await?;
     let decision = gate::decide(&options.policy, &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
@@ -128,7 +128,7 @@ pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>)
     let mut progress = Progress::start(options.progress, plan.images.len());
     let mut judged: Vec<Box<[CheckResult]>> = vec![Box::default(); plan.images.len()];
     let mut not_ok = 0;
-    schedule::run(Arc::clone(&plan), registries, options.per_host, cancel, |event| match event {
+    let on_event = |event| match event {
         Event::Answered { .. } => {}
         Event::Done { image, evidence } => {
             let results = judge(&plan, image, &evidence);
@@ -136,17 +136,16 @@ pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>)
             judged[image as usize] = results.into();
             progress.done(not_ok);
         }
-    })
-    .await;
+    };
+    let ending = schedule::run(Arc::clone(&plan), registries, options.per_host, cancel, on_event).await;
     progress.finish();
     let results: Vec<CheckResult> = judged.into_iter().flatten().collect();
-    let is_interrupted = results.iter().any(|result| result.verdict.code == Code::Interrupted);
     let plan = Arc::unwrap_or_clone(plan);
     Ok(Run {
         started_at,
         finished_at: OffsetDateTime::now_utc(),
         duration: clock.elapsed(),
-        ending: if is_interrupted { Ending::Interrupted } else { Ending::Complete },
+        ending,
         endpoints: plan.endpoints,
         images: plan.images.into_iter().map(|planned| planned.image).collect(),
         places: plan.places,

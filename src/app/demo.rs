@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use super::Error;
 use super::check;
-use super::interrupt::{interrupted, signal};
+use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use crate::cli::{CheckArgs, CommonArgs, DemoArgs};
 use crate::demo::World;
@@ -25,6 +25,7 @@ const LIST_NAME: &str = "demo.txt";
 
 /// Runs the demo; exits 0 when every verdict is the one that its registry was built to earn.
 pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let world = World::start().map_err(Error::Demo)?;
     let list = world.images().join("\n");
     let sources = [Source::Stdin];
@@ -34,7 +35,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     inputs.images.iter_mut().for_each(|image| image.origin.file = Arc::clone(&name));
     let options = check_options(&world, common)?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
-    let run = check::pass(plan, &options, interrupted().boxed()).await?;
+    let run = check::pass(plan, &options, interruptions.first(Vec::new()).boxed()).await?;
     let decision = gate::decide(&options.policy, &run);
     let view = check::view(&run, &decision, &options.policy, exit::code(run.ending, decision.outcome));
     let mut text = Vec::new();
@@ -53,7 +54,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
         return Ok(exit::INTERRUPTED);
     }
     if args.serve {
-        signal().await;
+        Interruptions::listen().map_err(Error::Signals)?.any().await;
         return Ok(exit::PASSED);
     }
     Ok(if surprises.is_empty() { exit::PASSED } else { exit::FAILED })

@@ -6,6 +6,8 @@ mod interrupt;
 mod options;
 mod output;
 
+pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
+
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -58,6 +60,9 @@ pub enum Error {
     /// The embedded registries.
     #[error("cannot start the embedded registries: {0}")]
     Demo(std::io::Error),
+    /// Signal handlers.
+    #[error("cannot listen for interruptions: {0}")]
+    Signals(std::io::Error),
     /// The runtime.
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
@@ -99,6 +104,7 @@ impl Error {
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::Signals(_)
             | Self::Runtime(_) => Vec::new(),
         }
     }
@@ -120,6 +126,7 @@ impl Error {
             | Self::Outputs(_)
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::Signals(_)
             | Self::Runtime(_) => Vec::new(),
         }
     }
@@ -151,6 +158,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Outputs(_)
         | Error::Client(_)
         | Error::Demo(_)
+        | Error::Signals(_)
         | Error::Runtime(_) => exit::USAGE,
     }
 }

@@ -14,10 +14,10 @@ use crate::net::retry::RetryPolicy;
 use crate::report::{Colour, TableStyle};
 use crate::ui::progress;
 
-/// Requests in flight, all hosts together.
-const CONCURRENCY: usize = 256;
-/// Requests in flight to one host.
-const PER_HOST: usize = 16;
+/// Requests in flight, all hosts together, where nothing else is said.
+pub const CONCURRENCY: usize = 256;
+/// Requests in flight to one host, where nothing else is said.
+pub const PER_HOST: usize = 16;
 
 /// What a check is done with.
 #[derive(Clone, Debug)]
@@ -75,20 +75,26 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
 
 fn mirror(arg: &MirrorArg) -> MirrorSpec {
     MirrorSpec {
-        place: format!("--mirror {}", without_user_info(&arg.text)),
+        place: format!("--mirror {}", without_secrets(&arg.text)),
         url: arg.url.clone(),
         serves: arg.upstream.as_ref().map(|upstream| vec![upstream.clone()]),
         ..MirrorSpec::default()
     }
 }
 
-/// An error about a URL must not repeat the password in it.
-fn without_user_info(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
+/// An error about a URL must not repeat the password or the query in it.
+fn without_secrets(text: &str) -> String {
+    // A password may itself hold `?` or `#`, so it goes first.
+    let mut shown = match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         (None, Some((_, host))) => format!("…@{host}"),
         _ => text.to_owned(),
+    };
+    if let Some(at) = shown.find(['?', '#']) {
+        shown.truncate(at + 1);
+        shown.push('…');
     }
+    shown
 }
 
 pub(super) fn progress_style(common: &CommonArgs) -> progress::Style {

@@ -53,7 +53,11 @@ impl Outputs {
         for path in paths {
             let fail = |why: String| OutputError { path: path.clone(), why };
             if path.as_os_str() == "-" {
-                outputs.push(Output { format: default, target: Target::Stdout });
+                if seen.insert(None) {
+                    outputs.push(Output { format: default, target: Target::Stdout });
+                } else {
+                    errors.push(fail("given twice".to_owned()));
+                }
                 continue;
             }
             let Some(format) = Format::from_extension(path).or(format) else {
@@ -79,6 +83,15 @@ impl Outputs {
     /// Whether standard output gets a report.
     pub(super) fn has_stdout(&self) -> bool {
         self.0.iter().any(|output| matches!(output.target, Target::Stdout))
+    }
+
+    /// The files that have not got their right name yet.
+    pub(super) fn unfinished(&self) -> Vec<PathBuf> {
+        let temporary = |output: &Output| match &output.target {
+            Target::File { temporary, .. } => Some(temporary.path().to_owned()),
+            Target::Stdout | Target::Special { .. } => None,
+        };
+        self.0.iter().filter_map(temporary).collect()
     }
 
     /// Writes every report. One that fails does not keep the others from being written.
@@ -107,8 +120,8 @@ fn open(path: &Path) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(path)?,
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(path).map_err(plain)?,
+        Err(error) => return Err(plain(error)),
     };
     let permissions = match fs::metadata(&path) {
         Ok(found) if found.is_dir() => return Err(io::Error::other("is a directory")),
@@ -132,8 +145,7 @@ fn open(path: &Path) -> io::Result<Target> {
         }
         None => new_file(&mut builder),
     }
-    let temporary =
-        builder.tempfile_in(folder).map_err(|error| io::Error::new(error.kind(), plain(&error)))?;
+    let temporary = builder.tempfile_in(folder).map_err(plain)?;
     Ok(Target::File { path, temporary })
 }
 
@@ -147,12 +159,13 @@ fn new_path(path: &Path) -> io::Result<PathBuf> {
     Ok(fs::canonicalize(folder)?.join(name))
 }
 
-/// Without the name of the temporary file, which nobody has asked for.
-fn plain(error: &io::Error) -> String {
+/// In people's words, and without the name of the temporary file, which nobody has asked for.
+fn plain(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::NotFound => "no such folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), "no such folder"),
+        io::ErrorKind::NotADirectory => io::Error::new(error.kind(), "what should be its folder is a file"),
+        io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), "permission denied"),
+        _ => error,
     }
 }
 

@@ -123,7 +123,8 @@ fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
         format!("{}: {}", place(offset), error.message().trim().replace('\n', ", "))
     };
     let table = DeTable::parse(text).map_err(|error| vec![fault(&error)])?;
-    let unknown = keys::unknown(table.get_ref(), &KNOWN);
+    let mut unknown = keys::unknown(table.get_ref(), &KNOWN);
+    unknown.sort();
     if !unknown.is_empty() {
         return Err(unknown.into_iter().map(|(at, text)| format!("{}: {text}", place(at))).collect());
     }
@@ -215,8 +216,8 @@ plain_http = true
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
                 "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http)",
-                "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
+                "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
             ]
         );
     }

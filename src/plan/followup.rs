@@ -172,17 +172,15 @@ fn hidden_cause(evidence: &Evidence, index: usize, mirror: &MirrorEvidence, ques
     if evidence.image.digest().is_some() || mirror.upstream_digest.is_some() {
         return;
     }
-    let wanted = evidence.upstream.digest().or_else(|| {
-        // Upstream could not be asked; what most mirrors serve will do.
-        let is_unknown = evidence
-            .upstream
-            .answer
-            .as_ref()
-            .is_some_and(|answer| !matches!(answer.outcome, Outcome::Missing(_)));
-        evidence.majority().filter(|_| is_unknown).map(|(digest, _, _)| digest)
-    });
-    if let Some(digest) = wanted {
-        let reference = Reference::Digest(digest.clone());
-        questions.ask(Who::Mirror(index), What::UpstreamDigest, reference, Want::Bytes);
-    }
+    let upstream = evidence.upstream.answer.as_ref().map(|answer| &answer.outcome);
+    let wanted = match (evidence.upstream.digest(), upstream) {
+        (Some(digest), _) => digest.clone(),
+        (None, None | Some(Outcome::Missing(_))) => return,
+        // Upstream could not be asked. What most mirrors serve will do, and else a digest that no manifest
+        // has: a plain registry says 404 to it as well, a cache that cannot reach its upstream does not.
+        (None, Some(_)) => {
+            evidence.majority().map_or_else(|| Digest::sha256(b""), |(digest, _, _)| digest.clone())
+        }
+    };
+    questions.ask(Who::Mirror(index), What::UpstreamDigest, Reference::Digest(wanted), Want::Bytes);
 }

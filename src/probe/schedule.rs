@@ -18,6 +18,7 @@ use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::{NotAsked, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want, Who};
+use crate::model::run::Ending;
 use crate::plan::followup;
 
 /// What is told while a plan runs.
@@ -55,14 +56,15 @@ struct UnderWay {
 
 /// Asks everything that the plan wants to know, and tells `on_event` as it comes to be known.
 ///
-/// When `cancel` completes, no further question is put and every image left over is handed over as it is.
+/// When `cancel` completes, no further question is put and every image left over is handed over as it is;
+/// whether that came to pass is returned.
 pub async fn run(
     plan: Arc<Plan>,
     registries: Arc<Registries>,
     workers_per_authority: usize,
     cancel: BoxFuture<'_, ()>,
     mut on_event: impl FnMut(Event),
-) {
+) -> Ending {
     let mut pass = Pass::new(plan);
     // Room for some answers, so that workers go on while one is being judged.
     let (answers, mut incoming) = mpsc::channel(256);
@@ -97,6 +99,7 @@ pub async fn run(
     }
     workers.shutdown().await;
     pass.abandon(&mut on_event);
+    if left > 0 { Ending::Interrupted } else { Ending::Complete }
 }
 
 async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, answers: Answers) {

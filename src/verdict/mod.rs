@@ -14,7 +14,7 @@ use crate::model::compare::Relation;
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
-use crate::model::observation::{Breakage, DigestSource, Facts, Observation, Outcome};
+use crate::model::observation::{Breakage, DigestSource, Facts, NotAsked, Observation, Outcome};
 use crate::model::run::Verdict;
 use crate::plan::followup;
 
@@ -145,6 +145,14 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
             "upstream moved the tag during the check; this is the new one",
             Some(facts),
         );
+    }
+    // An older copy, or the same in other bytes? The run ended before that was looked into.
+    let is_interrupted = [&upstream.again, &upstream.document, &mirror.document]
+        .into_iter()
+        .flatten()
+        .any(|followup| followup.outcome == Outcome::NotAsked(NotAsked::Interrupted));
+    if is_interrupted {
+        return Verdict { digest: Some(facts.digest.clone()), ..unserved::not_asked() };
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
         Some((_, Outcome::Found(read))) => {

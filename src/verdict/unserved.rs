@@ -66,7 +66,7 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
     }
     let Some(by_digest) = &mirror.upstream_digest else { return plain() };
     let hidden = |code, what: String| {
-        verdict(code, format!("{host} answered 404 to the tag, but to upstream's digest {what}"), None)
+        verdict(code, format!("{host} answered 404 to the tag, but asked by digest {what}"), None)
     };
     match &by_digest.outcome {
         Outcome::Missing(_) => plain(),

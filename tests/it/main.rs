@@ -5,7 +5,14 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod command_line;
+mod documentation;
+mod exit_codes;
+mod input_files;
+mod interruption;
 mod layering;
+mod outputs;
 mod peers;
+mod real_registries;
 mod request_counts;
 mod support;

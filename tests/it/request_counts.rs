@@ -37,7 +37,7 @@ fn counts(registry: &Registry) -> [usize; 4] {
 fn checked(registry: &Registry) -> [usize; 4] {
     let list: Vec<_> =
         names().map(|(repository, tag)| format!("{}/{repository}:{tag}", registry.authority())).collect();
-    let output = Tool::new().file("images.txt", &list.join("\n")).args(["images.txt", "-f", "json"]).run();
+    let output = Tool::new().file("images.txt", list.join("\n")).args(["images.txt", "-f", "json"]).run();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     counts(registry)
 }

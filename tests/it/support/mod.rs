@@ -6,6 +6,8 @@ pub mod http;
 pub mod nginx;
 pub mod process;
 pub mod push;
+pub mod report;
+pub mod small;
 pub mod tool;
 
 use std::time::Duration;

@@ -3,8 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,17 @@ pub struct Tool {
     command: Command,
     dir: TempDir,
     stdin: Vec<u8>,
+    stdout: Option<Stdio>,
+    deadline: Duration,
+}
+
+/// A run under way; killed when dropped before its end.
+pub struct Running {
+    child: Child,
+    command: String,
+    stdout: Stream,
+    stderr: Stream,
+    dir: Option<TempDir>,
     deadline: Duration,
 }
 
@@ -39,28 +51,39 @@ impl Tool {
         Self::of(env!("CARGO_BIN_EXE_registry-check"))
     }
 
-    fn of(program: &str) -> Self {
+    /// Another program, run in the same way.
+    pub fn of(program: &str) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let mut command = Command::new(program);
         command.current_dir(dir.path()).env_clear().env("HOME", dir.path());
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, dir, stdin: Vec::new(), deadline: DEADLINE }
+        Self { command, dir, stdin: Vec::new(), stdout: None, deadline: DEADLINE }
     }
 
     /// Puts a file into the directory; `name` may have folders.
-    pub fn file(self, name: &str, text: &str) -> Self {
+    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
         let path = self.dir.path().join(name);
         fs::create_dir_all(path.parent().expect("a file in a folder")).expect("its folder");
-        fs::write(path, text).expect("a file");
+        fs::write(path, contents).expect("a file");
         self
+    }
+
+    /// The directory it will run in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Adds arguments.
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.args(args);
         self
+    }
+
+    /// Adds arguments that hold no blanks, written as one line.
+    pub fn line(self, args: &str) -> Self {
+        self.args(args.split_whitespace())
     }
 
     /// Sets a variable of its environment.
@@ -70,8 +93,14 @@ impl Tool {
     }
 
     /// What it can read from standard input.
-    pub fn stdin(mut self, text: &str) -> Self {
-        self.stdin = text.as_bytes().to_vec();
+    pub fn stdin(mut self, text: impl AsRef<[u8]>) -> Self {
+        self.stdin = text.as_ref().to_vec();
+        self
+    }
+
+    /// Where its standard output goes, which is then not collected.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.stdout = Some(to.into());
         self
     }
 
@@ -79,30 +108,83 @@ impl Tool {
     ///
     /// # Panics
     /// It is still running at the deadline; it is killed first.
-    pub fn run(mut self) -> Output {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn run(self) -> Output {
+        self.start().wait()
+    }
+
+    /// Starts it.
+    pub fn start(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().expect("a piped standard input");
         let input = self.stdin;
         // A program need not read what it is given.
         thread::spawn(move || stdin.write_all(&input).ok());
-        let streams = [
-            collect(child.stdout.take().expect("a piped standard output")),
-            collect(child.stderr.take().expect("a piped standard error")),
-        ];
+        Running {
+            stdout: child.stdout.take().map_or_else(Stream::ended, Stream::read),
+            stderr: child.stderr.take().map_or_else(Stream::ended, Stream::read),
+            child,
+            command: format!("{:?}", self.command),
+            dir: Some(self.dir),
+            deadline: self.deadline,
+        }
+    }
+}
+
+impl Running {
+    /// Waits until `words` stand on standard error.
+    ///
+    /// # Panics
+    /// They do not at the deadline, or it ended without them.
+    pub fn wait_for(&self, words: &str) {
+        let until = Instant::now() + self.deadline;
+        let is_said = self.stderr.wait(until, |seen| seen.has_ended || seen.text().contains(words));
+        let text = self.stderr.text();
+        assert!(is_said && text.contains(words), "{words:?} was never said: {}\n{text}", self.command);
+    }
+
+    /// Sends a signal (`INT`, `TERM`) to this process alone.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("/bin/sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(status.success(), "{kill}: {status}");
+    }
+
+    /// A file of the directory it runs in, as it is now.
+    pub fn file(&self, name: &str) -> String {
+        let dir = self.dir.as_ref().expect("kept until the end");
+        fs::read_to_string(dir.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It is still running at the deadline; it is killed first.
+    pub fn wait(mut self) -> Output {
         let end = Instant::now() + self.deadline;
-        let texts = streams.each_ref().map(|stream| wait(stream, end));
-        if texts.iter().any(Option::is_none) {
-            child.kill().ok();
-            child.wait().ok();
+        let has_ended = [&self.stdout, &self.stderr].map(|stream| stream.wait(end, |seen| seen.has_ended));
+        if has_ended.contains(&false) {
+            self.child.kill().ok();
+            self.child.wait().ok();
             let late = Instant::now() + LAST_WORDS;
-            let [stdout, stderr] = [0, 1].map(|at| texts[at].clone().or_else(|| wait(&streams[at], late)));
-            panic!("still running after {:?}: {:?}\n{stdout:?}\n{stderr:?}", self.deadline, self.command);
+            let [stdout, stderr] = [&self.stdout, &self.stderr].map(|stream| {
+                stream.wait(late, |seen| seen.has_ended);
+                stream.text()
+            });
+            panic!("still running after {:?}: {}\n{stdout:?}\n{stderr:?}", self.deadline, self.command);
         }
         // Both streams end with the process, so this cannot take long.
-        let code = child.wait().expect("an exit status").code();
-        let [stdout, stderr] = texts.map(Option::unwrap_or_default);
-        Output { code, stdout, stderr, dir: self.dir }
+        let code = self.child.wait().expect("an exit status").code();
+        let dir = self.dir.take().expect("kept until the end");
+        Output { code, stdout: self.stdout.whole(), stderr: self.stderr.whole(), dir }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
@@ -112,21 +194,74 @@ impl Output {
         let path = self.dir.path().join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{self:?}"))
     }
+
+    /// The names of everything in its directory, hidden files too, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir.path()).expect("its directory");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name in UTF-8"))
+            .collect();
+        names.sort_unstable();
+        names
+    }
 }
 
-/// Reads a stream to its end, beside the others.
-fn collect(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (done, text) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).ok();
-        done.send(String::from_utf8(bytes).expect("output in UTF-8")).ok();
-    });
-    text
+/// What came out of a stream so far, read beside everything else.
+#[derive(Clone)]
+struct Stream(Arc<(Mutex<Seen>, Condvar)>);
+
+#[derive(Default)]
+struct Seen {
+    bytes: Vec<u8>,
+    has_ended: bool,
 }
 
-fn wait(stream: &mpsc::Receiver<String>, until: Instant) -> Option<String> {
-    stream.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+impl Seen {
+    /// A character may have come only in part yet.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+impl Stream {
+    fn ended() -> Self {
+        Self(Arc::new((Mutex::new(Seen { has_ended: true, ..Seen::default() }), Condvar::new())))
+    }
+
+    fn read(mut from: impl Read + Send + 'static) -> Self {
+        let stream = Self(Arc::default());
+        let Self(shared) = stream.clone();
+        thread::spawn(move || {
+            let mut chunk = [0; 64 * 1024];
+            loop {
+                let length = from.read(&mut chunk).unwrap_or(0);
+                let mut seen = shared.0.lock().unwrap();
+                seen.bytes.extend_from_slice(&chunk[..length]);
+                seen.has_ended = length == 0;
+                shared.1.notify_all();
+                if seen.has_ended {
+                    return;
+                }
+            }
+        });
+        stream
+    }
+
+    /// Whether `is_it` came true before `until`.
+    fn wait(&self, until: Instant, is_it: impl Fn(&Seen) -> bool) -> bool {
+        let (seen, changed) = &*self.0;
+        let left = until.saturating_duration_since(Instant::now());
+        let (seen, _) = changed.wait_timeout_while(seen.lock().unwrap(), left, |seen| !is_it(seen)).unwrap();
+        is_it(&seen)
+    }
+
+    fn text(&self) -> String {
+        self.0.0.lock().unwrap().text()
+    }
+
+    fn whole(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().bytes.clone()).expect("output in UTF-8")
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +303,7 @@ mod tests {
 
     #[test]
     fn input_that_nobody_reads_and_long_output_do_not_block() {
-        let output = shell("head -c 300000 /dev/zero | tr '\\0' x").stdin(&"y".repeat(300_000)).run();
+        let output = shell("head -c 300000 /dev/zero | tr '\\0' x").stdin("y".repeat(300_000)).run();
         assert_eq!(output.stdout.len(), 300_000);
     }
 
@@ -178,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Some(\"begun\\n\")")]
+    #[should_panic(expected = "\"begun\\n\"")]
     fn run_that_hangs_is_ended_and_its_words_are_shown() {
         let mut tool = shell("echo begun; exec sleep 1000");
         tool.deadline = Duration::from_millis(300);

@@ -1,0 +1,166 @@
+//! Ctrl-C and SIGTERM: what is known by then is written, what is not is said not to be.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, pipe};
+
+use registry_check::demo::{Behaviour, Failure, Registry, Scope};
+
+use crate::support::report::{self, Row};
+use crate::support::small::{list, mirror, registry};
+use crate::support::tool::Tool;
+
+/// Far longer than any test may take.
+const PATIENT: &str = "--connect-timeout 1h --first-byte-timeout 1h --timeout 1h --retries 0 -vv";
+const NAMES: [&str; 3] = ["one", "two", "three"];
+const FIRST: &str = "warn: interrupted: writing what is known (once more to leave at once)\n";
+
+/// A registry that never answers.
+fn silent() -> Registry {
+    let registry = registry(&NAMES);
+    registry.set_behaviour(Scope::All, Behaviour::Silent);
+    registry
+}
+
+fn counted(rows: &[Row], role: &str) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.role == role) {
+        *counts.entry(row.status.clone()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn interrupted_run_reports_what_it_knows_and_what_it_does_not() {
+    for signal in ["INT", "TERM"] {
+        let [upstream, copy] = [registry(&NAMES), silent()];
+        // Its own registry, so that one image is done.
+        let done = registry(&["done"]);
+        let running = Tool::new()
+            .file("images.txt", list(&done, &["done"]) + &list(&upstream, &NAMES))
+            .file("report.json", "old")
+            .args(["images.txt", &mirror(&upstream, &copy)])
+            .line("-o report.json -o report.csv -o report.md")
+            .line(PATIENT)
+            .start();
+        for asked in [format!("{}/v2/done/", done.url()), format!("{}/v2/one/", upstream.url())] {
+            running.wait_for(&format!("debug: HEAD {asked}manifests/1.0: 200 in "));
+        }
+        assert_eq!(running.file("report.json"), "old", "a report appears only when it is whole");
+        running.signal(signal);
+        let output = running.wait();
+
+        assert_eq!(output.code, Some(130), "{signal}: {output:?}");
+        assert!(output.stderr.contains(FIRST), "{output:?}");
+        assert_eq!(output.files(), ["images.txt", "report.csv", "report.json", "report.md"]);
+        let report = report::json(&output.file("report.json"));
+        let rows = report::json_rows(&report);
+        assert_eq!(report::csv(&output.file("report.csv")), rows);
+        assert_eq!(rows.len(), 1 + 2 * NAMES.len());
+        let by_mirror: Vec<_> = rows.iter().filter(|row| row.mirror == copy.authority()).collect();
+        assert_eq!(by_mirror.len(), NAMES.len());
+        for row in by_mirror {
+            assert_eq!((&*row.status, &*row.code), ("not_checked", "interrupted"));
+            assert_eq!((&*row.digest, &*row.http_status, &*row.attempts), ("", "", "0"));
+        }
+        // What upstream said may or may not have been heard; a row says which.
+        for row in rows.iter().filter(|row| row.role == "upstream") {
+            assert_eq!(row.digest.is_empty(), row.status == "not_checked", "{row:?}");
+            assert!(["ok", "not_checked"].contains(&&*row.status), "{row:?}");
+        }
+        let upstream_rows: Vec<_> =
+            rows.iter().filter(|row| row.mirror == upstream.authority()).cloned().collect();
+        let mut gate = counted(&rows, "mirror");
+        *gate.entry(rows[0].status.clone()).or_default() += 1;
+        assert_eq!(report["summary"]["by_status"], serde_json::json!(gate));
+        assert_eq!(report["summary"]["checks"], 1 + NAMES.len());
+        assert_eq!(
+            report["summary"]["upstream"],
+            serde_json::json!({"asked": NAMES.len(), "by_status": counted(&upstream_rows, "upstream")})
+        );
+        assert_eq!(report["decision"], serde_json::json!({"outcome": "undecided", "exit_code": 130}));
+        let markdown = output.file("report.md");
+        assert!(markdown.contains("; interrupted before everything was asked."), "{markdown}");
+        assert!(markdown.contains(", exit code 130\n"), "{markdown}");
+    }
+}
+
+#[test]
+fn interruption_shows_in_the_exit_code_also_when_something_had_failed_already() {
+    let [upstream, copy] = [registry(&NAMES), silent()];
+    let lacking = registry(&[]);
+    let running = Tool::new()
+        .stdin(format!("{}/gone:1.0\n{}", lacking.authority(), list(&upstream, &NAMES)))
+        .args(["-", &mirror(&upstream, &copy), "-f", "json"])
+        .line(PATIENT)
+        .start();
+    running.wait_for(&format!("debug: HEAD {}/v2/gone/manifests/1.0: 404 in ", lacking.url()));
+    running.signal("INT");
+    let output = running.wait();
+    assert_eq!(output.code, Some(130), "{output:?}");
+    assert_eq!(report::json(&output.stdout)["decision"]["exit_code"], 130);
+}
+
+#[test]
+fn interruption_while_a_reason_is_looked_for_is_an_interruption() {
+    let [upstream, copy] = [registry(&["one"]), registry(&["one"])];
+    let other = registry_check::demo::content::image("other", "linux/amd64");
+    copy.store().put("one", "1.0", &other);
+    // HEAD is answered, and says that the digests differ; GET, which would say how, is not.
+    let never = Behaviour::Silent;
+    upstream.set_behaviour(Scope::reference("one", &upstream_digest(&upstream)), never);
+    let running = Tool::new()
+        .stdin(list(&upstream, &["one"]))
+        .args(["-", &mirror(&upstream, &copy), "-f", "json"])
+        .line(PATIENT)
+        .start();
+    running.wait_for(&format!("debug: GET {}/v2/one/manifests/1.0: 200 in ", copy.url()));
+    running.signal("INT");
+    let output = running.wait();
+    assert_eq!(output.code, Some(130), "{output:?}");
+    let report = report::json(&output.stdout);
+    assert_eq!(report["decision"]["exit_code"], 130);
+    assert_eq!(report::json_rows(&report)[1].mirror, copy.authority());
+}
+
+fn upstream_digest(registry: &Registry) -> String {
+    registry.store().tagged("one", "1.0").expect("its tag").to_string()
+}
+
+#[test]
+fn second_interruption_leaves_at_once_and_leaves_nothing_behind() {
+    let silent = silent();
+    // More than a pipe holds, and nobody reads.
+    let names: Vec<_> = (0..1000).map(|number| format!("team/application-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let (mut reader, writer) = pipe().unwrap();
+    let answering = registry(&["answering"]);
+    let running = Tool::new()
+        .file("images.txt", list(&silent, &names) + &list(&answering, &["answering"]))
+        .stdout(writer)
+        .line("images.txt -f csv -o - -o report.json")
+        .line(PATIENT)
+        .start();
+    running.wait_for(&format!("debug: HEAD {}/v2/answering/manifests/1.0: 200 in ", answering.url()));
+    running.signal("INT");
+    running.wait_for(FIRST);
+    running.signal("INT");
+    let output = running.wait();
+    assert_eq!(output.code, Some(130), "{output:?}");
+    assert_eq!(output.files(), ["images.txt"]);
+    let mut begun = String::new();
+    reader.read_to_string(&mut begun).unwrap();
+    assert!(begun.lines().count() < names.len(), "it was not waited for");
+}
+
+#[test]
+fn run_that_waits_to_try_again_is_interrupted_too() {
+    let busy = registry(&["one"]);
+    busy.set_behaviour(Scope::All, Behaviour::Status(Failure::throttled(Some("30"))));
+    let running = Tool::new().stdin(list(&busy, &["one"])).line("- -f json -vv").start();
+    running.wait_for(&format!("debug: HEAD {}/v2/one/manifests/1.0: 429 in ", busy.url()));
+    running.signal("TERM");
+    let output = running.wait();
+    assert_eq!(output.code, Some(130), "{output:?}");
+    let rows = report::json_rows(&report::json(&output.stdout));
+    assert_eq!((rows.len(), &*rows[0].status), (1, "not_checked"));
+}
