@@ -5,6 +5,17 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod anonymous_tokens;
+mod bad_mirrors;
+mod deadlines;
+mod healthy;
+mod hidden_causes;
+mod hostile_text;
 mod layering;
+mod namespaces;
 mod peers;
+mod redirects;
+mod retries;
 mod support;
+mod why_digests_differ;
+mod without_upstream;
