@@ -117,7 +117,7 @@ codes! {
         "The manifest is larger than the 4 MiB that clients read."
         "no client will pull it; look at what the mirror serves there";
     DigestMismatch Invalid "digest-mismatch"
-        "Asked for by digest, the mirror serves bytes that hash to something else."
+        "Under the right digest, the mirror serves bytes that hash to something else."
         "the mirror's store or a proxy in front of it corrupts content; purge the image there";
     DigestHeaderWrong Invalid "digest-header-wrong"
         "The Docker-Content-Digest header is not the digest of the bytes served with it."

@@ -34,7 +34,7 @@ pub struct UpstreamEvidence {
     pub pinned: Option<Observation>,
     /// The tag once more, after a mirror differed.
     pub again: Option<Observation>,
-    /// The document, read by digest.
+    /// The document of the tag, read to find out why a mirror's differs.
     pub document: Option<Observation>,
     /// The manifest by the digest that the tag stands for (depth `manifest`, no mirrors).
     pub own_digest: Option<Observation>,
@@ -138,13 +138,11 @@ impl Evidence {
 }
 
 impl UpstreamEvidence {
-    /// The digest that upstream serves for the image now, as far as it is known.
+    /// The digest that upstream serves for the image now, as far as it is known: of the bytes where they
+    /// were read, else as its header says.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
-        self.again
-            .as_ref()
-            .and_then(Observation::digest)
-            .or_else(|| self.answer.as_ref().and_then(Observation::digest))
+        [&self.document, &self.again, &self.answer].into_iter().flatten().find_map(Observation::digest)
     }
 }
 

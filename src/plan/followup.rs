@@ -138,8 +138,8 @@ fn difference(evidence: &Evidence, index: usize, mirror: &MirrorEvidence, questi
         questions.ask(Who::Mirror(index), What::Document, Reference::Tag, Want::Bytes);
     }
     if upstream.document.is_none() {
-        let reference = Reference::Digest(expected.clone());
-        questions.ask(Who::Upstream, What::Document, reference, Want::Bytes);
+        // By tag: upstream's header may name a digest that it does not serve.
+        questions.ask(Who::Upstream, What::Document, Reference::Tag, Want::Bytes);
     }
     if has_document && upstream.document.is_some() {
         let is_known = |digest: &Digest| upstream.has.iter().any(|(known, _)| known == digest);

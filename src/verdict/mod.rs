@@ -33,8 +33,12 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
     };
     let Some(counted) = counted else { return unserved::not_asked() };
     let verdict = match &counted.outcome {
-        Outcome::Found(facts) => served(evidence, facts, upstream.own_digest.as_ref(), host)
-            .unwrap_or_else(|| verdict(Code::Served, "", Some(facts))),
+        Outcome::Found(facts) => match contradicted(upstream.document.as_ref()) {
+            // Believed by its header until a mirror differed and the bytes were read.
+            Some((header, read)) => header_wrong(header, read, host, None),
+            None => served(evidence, facts, upstream.own_digest.as_ref(), host)
+                .unwrap_or_else(|| verdict(Code::Served, "", Some(facts))),
+        },
         Outcome::Missing(answer) => unserved::missing(answer, host),
         _ => unserved::explain(counted, host),
     };
@@ -98,6 +102,14 @@ fn served(
 }
 
 fn header_wrong(header: &Digest, facts: &Facts, host: &str, expected: Option<&Digest>) -> Verdict {
+    if expected == Some(header) {
+        let reason = format!(
+            "{host} serves bytes that hash to {} under upstream's digest {}",
+            facts.digest.short(),
+            header.short()
+        );
+        return verdict(Code::DigestMismatch, reason, Some(facts));
+    }
     let what = if expected == Some(&facts.digest) { " (which is what upstream serves)" } else { "" };
     let reason = format!(
         "the header of {host} says {}, but the bytes hash to {}{what}",
@@ -134,12 +146,19 @@ fn found(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict
 
 fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict {
     let upstream = &evidence.upstream;
-    let first = upstream.answer.as_ref().and_then(Observation::digest);
-    let again = upstream.again.as_ref().and_then(Observation::digest);
-    if first == Some(&facts.digest) {
+    let is_upstreams = |digest: &Digest| {
+        [&upstream.answer, &upstream.again, &upstream.document]
+            .into_iter()
+            .flatten()
+            .any(|observation| observation.digest() == Some(digest))
+    };
+    if upstream.answer.as_ref().and_then(Observation::digest) == Some(&facts.digest) {
         return verdict(Code::DigestEqual, "", Some(facts));
     }
-    if again == Some(&facts.digest) {
+    if is_upstreams(&facts.digest) {
+        if contradicted(upstream.document.as_ref()).is_some() {
+            return verdict(Code::DigestEqual, "the bytes are upstream's; its header is wrong", Some(facts));
+        }
         return verdict(
             Code::UpstreamMoved,
             "upstream moved the tag during the check; this is the new one",
@@ -154,17 +173,15 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
     if is_interrupted {
         return Verdict { digest: Some(facts.digest.clone()), ..unserved::not_asked() };
     }
+    if let Some((header, read)) = contradicted(mirror.document.as_ref()) {
+        return header_wrong(header, read, &mirror.endpoint.name, upstream.digest());
+    }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
-        Some((_, Outcome::Found(read))) => {
-            if let DigestSource::Contradicted { header } = &read.source {
-                return header_wrong(header, read, &mirror.endpoint.name, upstream.digest());
-            }
-            if first == Some(&read.digest) || again == Some(&read.digest) {
-                // HEAD and GET disagree: the mirror was brought up to date in between.
-                return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
-            }
-            read
+        // HEAD and GET disagree: the mirror was brought up to date in between.
+        Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
+            return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
         }
+        Some((_, Outcome::Found(read))) => read,
         // HEAD promised a manifest, GET brings none.
         Some((document, Outcome::Broken(breakage))) if is_no_manifest(breakage) => {
             return unserved::explain(document, &mirror.endpoint.name);
@@ -173,6 +190,15 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
     };
     let relation = followup::relation(evidence, mirror);
     difference(evidence, facts, relation)
+}
+
+/// What the header said and what was found, where the two disagree.
+fn contradicted(observation: Option<&Observation>) -> Option<(&Digest, &Facts)> {
+    let facts = observation.and_then(Observation::facts)?;
+    match &facts.source {
+        DigestSource::Contradicted { header } => Some((header, facts)),
+        _ => None,
+    }
 }
 
 const fn is_no_manifest(breakage: &Breakage) -> bool {
@@ -256,4 +282,115 @@ fn against_mirrors(evidence: &Evidence, facts: &Facts) -> Verdict {
 
 fn verdict(code: Code, reason: impl Into<Cow<'static, str>>, facts: Option<&Facts>) -> Verdict {
     Verdict { code, reason: reason.into(), digest: facts.map(|facts| facts.digest.clone()), expected: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use time::OffsetDateTime;
+    use url::Url;
+
+    use super::*;
+    use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+    use crate::model::observation::{Answer, Refusal};
+    use crate::model::rewrite::Rewrite;
+
+    fn endpoint(role: Role) -> Arc<Endpoint> {
+        let url = Url::parse("https://h.example").unwrap();
+        Arc::new(Endpoint {
+            name: role.as_str().into(),
+            authority: Authority::of(&url).unwrap(),
+            url,
+            api_root: "https://h.example/v2".into(),
+            role,
+            rewrite: Rewrite::default(),
+            namespace: Namespace::Never,
+        })
+    }
+
+    fn observed(outcome: Outcome) -> Option<Observation> {
+        Some(Observation {
+            outcome,
+            http_status: Some(200),
+            attempts: 1,
+            latency: None,
+            redirected_to: None,
+            notes: Vec::new(),
+            at: OffsetDateTime::UNIX_EPOCH,
+        })
+    }
+
+    fn digest(seed: &str) -> Digest {
+        Digest::sha256(seed.as_bytes())
+    }
+
+    fn found(seed: &str, source: DigestSource) -> Option<Observation> {
+        observed(Outcome::Found(Facts { digest: digest(seed), source, media_type: None, manifest: None }))
+    }
+
+    fn under(seed: &str) -> DigestSource {
+        DigestSource::Contradicted { header: digest(seed) }
+    }
+
+    fn evidence() -> Evidence {
+        let image = Arc::new("nginx:1.25".parse().unwrap());
+        Evidence::new(image, Depth::Head, endpoint(Role::Upstream), vec![endpoint(Role::Mirror)])
+    }
+
+    #[test]
+    fn bytes_under_upstreams_digest_that_are_others_are_a_mismatch_and_else_the_header_is_wrong() {
+        for (header, code) in [("right", Code::DigestMismatch), ("wrong", Code::DigestHeaderWrong)] {
+            let mut evidence = evidence();
+            evidence.upstream.answer = found("right", DigestSource::Header);
+            evidence.mirrors[0].answer = found("bytes", under(header));
+            let verdict = mirror(&evidence, 0);
+            assert_eq!((verdict.code, verdict.digest), (code, Some(digest("bytes"))));
+            assert_eq!(verdict.expected, Some(digest("right")));
+        }
+    }
+
+    #[test]
+    fn a_wrong_header_of_upstream_is_upstreams_fault() {
+        let mut evidence = evidence();
+        evidence.upstream.answer = found("wrong", DigestSource::Header);
+        evidence.upstream.again = found("wrong", DigestSource::Header);
+        evidence.upstream.document = found("bytes", under("wrong"));
+        for (served, code) in [("bytes", Code::DigestEqual), ("other", Code::DigestDiffers)] {
+            evidence.mirrors[0].answer = found(served, DigestSource::Header);
+            let verdict = mirror(&evidence, 0);
+            assert_eq!((verdict.code, verdict.expected), (code, Some(digest("bytes"))));
+        }
+        let verdict = upstream(&evidence);
+        assert_eq!((verdict.code, verdict.digest), (Code::DigestHeaderWrong, Some(digest("bytes"))));
+    }
+
+    #[test]
+    fn what_upstream_serves_by_now_is_no_difference_whenever_it_was_seen() {
+        for at_the_last_moment in [false, true] {
+            let mut evidence = evidence();
+            evidence.upstream.answer = found("old", DigestSource::Header);
+            let now = found("new", DigestSource::Both);
+            if at_the_last_moment {
+                evidence.upstream.again = found("old", DigestSource::Header);
+                evidence.upstream.document = now;
+            } else {
+                evidence.upstream.again = now;
+            }
+            evidence.mirrors[0].answer = found("new", DigestSource::Header);
+            assert_eq!(mirror(&evidence, 0).code, Code::UpstreamMoved);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_place_that_it_was_redirected_from() {
+        let mut evidence = evidence();
+        let answer = Answer { status: 403, ..Answer::default() };
+        let mut refused = observed(Outcome::Refused(Refusal::NoChallenge(answer))).unwrap();
+        refused.redirected_to = Some("https://cdn.example/x".into());
+        evidence.mirrors[0].answer = Some(refused);
+        let verdict = mirror(&evidence, 0);
+        assert_eq!(verdict.code, Code::NoChallenge);
+        assert!(verdict.reason.ends_with(" (from https://cdn.example/x)"), "{}", verdict.reason);
+    }
 }

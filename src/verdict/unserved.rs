@@ -21,7 +21,11 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
         // Callers handle what was found; if one does not, nothing is known against it.
         Outcome::Found(facts) => verdict(Code::Served, "", Some(facts)),
         Outcome::Missing(answer) => missing(answer, host),
-        Outcome::Refused(refusal) => refused(refusal, host),
+        Outcome::Refused(refusal) => {
+            // Whoever a request was sent on to may want what the first host does not (moby/moby#45333).
+            let refused = refused(refusal, host);
+            Verdict { reason: format!("{}{}", refused.reason, from(observation)).into(), ..refused }
+        }
         Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
         Outcome::Broken(breakage) => broken(breakage, observation, host),
         Outcome::Unreached { fault, host } => {
@@ -148,7 +152,7 @@ fn throttled(answer: &Answer, retry_after: Option<Duration>, host: &str) -> Verd
 
 fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict {
     let status = observation.http_status.map_or_else(|| "?".to_owned(), |status| status.to_string());
-    let from = observation.redirected_to.as_deref().map_or_else(String::new, |url| format!(" (from {url})"));
+    let from = from(observation);
     let (code, reason) = match breakage {
         Breakage::ServerError(answer) => (Code::ServerError, format!("{host} answered {}", said(answer))),
         Breakage::Html { title: Some(title) } => {
@@ -188,6 +192,11 @@ fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict
         }
     };
     verdict(code, reason, None)
+}
+
+/// Where the answer came from, if that was not where the question went.
+fn from(observation: &Observation) -> String {
+    observation.redirected_to.as_deref().map_or_else(String::new, |url| format!(" (from {url})"))
 }
 
 /// Status, error code and message, as far as they were given.

@@ -5,14 +5,25 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod anonymous_tokens;
+mod bad_mirrors;
 mod command_line;
+mod deadlines;
 mod documentation;
 mod exit_codes;
+mod healthy;
+mod hidden_causes;
+mod hostile_text;
 mod input_files;
 mod interruption;
 mod layering;
+mod namespaces;
 mod outputs;
 mod peers;
 mod real_registries;
+mod redirects;
 mod request_counts;
+mod retries;
 mod support;
+mod why_digests_differ;
+mod without_upstream;

@@ -221,6 +221,13 @@ impl Trail {
 }
 
 fn read_head(exchange: &Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -> Reading {
+    if let (401, Some(Wanted::Credentials(scheme))) = (exchange.status, &exchange.wanted) {
+        let answer = Answer { status: 401, ..Answer::default() };
+        return Reading::Final(Outcome::Refused(Refusal::CredentialsNeeded {
+            answer,
+            scheme: scheme.clone(),
+        }));
+    }
     match exchange.status {
         200..300 => {
             let content_type = content_type(&exchange.headers);
@@ -244,10 +251,6 @@ fn read_head(exchange: &Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>)
         }
         404 if is_registry(&exchange.headers) => {
             Reading::Final(Outcome::Missing(Answer { status: 404, ..Answer::default() }))
-        }
-        401 if let Some(Wanted::Credentials(scheme)) = &exchange.wanted => {
-            let answer = Answer { status: 401, ..Answer::default() };
-            Reading::Final(Outcome::Refused(Refusal::CredentialsNeeded { answer, scheme: scheme.clone() }))
         }
         status if is_transient(status) => {
             let answer = Answer { status, ..Answer::default() };

@@ -159,15 +159,16 @@ impl Tokens {
     }
 
     async fn obtain(&self, grant: Grant) -> Exchanged {
-        {
-            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(token) = cache.get(&grant).filter(|token| token.fresh_until > Instant::now()) {
-                return Ok(token.authorization.clone());
-            }
+        if let Some(authorization) = fresh(&self.cache, &grant) {
+            return Ok(authorization);
         }
         let (client, cache, wanted) = (Arc::clone(&self.client), Arc::clone(&self.cache), grant.clone());
         self.flight
             .run(grant, || async move {
+                // Another flight may have landed between the look above and the start of this one.
+                if let Some(authorization) = fresh(&cache, &wanted) {
+                    return Ok(authorization);
+                }
                 let (authorization, lifetime) = exchange(&client, &wanted).await?;
                 let token = Token {
                     authorization: authorization.clone(),
@@ -178,6 +179,12 @@ impl Tokens {
             })
             .await
     }
+}
+
+fn fresh(cache: &Mutex<HashMap<Grant, Token>>, grant: &Grant) -> Option<Secret> {
+    let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    let token = cache.get(grant).filter(|token| token.fresh_until > Instant::now())?;
+    Some(token.authorization.clone())
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod daemon;
+pub mod embedded;
 pub mod http;
 pub mod nginx;
 pub mod process;
