@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod credentials;
 mod layering;
 mod peers;
 mod support;
