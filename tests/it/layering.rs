@@ -88,6 +88,8 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("oci_distribution", In(&["model/image", "model/manifest", "probe/oci"])),
     ("csv", In(&["report/csv"])),
     ("toml", In(&["config", "mirrors", "inputs"])),
+    // Kubernetes Secrets hold credentials.
+    ("serde_saphyr", In(&["credentials/manifest", "config", "mirrors", "inputs"])),
     ("indicatif", In(&["ui"])),
     ("tokio", NotIn(PURE)),
     ("std::env", NotIn(PURE)),

@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_mirrors;
 mod command_line;
+mod credentials;
 mod deadlines;
 mod documentation;
 mod exit_codes;
