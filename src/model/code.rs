@@ -137,7 +137,10 @@ codes! {
         "check the repository's path on this host; some registries answer so for unknown projects";
     CredentialsNeeded Denied "credentials-needed"
         "The registry wants credentials, and there are none for this host."
-        "give credentials for this host";
+        "docker login, --auth-file or REGISTRY_CHECK_AUTH_<HOST>; registry-check auth shows what is found";
+    CredentialsRejected Denied "credentials-rejected"
+        "The credentials for this host were refused, and without them there is no access."
+        "log in again where the reason says that they come from; registry-check auth shows what is found";
     TokenRefused Denied "token-refused"
         "The registry's token service refused: private, or not there (many registries do not tell)."
         "check the name; if the repository is private, this host needs credentials";

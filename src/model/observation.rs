@@ -113,8 +113,8 @@ pub enum Refusal {
     Registry {
         /// What it said.
         answer: Answer,
-        /// Whether a token had been obtained and sent.
-        with_token: WithToken,
+        /// Who it was told that we are.
+        asked_as: AskedAs,
     },
     /// 401 without a challenge that can be answered.
     NoChallenge(Answer),
@@ -125,6 +125,8 @@ pub enum Refusal {
         /// Authentication scheme asked for.
         scheme: Box<str>,
     },
+    /// Credentials were refused, and without them there is no access.
+    Credentials(Rejection),
     /// The token service refused.
     Token {
         /// Host of the token service.
@@ -141,13 +143,32 @@ pub enum Refusal {
     },
 }
 
-/// Whether a request carried a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithToken {
-    /// It did.
-    Yes,
-    /// It did not.
-    No,
+/// Who a request said it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AskedAs {
+    /// Nobody: no `Authorization` was sent.
+    #[default]
+    Nobody,
+    /// Anybody: a token that takes no credentials to get.
+    Anonymous,
+    /// Somebody.
+    User {
+        /// The name stored with the credentials; `<token>` where there is none.
+        user: Box<str>,
+        /// Where the credentials come from.
+        source: Box<str>,
+    },
+}
+
+/// Credentials that were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Who refused: a registry, or its token service.
+    pub host: Box<str>,
+    /// What it said.
+    pub answer: Answer,
+    /// Whose they were.
+    pub credentials: AskedAs,
 }
 
 /// Answers that are no answer.
@@ -211,6 +232,8 @@ pub enum Note {
     Warning(Box<str>),
     /// Answered only after `?ns=` was left out.
     WithoutNamespace,
+    /// The credentials for this host were refused; public access works.
+    CredentialsRejected(Rejection),
 }
 
 impl Observation {

@@ -54,7 +54,7 @@ pub enum Purpose {
 /// One request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// HEAD or GET.
+    /// HEAD, GET or POST.
     pub method: Method,
     /// Where to.
     pub url: &'a Url,
@@ -62,6 +62,8 @@ pub struct Request<'a> {
     pub accept: &'static str,
     /// The `Authorization` line, scheme included.
     pub authorization: Option<&'a Secret>,
+    /// The body: the fields of a form.
+    pub form: Option<&'a Secret>,
     /// Most bytes of a successful answer's body.
     pub body_limit: usize,
     /// What it is for.
@@ -193,6 +195,11 @@ impl Client {
                 .map_err(|_| NetFault::Protocol("the token cannot stand in a header".into()))?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
+        }
+        if let Some(form) = request.form {
+            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.insert(header::CONTENT_TYPE, form_type);
+            *outgoing.body_mut() = Some(form.expose().to_owned().into());
         }
         let allowed = self.timeouts.first_byte.min(self.timeouts.total);
         // Where both timers are set to the same time, the one that knows more should fire.

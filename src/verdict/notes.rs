@@ -1,5 +1,6 @@
 //! Oddities that change no verdict, in words.
 
+use super::unserved::whose;
 use crate::model::evidence::Evidence;
 use crate::model::observation::{Note, Observation, Outcome};
 use crate::model::plan::Who;
@@ -44,6 +45,12 @@ fn in_words(note: &Note) -> String {
         Note::NoDigestHeader => "no usable Docker-Content-Digest; the bytes were hashed".to_owned(),
         Note::Encoded(name) => format!("content encoding '{name}', although none was asked for"),
         Note::Warning(text) => format!("the registry warns: {text}"),
+        Note::CredentialsRejected(rejection) => format!(
+            "credentials rejected, public access works: {} answered {} to {}",
+            rejection.host,
+            rejection.answer.status,
+            whose(&rejection.credentials)
+        ),
         Note::WithoutNamespace => "answered only after ?ns= was left out (set ns = \"never\")".to_owned(),
     }
 }

@@ -8,7 +8,9 @@ use super::verdict;
 use crate::model::code::Code;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::fault::{NetFault, RedirectFault, seconds};
-use crate::model::observation::{Answer, Breakage, NotAsked, Observation, Outcome, Refusal, WithToken};
+use crate::model::observation::{
+    Answer, AskedAs, Breakage, NotAsked, Observation, Outcome, Refusal, Rejection,
+};
 use crate::model::run::Verdict;
 
 pub(super) fn not_asked() -> Verdict {
@@ -84,7 +86,7 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
                 | Refusal::NoChallenge(answer)
                 | Refusal::CredentialsNeeded { answer, .. }
                 | Refusal::Token { answer, .. } => said(answer),
-                Refusal::Realm { .. } => refused(refusal, host).reason.into_owned(),
+                Refusal::Credentials(_) | Refusal::Realm { .. } => refused(refusal, host).reason.into_owned(),
             };
             hidden(Code::HiddenDenied, what)
         }
@@ -110,17 +112,16 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
 
 fn refused(refusal: &Refusal, host: &str) -> Verdict {
     match refusal {
-        Refusal::Registry { answer, with_token: WithToken::Yes } if answer.status == 401 => verdict(
-            Code::Unauthorized,
-            format!("{host} answered {} although an anonymous token was sent", said(answer)),
-            None,
-        ),
-        Refusal::Registry { answer, .. } if answer.status == 401 => {
-            verdict(Code::Unauthorized, format!("{host} answered {}", said(answer)), None)
+        Refusal::Registry { answer, asked_as } => {
+            let code = if answer.status == 401 { Code::Unauthorized } else { Code::AccessDenied };
+            let asked_as = match asked_as {
+                AskedAs::Nobody => String::new(),
+                AskedAs::Anonymous => " although an anonymous token was sent".to_owned(),
+                AskedAs::User { .. } => format!(" to {}", whose(asked_as)),
+            };
+            verdict(code, format!("{host} answered {}{asked_as}", said(answer)), None)
         }
-        Refusal::Registry { answer, .. } => {
-            verdict(Code::AccessDenied, format!("{host} answered {}", said(answer)), None)
-        }
+        Refusal::Credentials(rejection) => rejected(rejection, host),
         Refusal::NoChallenge(answer) => verdict(
             Code::NoChallenge,
             format!("{host} answered {} and did not say how to authenticate", said(answer)),
@@ -139,6 +140,26 @@ fn refused(refusal: &Refusal, host: &str) -> Verdict {
             format!("the token service {realm} named by {host} is not asked: {why}"),
             None,
         ),
+    }
+}
+
+fn rejected(rejection: &Rejection, host: &str) -> Verdict {
+    let Rejection { host: refuser, answer, credentials } = rejection;
+    let for_whom = if **refuser == *host { String::new() } else { format!(" for {host}") };
+    let reason = format!(
+        "{refuser} refuses the credentials of {}{for_whom} ({}), and without them there is no access",
+        whose(credentials),
+        said(answer)
+    );
+    verdict(Code::CredentialsRejected, reason, None)
+}
+
+/// A user and where the credentials come from, for people.
+pub(super) fn whose(asked_as: &AskedAs) -> String {
+    match asked_as {
+        AskedAs::Nobody => "nobody".to_owned(),
+        AskedAs::Anonymous => "anybody".to_owned(),
+        AskedAs::User { user, source } => format!("user {user} (from {source})"),
     }
 }
 

@@ -3,17 +3,17 @@
 //! Credentials and tokens belong to the host that is asked, hop by hop: a redirect to another origin starts
 //! with nothing.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use std::time::Duration;
 use url::Url;
 
-use super::challenge::{self, Challenge};
-use super::token::{Grant, TokenFault, Tokens};
+use super::authorize::{Authorization, Authorizer, Next, Session, Target, Trust, Wanted};
+use super::challenge;
+use super::token::TokenFault;
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, RedirectFault};
 use crate::model::manifest::{ACCEPT, MAX_MANIFEST_BYTES};
-use crate::model::observation::WithToken;
-use crate::model::secret::Secret;
+use crate::model::observation::{AskedAs, Rejection};
 use crate::net::client::{Body, Client, Purpose, Reply, Request};
 use crate::net::redirect;
 
@@ -28,18 +28,12 @@ pub(super) struct Exchange {
     /// Redirects on the way.
     pub(super) hops: usize,
     pub(super) latency: Duration,
-    pub(super) with_token: WithToken,
+    /// Who the last request said it was.
+    pub(super) asked_as: AskedAs,
+    /// Credentials that were refused on the way.
+    pub(super) rejection: Option<Rejection>,
     /// What a final 401 wanted.
     pub(super) wanted: Option<Wanted>,
-}
-
-/// What a 401 wanted that could not be given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// Nothing that can be understood.
-    Nothing,
-    /// Credentials, by this scheme.
-    Credentials(Box<str>),
 }
 
 /// Why an exchange has no answer of the registry's.
@@ -53,93 +47,113 @@ pub(super) enum ExchangeFault {
     Token(TokenFault),
 }
 
-/// What one question may do only once, across its retries: ask a token service for the same thing.
-#[derive(Debug, Default)]
-pub(super) struct Session {
-    exchanged: Vec<(Authority, Box<str>)>,
+/// Where the walk stands.
+struct Step {
+    url: Url,
+    authority: Authority,
+    repository: String,
+    trust: Trust,
 }
 
-impl Session {
-    fn has_exchanged(&self, authority: &Authority, repository: &str) -> bool {
-        self.exchanged.iter().any(|(a, r)| a == authority && **r == *repository)
+impl Step {
+    fn target(&self) -> Target<'_> {
+        Target {
+            url: &self.url,
+            authority: &self.authority,
+            repository: &self.repository,
+            trust: self.trust,
+        }
+    }
+
+    /// One hop on. Harbor redirects to another repository of the same host: its token must name that one.
+    fn follow(&mut self, next: Url) -> Result<(), ExchangeFault> {
+        if !redirect::same_origin(&self.url, &next) {
+            self.trust = Trust::Redirected;
+        }
+        if let Some(name) = repository_in(&next) {
+            self.repository = name;
+        }
+        self.authority = authority_of(&next)?;
+        self.url = next;
+        Ok(())
     }
 }
 
 /// Sends a manifest request and follows where it leads.
 pub(super) async fn exchange(
     client: &Client,
-    tokens: &Tokens,
+    authorizer: &Authorizer,
     session: &mut Session,
     method: &Method,
     target: (&Url, &str),
 ) -> Result<Exchange, ExchangeFault> {
-    let (mut url, mut repository) = (target.0.clone(), target.1.to_owned());
+    let mut step = Step {
+        url: target.0.clone(),
+        authority: authority_of(target.0)?,
+        repository: target.1.to_owned(),
+        trust: Trust::Configured,
+    };
     let mut hops = 0;
-    let mut authority = authority_of(&url)?;
-    let mut authorization = tokens.known(&authority, &repository).await.map_err(ExchangeFault::Token)?;
+    let mut authorization =
+        authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
     loop {
-        let reply = send(client, method, &url, &authority, authorization.as_ref()).await?;
-        let location = reply.headers.get(header::LOCATION).map(http::HeaderValue::as_bytes);
-        let next = redirect::next(&url, reply.status, location, hops)
+        let reply = send(client, method, step.target(), authorization.as_ref()).await?;
+        let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
+        let next = redirect::next(&step.url, reply.status, location, hops)
             .map_err(|fault| ExchangeFault::Redirect { fault, status: reply.status })?;
         if let Some(next) = next {
             hops += 1;
-            // Harbor redirects to another repository of the same host: its token must name that one.
-            if let Some(name) = repository_in(&next) {
-                repository = name;
-            }
-            url = next;
-            authority = authority_of(&url)?;
-            authorization = tokens.known(&authority, &repository).await.map_err(ExchangeFault::Token)?;
+            step.follow(next)?;
+            authorization =
+                authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
             continue;
         }
         let mut wanted = None;
         if reply.status == 401 {
-            if let Some(rejected) = &authorization {
-                tokens.reject(rejected);
-            }
             let values = reply.headers.get_all(header::WWW_AUTHENTICATE);
-            let challenges = challenge::parse(values.iter().map(http::HeaderValue::as_bytes));
-            match challenge::preferred(&challenges) {
-                Some(bearer) if is_bearer(bearer) => {
-                    if !session.has_exchanged(&authority, &repository) {
-                        let grant = Grant::of(bearer, &repository, &url).map_err(ExchangeFault::Token)?;
-                        let token = tokens.answer(&authority, &repository, grant).await;
-                        authorization = Some(token.map_err(ExchangeFault::Token)?);
-                        session.exchanged.push((authority.clone(), repository.clone().into()));
-                        continue;
-                    }
+            let challenges = challenge::parse(values.iter().map(HeaderValue::as_bytes));
+            let sent = authorization.as_ref();
+            match authorizer.challenged(step.target(), &challenges, sent, session).await {
+                Ok(Next::Again(next)) => {
+                    authorization = next;
+                    continue;
                 }
-                Some(other) => wanted = Some(Wanted::Credentials(other.scheme.clone())),
-                None => wanted = Some(Wanted::Nothing),
+                Ok(Next::Final(end)) => wanted = Some(end),
+                Err(fault) => return Err(ExchangeFault::Token(fault)),
             }
         }
-        let with_token = if authorization.is_some() { WithToken::Yes } else { WithToken::No };
         let Reply { status, headers, body, first_byte } = reply;
-        return Ok(Exchange { status, headers, body, url, hops, latency: first_byte, with_token, wanted });
+        let (asked_as, rejection) = authorization
+            .map_or((AskedAs::Nobody, None), |sent| (sent.asked_as, sent.rejection));
+        return Ok(Exchange {
+            status,
+            headers,
+            body,
+            url: step.url,
+            hops,
+            latency: first_byte,
+            asked_as,
+            rejection: rejection.or_else(|| session.rejection()),
+            wanted,
+        });
     }
 }
-
-fn is_bearer(challenge: &Challenge) -> bool {
-    &*challenge.scheme == "bearer" && challenge.param("realm").is_some()
-}
-
 async fn send(
     client: &Client,
     method: &Method,
-    url: &Url,
-    authority: &Authority,
-    authorization: Option<&Secret>,
+    target: Target<'_>,
+    authorization: Option<&Authorization>,
 ) -> Result<Reply, ExchangeFault> {
     let request = Request {
         method: method.clone(),
-        url,
+        url: target.url,
         accept: ACCEPT,
-        authorization,
+        authorization: authorization.map(|authorization| &authorization.line),
+        form: None,
         body_limit: MAX_MANIFEST_BYTES,
         purpose: Purpose::Registry,
     };
-    let host = || authority.to_string().into();
+    let host = || target.authority.to_string().into();
     client.send(request).await.map_err(|fault| ExchangeFault::Net { fault, host: host() })
 }
 

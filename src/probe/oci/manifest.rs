@@ -11,15 +11,19 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::error_body::{self, Shape};
-use super::exchange::{self, Exchange, ExchangeFault, Session, Wanted};
+use super::authorize::{Authorizer, Session, Wanted};
+use super::exchange::{self, Exchange, ExchangeFault};
 use super::token::{TokenFault, Tokens};
+use crate::credentials::Sources;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
-    Answer, Breakage, DigestSource, Facts, NotAsked, Note, Observation, Outcome, Refusal, WithToken,
+    Answer, AskedAs, Breakage, DigestSource, Facts, NotAsked, Note, Observation, Outcome, Refusal,
+    Rejection,
 };
+use crate::model::plan::Plan;
 use crate::net::body::{self, BodyFault, Encoding};
 use crate::net::client::{Body, Client};
 use crate::net::redirect;
@@ -29,7 +33,7 @@ use crate::net::retry::{self, Fault, Next, RetryPolicy};
 #[derive(Debug)]
 pub struct Registries {
     client: Arc<Client>,
-    tokens: Tokens,
+    authorizer: Authorizer,
     retry: RetryPolicy,
 }
 
@@ -71,10 +75,17 @@ struct Trail {
 }
 
 impl Registries {
-    /// Asks through `client`, trying again as `retry` says.
+    /// Asks through `client`, as whom `sources` say, trying again as `retry` says. `plan` tells what else
+    /// will be asked, so that tokens may be had together.
     #[must_use]
-    pub fn new(client: Arc<Client>, retry: RetryPolicy) -> Self {
-        Self { tokens: Tokens::new(Arc::clone(&client)), client, retry }
+    pub fn new(
+        client: Arc<Client>,
+        retry: RetryPolicy,
+        sources: Arc<Sources>,
+        plan: Option<Arc<Plan>>,
+    ) -> Self {
+        let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
+        Self { client, authorizer, retry }
     }
 
     /// Asks `endpoint` for `image` under `reference`.
@@ -162,15 +173,17 @@ impl Registries {
             trail.attempts += 1;
             tries += 1;
             let target = (&url, repository);
-            let end = exchange::exchange(&self.client, &self.tokens, &mut session, &method, target).await;
+            let end = exchange::exchange(&self.client, &self.authorizer, &mut session, &method, target).await;
             let reading = match end {
-                Ok(exchange) => {
+                Ok(mut exchange) => {
                     trail.note(&exchange);
-                    if method == Method::HEAD {
+                    let rejection = exchange.rejection.take();
+                    let reading = if method == Method::HEAD {
                         read_head(&exchange, asked, &mut trail.notes)
                     } else {
                         read_get(exchange, asked, &mut trail.notes)
-                    }
+                    };
+                    with_rejection(reading, rejection, &mut trail.notes)
                 }
                 Err(fault) => read_fault(fault, trail),
             };
@@ -261,6 +274,23 @@ fn read_head(exchange: &Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>)
     }
 }
 
+/// Credentials were refused on the way: what was had without them is told so, and so is what was not.
+fn with_rejection(reading: Reading, rejection: Option<Rejection>, notes: &mut Vec<Note>) -> Reading {
+    match (reading, rejection) {
+        (Reading::Final(Outcome::Refused(_)), Some(rejection)) => {
+            Reading::Final(Outcome::Refused(Refusal::Credentials(rejection)))
+        }
+        (Reading::Final(outcome @ Outcome::Found(_)), Some(rejection)) => {
+            let note = Note::CredentialsRejected(rejection);
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+            Reading::Final(outcome)
+        }
+        (reading, _) => reading,
+    }
+}
+
 /// Statuses that GET would not explain, only repeat.
 const fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502..=504 | 520..=530)
@@ -307,12 +337,12 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         404 | 410 => Reading::Final(Outcome::Broken(Breakage::NotARegistry(answer))),
         401 => Reading::Final(Outcome::Refused(match exchange.wanted {
             Some(Wanted::Credentials(scheme)) => Refusal::CredentialsNeeded { answer, scheme },
-            Some(Wanted::Nothing) if exchange.with_token == WithToken::No => Refusal::NoChallenge(answer),
-            _ => Refusal::Registry { answer, with_token: exchange.with_token },
+            Some(Wanted::Nothing) if exchange.asked_as == AskedAs::Nobody => Refusal::NoChallenge(answer),
+            _ => Refusal::Registry { answer, asked_as: exchange.asked_as },
         })),
         // Quay answers 405 DENIED for a disabled namespace.
-        403 | 451 => refused(answer, exchange.with_token),
-        405 if answer.code.as_deref() == Some("DENIED") => refused(answer, exchange.with_token),
+        403 | 451 => refused(answer, exchange.asked_as),
+        405 if answer.code.as_deref() == Some("DENIED") => refused(answer, exchange.asked_as),
         // A cache that turns upstream's clear answer into its own failure: the same again next time.
         500..600 if is_settled => Reading::Final(Outcome::Broken(Breakage::ServerError(answer))),
         408 | 429 | 500..600 => transient(&exchange, answer),
@@ -320,8 +350,8 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
     }
 }
 
-fn refused(answer: Answer, with_token: WithToken) -> Reading {
-    Reading::Final(Outcome::Refused(Refusal::Registry { answer, with_token }))
+fn refused(answer: Answer, asked_as: AskedAs) -> Reading {
+    Reading::Final(Outcome::Refused(Refusal::Registry { answer, asked_as }))
 }
 
 fn read_manifest(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -> Outcome {
@@ -408,6 +438,9 @@ fn read_token_fault(fault: TokenFault) -> Reading {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
         TokenFault::Realm { realm, why } => Reading::Final(Outcome::Refused(Refusal::Realm { realm, why })),
+        TokenFault::Rejected(rejection) => {
+            Reading::Final(Outcome::Refused(Refusal::Credentials(rejection)))
+        }
         TokenFault::NoToken { host, why } => {
             Reading::Final(Outcome::Broken(Breakage::TokenService { host, why }))
         }

@@ -1,7 +1,8 @@
-//! The OCI distribution protocol, as far as a checker needs it: manifests, challenges, anonymous tokens.
+//! The OCI distribution protocol, as far as a checker needs it: manifests, challenges, credentials, tokens.
 //!
 //! Knows registries and their quirks; knows nothing of plans, verdicts or users.
 
+mod authorize;
 pub mod challenge;
 pub mod error_body;
 mod exchange;

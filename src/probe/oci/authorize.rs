@@ -1,0 +1,463 @@
+//! Who a request says it is: nobody, anybody with a token, a user.
+//!
+//! Reacts to the 401 of the real request, and remembers what a host wanted, so that the next request
+//! brings it along. A credential goes to the host that it is stored for and to the token service that this
+//! host names, never to where a redirect leads.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Mutex as AsyncMutex;
+use url::Url;
+
+use super::challenge::{self, Challenge};
+use super::token::{Grant, Login, MAX_SCOPES, Service, TokenFault, Tokens, basic_line};
+use crate::credentials::{Credential, Sources};
+use crate::model::endpoint::Authority;
+use crate::model::observation::{Answer, AskedAs, Rejection};
+use crate::model::plan::Plan;
+use crate::model::secret::Secret;
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub(super) struct Authorization {
+    /// The `Authorization` line.
+    pub(super) line: Secret,
+    /// As whom that is.
+    pub(super) asked_as: AskedAs,
+    /// Credentials that were refused before this was had without them.
+    pub(super) rejection: Option<Rejection>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Basic,
+    /// A token that was given, not asked for.
+    Ready,
+    Token(Arc<Grant>),
+}
+
+/// How the host that is asked was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Trust {
+    /// It is configured, or the registry in the image's name.
+    Configured,
+    /// A redirect led there: it gets nobody's credentials.
+    Redirected,
+}
+
+/// The host and repository that are asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) url: &'a Url,
+    pub(super) authority: &'a Authority,
+    pub(super) repository: &'a str,
+    pub(super) trust: Trust,
+}
+
+/// What to do about a 401.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send it again, with this.
+    Again(Option<Authorization>),
+    /// It is final.
+    Final(Wanted),
+}
+
+/// What a final 401 wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Something better than what was sent.
+    Better,
+    /// Nothing that can be understood.
+    Nothing,
+    /// Credentials, by this scheme; there are none for this host.
+    Credentials(Box<str>),
+}
+
+/// What one question has been through, across its redirects and retries: nobody is asked for the same
+/// token twice because a registry is stubborn.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    steps: Vec<(Authority, Box<str>, Step)>,
+    rejection: Option<Rejection>,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// This was had for the challenge; there will be nothing better.
+    Answered(Option<Authorization>),
+    /// The token service said no.
+    Refused(TokenFault),
+}
+
+impl Session {
+    /// Credentials that were refused on the way.
+    pub(super) fn rejection(&self) -> Option<Rejection> {
+        self.rejection.clone()
+    }
+
+    fn step(&self, target: Target<'_>) -> Option<&Step> {
+        let is_ours = |(authority, repository, _): &&(Authority, Box<str>, Step)| {
+            authority == target.authority && **repository == *target.repository
+        };
+        self.steps.iter().rev().find(is_ours).map(|(_, _, step)| step)
+    }
+
+    fn record(&mut self, target: Target<'_>, step: Step) {
+        self.steps.push((target.authority.clone(), target.repository.into(), step));
+    }
+}
+
+/// Answers challenges.
+#[derive(Debug)]
+pub(super) struct Authorizer {
+    tokens: Tokens,
+    sources: Arc<Sources>,
+    plan: Option<Arc<Plan>>,
+    hosts: Mutex<HashMap<(Authority, Trust), Arc<AsyncMutex<Host>>>>,
+}
+
+/// What is known of one host.
+#[derive(Debug, Default)]
+struct Host {
+    scheme: Option<Scheme>,
+    /// The grant that covers a repository.
+    assigned: HashMap<Box<str>, Arc<Grant>>,
+    /// Repositories that will be asked for, in the order of the plan: a token may be asked for several.
+    upcoming: VecDeque<Box<str>>,
+    together: Together,
+}
+
+#[derive(Clone, Debug)]
+enum Scheme {
+    Basic,
+    Bearer(Service),
+}
+
+/// Whether one token may be asked for several repositories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Together {
+    /// Until the contrary is seen.
+    #[default]
+    Yes,
+    /// The service grants only the first, refuses the lot, or knows repositories under other names.
+    No,
+}
+
+impl Authorizer {
+    /// Answers with what `sources` know; `plan` tells which tokens may be asked for together.
+    pub(super) fn new(tokens: Tokens, sources: Arc<Sources>, plan: Option<Arc<Plan>>) -> Self {
+        Self { tokens, sources, plan, hosts: Mutex::default() }
+    }
+
+    fn host(&self, target: Target<'_>) -> Arc<AsyncMutex<Host>> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hosts.entry((target.authority.clone(), target.trust)).or_default())
+    }
+
+    /// What to send at once, as far as earlier challenges tell.
+    ///
+    /// # Errors
+    /// What the host wants could not be had, for another reason than a refusal.
+    pub(super) async fn known(
+        &self,
+        target: Target<'_>,
+        session: &mut Session,
+    ) -> Result<Option<Authorization>, TokenFault> {
+        match session.step(target) {
+            Some(Step::Answered(authorization)) => return Ok(authorization.clone()),
+            Some(Step::Refused(_)) => return Ok(None),
+            None => {}
+        }
+        let host = self.host(target);
+        let (scheme, assigned) = {
+            let host = host.lock().await;
+            (host.scheme.clone(), host.assigned.get(target.repository).cloned())
+        };
+        let had = match (scheme, assigned) {
+            (Some(Scheme::Basic), _) => return Ok(self.basic(target).await),
+            (Some(Scheme::Bearer(service)), _) => self.bearer(target, &host, service).await,
+            (None, Some(grant)) => self.tokens.obtain(&grant).await.map(|line| token(line, &grant)),
+            (None, None) => return Ok(None),
+        };
+        match had {
+            Ok(authorization) => Ok(Some(authorization)),
+            // Perhaps this repository is open; its own 401 will tell.
+            Err(fault) if fault.is_refusal() => {
+                session.record(target, Step::Refused(fault));
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// What to do about the 401 with which `target` answered a request that carried `sent`.
+    ///
+    /// # Errors
+    /// There is no token to be had.
+    pub(super) async fn challenged(
+        &self,
+        target: Target<'_>,
+        challenges: &[Challenge],
+        sent: Option<&Authorization>,
+        session: &mut Session,
+    ) -> Result<Next, TokenFault> {
+        if let Some(sent) = sent {
+            self.tokens.reject(&sent.line);
+        }
+        match challenge::preferred(challenges) {
+            None => Ok(Next::Final(Wanted::Nothing)),
+            Some(bearer) if is_bearer(bearer) => {
+                self.bearer_challenged(target, bearer, sent, session).await
+            }
+            Some(basic) if &*basic.scheme == "basic" => {
+                Ok(self.basic_challenged(target, sent, session).await)
+            }
+            Some(other) => Ok(Next::Final(Wanted::Credentials(other.scheme.clone()))),
+        }
+    }
+
+    async fn basic_challenged(
+        &self,
+        target: Target<'_>,
+        sent: Option<&Authorization>,
+        session: &mut Session,
+    ) -> Next {
+        let Some(own) = self.basic(target).await else {
+            return Next::Final(Wanted::Credentials("basic".into()));
+        };
+        let was_sent = sent.is_some_and(|sent| matches!(sent.kind, Kind::Basic));
+        if was_sent {
+            let host = target.authority.to_string().into();
+            let answer = Answer { status: 401, ..Answer::default() };
+            session.rejection = Some(Rejection { host, answer, credentials: own.asked_as.clone() });
+        }
+        match (was_sent, session.step(target)) {
+            (false, None) => {
+                self.host(target).lock().await.scheme = Some(Scheme::Basic);
+                session.record(target, Step::Answered(Some(own.clone())));
+                Next::Again(Some(own))
+            }
+            // Sent unasked, and refused: perhaps without it the door is open (GitLab refuses bad
+            // credentials even for what is public).
+            (true, None) => {
+                session.record(target, Step::Answered(None));
+                Next::Again(None)
+            }
+            (_, Some(_)) => Next::Final(Wanted::Better),
+        }
+    }
+
+    async fn bearer_challenged(
+        &self,
+        target: Target<'_>,
+        challenge: &Challenge,
+        sent: Option<&Authorization>,
+        session: &mut Session,
+    ) -> Result<Next, TokenFault> {
+        let was_together = sent.is_some_and(|sent| match &sent.kind {
+            Kind::Token(grant) => grant.is_together(),
+            Kind::Basic | Kind::Ready => false,
+        });
+        match session.step(target) {
+            Some(Step::Refused(fault)) => return Err(fault.clone()),
+            Some(Step::Answered(_)) if !was_together => return Ok(Next::Final(Wanted::Better)),
+            Some(Step::Answered(_)) | None => {}
+        }
+        if sent.is_some_and(|sent| matches!(sent.kind, Kind::Ready)) {
+            return Ok(Next::Final(Wanted::Better));
+        }
+        let mut service = Service::of(challenge, target.url)?;
+        let host = self.host(target);
+        self.learn(target, &host, &mut service, was_together).await;
+        let authorization = match self.bearer(target, &host, service).await {
+            Ok(authorization) => authorization,
+            Err(fault) => {
+                if fault.is_refusal() {
+                    session.record(target, Step::Refused(fault.clone()));
+                }
+                return Err(fault);
+            }
+        };
+        session.record(target, Step::Answered(Some(authorization.clone())));
+        Ok(Next::Again(Some(authorization)))
+    }
+
+    /// Remembers what the host wants.
+    async fn learn(
+        &self,
+        target: Target<'_>,
+        host: &AsyncMutex<Host>,
+        service: &mut Service,
+        was_together: bool,
+    ) {
+        let login = self.login(target).await;
+        let mut host = host.lock().await;
+        if service.names_another(target.repository) {
+            // Behind a path prefix: what the other repositories are called, only their challenges tell.
+            host.together = Together::No;
+            host.scheme = None;
+            let own = Grant::new(service.clone(), vec![target.repository.into()], login);
+            host.assigned.insert(target.repository.into(), Arc::new(own));
+            return;
+        }
+        service.forget_names();
+        if host.scheme.is_none() && host.together == Together::Yes {
+            host.upcoming = self.upcoming(target);
+        }
+        host.scheme = Some(Scheme::Bearer(service.clone()));
+        if was_together {
+            // One token for several did not do for this one. Should it do alone, `bearer` is asked for
+            // one at a time from now on; should it not, nobody knows why.
+            let own = Grant::new(service.clone(), vec![target.repository.into()], login);
+            host.assigned.insert(target.repository.into(), Arc::new(own));
+            host.together = Together::No;
+        }
+    }
+
+    /// The repositories of the plan at this host, each once.
+    fn upcoming(&self, target: Target<'_>) -> VecDeque<Box<str>> {
+        let Some(plan) = self.plan.as_ref().filter(|_| target.trust == Trust::Configured) else {
+            return VecDeque::new();
+        };
+        let mut seen = HashSet::new();
+        let mut upcoming = VecDeque::new();
+        for planned in &plan.images {
+            for endpoint in std::iter::once(&planned.upstream).chain(planned.mirrors.iter()) {
+                let endpoint = &plan.endpoints[*endpoint as usize];
+                if endpoint.authority != *target.authority {
+                    continue;
+                }
+                let Ok(name) = endpoint.repository(&planned.image) else { continue };
+                let name: Box<str> = name.into();
+                if seen.insert(name.clone()) {
+                    upcoming.push_back(name);
+                }
+            }
+        }
+        upcoming
+    }
+
+    /// The credentials for this host and repository, if any may be sent there.
+    async fn login(&self, target: Target<'_>) -> Option<Arc<Login>> {
+        if target.trust == Trust::Redirected {
+            return None;
+        }
+        let answer = self.sources.lookup(&target.authority.to_string(), target.repository).await;
+        let credential = answer.credential?;
+        Some(Arc::new(Login { credential, source: answer.source.to_string().into() }))
+    }
+
+    async fn basic(&self, target: Target<'_>) -> Option<Authorization> {
+        let login = self.login(target).await?;
+        let Credential::Basic { user, password } = &login.credential else { return None };
+        Some(Authorization {
+            line: basic_line(user, password),
+            asked_as: login.asked_as(),
+            rejection: None,
+            kind: Kind::Basic,
+        })
+    }
+
+    async fn bearer(
+        &self,
+        target: Target<'_>,
+        host: &AsyncMutex<Host>,
+        service: Service,
+    ) -> Result<Authorization, TokenFault> {
+        let login = self.login(target).await;
+        if let Some(login) = &login
+            && let Credential::Registry { token } = &login.credential
+        {
+            let line = Secret::new(format!("Bearer {}", token.expose()));
+            let asked_as = login.asked_as();
+            return Ok(Authorization { line, asked_as, rejection: None, kind: Kind::Ready });
+        }
+        let mut grant = self.assign(target, host, service, login.clone()).await;
+        let mut had = self.tokens.obtain(&grant).await;
+        if grant.is_together() && had.as_ref().is_err_and(TokenFault::is_refusal) {
+            // Some services refuse the lot for the sake of one.
+            grant = Arc::new(grant.alone(target.repository));
+            let mut host = host.lock().await;
+            host.together = Together::No;
+            host.assigned.insert(target.repository.into(), Arc::clone(&grant));
+            drop(host);
+            had = self.tokens.obtain(&grant).await;
+        }
+        match (had, login) {
+            (Ok(line), _) => Ok(token(line, &grant)),
+            (Err(fault), Some(login)) if fault.is_refusal() => {
+                self.without_credentials(target, host, &grant, fault.rejection(&login)).await
+            }
+            (Err(fault), _) => Err(fault),
+        }
+    }
+
+    /// Bad credentials are worse than none: Quay, GitLab and GHCR refuse them even for what is public.
+    async fn without_credentials(
+        &self,
+        target: Target<'_>,
+        host: &AsyncMutex<Host>,
+        grant: &Grant,
+        rejection: Rejection,
+    ) -> Result<Authorization, TokenFault> {
+        let anonymous = Arc::new(grant.anonymous());
+        match self.tokens.obtain(&anonymous).await {
+            Ok(line) => {
+                host.lock().await.assigned.insert(target.repository.into(), Arc::clone(&anonymous));
+                Ok(Authorization { rejection: Some(rejection), ..token(line, &anonymous) })
+            }
+            Err(fault) if fault.is_refusal() => Err(TokenFault::Rejected(rejection)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The grant that covers the repository: its own, or one for several that will be asked for anyway.
+    async fn assign(
+        &self,
+        target: Target<'_>,
+        host: &AsyncMutex<Host>,
+        service: Service,
+        login: Option<Arc<Login>>,
+    ) -> Arc<Grant> {
+        // Held over the look-ups: two requests must not both gather the same repositories.
+        let mut host = host.lock().await;
+        if let Some(grant) = host.assigned.get(target.repository)
+            && (host.together == Together::Yes || grant.is_first(target.repository))
+        {
+            return Arc::clone(grant);
+        }
+        let asked_as = |login: &Option<Arc<Login>>| login.as_ref().map(|login| login.asked_as());
+        let mut repositories: Vec<Box<str>> = vec![target.repository.into()];
+        while host.together == Together::Yes && repositories.len() < MAX_SCOPES {
+            let Some(next) = host.upcoming.pop_front() else { break };
+            if host.assigned.contains_key(&next) || repositories.contains(&next) {
+                continue;
+            }
+            let theirs = self.login(Target { repository: &next, ..target }).await;
+            if asked_as(&theirs) == asked_as(&login) {
+                repositories.push(next);
+            }
+        }
+        let grant = Arc::new(Grant::new(service, repositories.clone(), login));
+        for repository in repositories {
+            host.assigned.insert(repository, Arc::clone(&grant));
+        }
+        grant
+    }
+}
+
+fn token(line: Secret, grant: &Arc<Grant>) -> Authorization {
+    Authorization {
+        line,
+        asked_as: grant.asked_as(),
+        rejection: None,
+        kind: Kind::Token(Arc::clone(grant)),
+    }
+}
+
+fn is_bearer(challenge: &Challenge) -> bool {
+    &*challenge.scheme == "bearer" && challenge.param("realm").is_some()
+}
