@@ -1,5 +1,6 @@
 //! The main job: inputs, plan, questions, verdicts, decision, reports.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,15 +18,17 @@ use crate::exit;
 use crate::gate::{self, Decision, Policy, Require};
 use crate::inputs::{self, Inputs, Source};
 use crate::model::code::Code;
-use crate::model::endpoint::{Endpoint, Role};
+use crate::model::endpoint::{Authority, Endpoint, Role};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Ending, Run, Verdict};
 use crate::model::status::Status;
+use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::Limits;
 use crate::net::client::{Client, Purpose};
+use crate::net::tls::{Policies, TlsOptions};
 use crate::plan::{self, followup};
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
@@ -35,12 +38,15 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    let options = options::resolve(&args, common)?;
+    let mut options = options::resolve(&args, common)?;
     let sources: Vec<Source> = args.inputs.into_iter().map(Source::from).collect();
     let inputs = inputs::read(&sources, std::io::stdin().lock())?;
     let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     hold_to_requirement(&options.policy, &plan)?;
+    if args.insecure {
+        take_any_certificate(&mut options.tls, &plan);
+    }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
     let run = pass(plan, &options, interrupted().boxed()).await?;
@@ -102,6 +108,28 @@ fn warn_of_idle_mirrors(plan: &Plan, mirrors: usize) {
     }
 }
 
+/// `--insecure` holds for the hosts that are named in its warning and for no other: not for those that they
+/// refer to, such as token services.
+fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
+    let is_secured = |authority: &&Authority| &*authority.scheme == "https";
+    let hosts: BTreeSet<_> = plan.endpoints.iter().map(|asked| &asked.authority).filter(is_secured).collect();
+    if hosts.is_empty() {
+        return;
+    }
+    let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    log::warn!("--insecure: the certificates of these hosts are not verified: {}", names.join(", "));
+    for host in hosts {
+        match tls.hosts.iter_mut().find(|known| known.authority == *host) {
+            Some(known) => known.settings.verification = Verification::Off,
+            None => tls.hosts.push(HostTls {
+                place: "--insecure".into(),
+                authority: host.clone(),
+                settings: TlsSettings { verification: Verification::Off, ..TlsSettings::default() },
+            }),
+        }
+    }
+}
+
 fn tell_decision(run: &Run, decision: &Decision) {
     let _ = writeln!(
         std::io::stderr().lock(),
@@ -117,12 +145,13 @@ fn tell_decision(run: &Run, decision: &Decision) {
 /// Asks everything that `plan` wants to know, and judges it.
 ///
 /// # Errors
-/// The HTTP client cannot be set up.
+/// The HTTP client cannot be set up; files with certificates or keys cannot be used.
 pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>) -> Result<Run, Error> {
     let started_at = OffsetDateTime::now_utc();
     let clock = Instant::now();
     let limits = Limits::new(options.per_host, options.concurrency);
-    let client = Arc::new(Client::new(options.timeouts, limits)?);
+    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
+    let client = Arc::new(Client::new(options.timeouts, limits, policies)?);
     let registries = Arc::new(Registries::new(Arc::clone(&client), options.retry.clone()));
     let plan = Arc::new(plan);
     let mut progress = Progress::start(options.progress, plan.images.len());

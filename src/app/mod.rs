@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::cli::{Cli, Command};
 use crate::net::client::ClientError;
+use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
 use crate::{config, exit, gate, inputs, mirrors};
 
@@ -52,6 +53,9 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// Certificates and keys.
+    #[error("{} that cannot be used", count(.0.len(), "TLS file"))]
+    Tls(Vec<TlsError>),
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -91,6 +95,7 @@ impl Error {
             Self::Registries(items) => lines(items),
             Self::Mirrors(items) => lines(items),
             Self::Outputs(items) => lines(items),
+            Self::Tls(items) => lines(items),
             Self::Config(config::Error::Faults(items)) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
@@ -118,6 +123,7 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Outputs(_)
+            | Self::Tls(_)
             | Self::Client(_)
             | Self::Demo(_)
             | Self::Runtime(_) => Vec::new(),
@@ -149,6 +155,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Policy(_)
         | Error::Require { .. }
         | Error::Outputs(_)
+        | Error::Tls(_)
         | Error::Client(_)
         | Error::Demo(_)
         | Error::Runtime(_) => exit::USAGE,

@@ -1,6 +1,7 @@
 //! Flags over file over default: the options of every stage of a check.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use super::Error;
 use crate::cli::{CheckArgs, ColorArg, CommonArgs, MirrorArg, ProgressArg};
@@ -9,8 +10,10 @@ use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::Depth;
 use crate::model::mirror::MirrorMap;
+use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
+use crate::net::tls::TlsOptions;
 use crate::report::{Colour, TableStyle};
 use crate::ui::progress;
 
@@ -30,6 +33,8 @@ pub struct CheckOptions {
     pub policy: Policy,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// How connections are secured.
+    pub tls: TlsOptions,
     /// How often and when to try again.
     pub retry: RetryPolicy,
     /// Requests in flight, all hosts together.
@@ -50,6 +55,14 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let defaults = Timeouts::default();
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
+        tls: TlsOptions {
+            ca_files: args.ca_files.clone(),
+            hosts: mirrors.tls.clone(),
+            certs_dirs: match &args.certs_dir {
+                Some(folder) => vec![folder.clone()],
+                None => certs_d::system_places(user_settings().as_deref()),
+            },
+        },
         mirrors,
         depth: match args.depth.unwrap_or_default() {
             crate::cli::DepthArg::Head => Depth::Head,
@@ -75,6 +88,12 @@ fn mirror(arg: &MirrorArg) -> MirrorSpec {
         serves: arg.upstream.as_ref().map(|upstream| vec![upstream.clone()]),
         ..MirrorSpec::default()
     }
+}
+
+/// Where the user's programs keep their settings (XDG Base Directory): only an absolute path counts.
+fn user_settings() -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))
 }
 
 /// An error about a URL must not repeat the password in it.

@@ -12,9 +12,11 @@ use url::Url;
 
 use super::error_body::{self, Shape};
 use super::exchange::{self, Exchange, ExchangeFault, Session, Wanted};
+use super::front;
 use super::token::{TokenFault, Tokens};
 use crate::model::digest::Digest;
-use crate::model::endpoint::{Endpoint, Namespace};
+use crate::model::endpoint::{Authority, Endpoint, Namespace};
+use crate::model::fault::NetFault;
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
@@ -285,6 +287,10 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         Body::Read(body) => body.as_slice(),
         Body::OverLimit => &[],
     };
+    if let Some(fault) = front::fault(exchange.url.scheme(), exchange.status, body) {
+        let host = Authority::of(&exchange.url).map_or_else(String::new, |host| host.to_string()).into();
+        return Reading::Final(Outcome::Unreached { fault: NetFault::Tls(fault), host });
+    }
     let parsed = error_body::parse(exchange.status, content_type(&exchange.headers), body);
     let mut answer = parsed.answer;
     let is_vague = answer.code.as_deref().is_none_or(|code| code == "UNKNOWN");

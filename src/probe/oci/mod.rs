@@ -5,6 +5,7 @@
 pub mod challenge;
 pub mod error_body;
 mod exchange;
+mod front;
 pub mod manifest;
 pub mod realm;
 mod token;
