@@ -35,10 +35,28 @@ pub(super) fn send_fault(
     NetFault::Proxy { proxy: proxy.into(), why }
 }
 
-/// Whether another version of HTTP may help: the peer, or this side, gave up on HTTP/2 itself.
+/// Whether HTTP/2 is to blame for a fault, so that HTTP/1.1 may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Http2 {
+    /// It is not.
+    Innocent,
+    /// Perhaps: the connection was gone before the request was on it, and took the reason with it.
+    Suspected,
+    /// It is: the peer, or this side, gave up on HTTP/2 itself.
+    Guilty,
+}
+
+/// What part HTTP/2 has in `error`.
 #[must_use]
-pub(super) fn is_http2_fault(error: &reqwest::Error) -> bool {
-    http2_reason(error).is_some() && !is_passing_http2_fault(error)
+pub(super) fn http2(error: &reqwest::Error) -> Http2 {
+    let is_unsent =
+        || find::<hyper::Error>(error).is_some_and(|cause| cause.is_canceled() || cause.is_closed());
+    match http2_reason(error) {
+        Some(_) if is_passing_http2_fault(error) => Http2::Innocent,
+        Some(_) => Http2::Guilty,
+        None if is_unsent() => Http2::Suspected,
+        None => Http2::Innocent,
+    }
 }
 
 /// These say that a server is busy or leaving, and nothing against HTTP/2.

@@ -13,7 +13,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::authority::Limits;
-use super::classify;
+use super::classify::{self, Http2};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
@@ -117,13 +117,12 @@ pub struct Client {
 /// An attempt without a whole answer.
 struct Failure {
     fault: NetFault,
-    /// Another version of HTTP may help.
-    is_http2_fault: bool,
+    http2: Http2,
 }
 
 impl From<NetFault> for Failure {
     fn from(fault: NetFault) -> Self {
-        Self { fault, is_http2_fault: false }
+        Self { fault, http2: Http2::Innocent }
     }
 }
 
@@ -172,17 +171,24 @@ impl Client {
         let started = Instant::now();
         let versions = self.versions(&authority);
         let first = self.attempt(&request, &authority, versions, started).await;
-        let is_http2_fault = match &first {
-            Ok((reply, version)) => reply.status == 421 && *version == http::Version::HTTP_2,
-            Err(failure) => failure.is_http2_fault,
-        };
-        let last = if is_http2_fault && versions == Versions::Both {
+        let http2 = match &first {
+            _ if versions == Versions::Http1 || &*authority.scheme != "https" => Http2::Innocent,
             // Some front ends offer HTTP/2 and do not serve this host over it (apple/container#2272).
-            log::info!("{authority}: HTTP/2 does not work; asking over HTTP/1.1");
-            self.http1_only.lock().unwrap_or_else(PoisonError::into_inner).insert(authority.clone());
-            self.attempt(&request, &authority, Versions::Http1, started).await
-        } else {
-            first
+            Ok((reply, http::Version::HTTP_2)) if reply.status == 421 => Http2::Guilty,
+            Ok(_) => Http2::Innocent,
+            Err(failure) => failure.http2,
+        };
+        if http2 == Http2::Guilty {
+            let mut http1_only = self.http1_only.lock().unwrap_or_else(PoisonError::into_inner);
+            if http1_only.insert(authority.clone()) {
+                log::info!("{authority}: HTTP/2 does not work; asking over HTTP/1.1");
+            }
+        }
+        let last = match http2 {
+            Http2::Innocent => first,
+            Http2::Suspected | Http2::Guilty => {
+                self.attempt(&request, &authority, Versions::Http1, started).await
+            }
         };
         last.map(|(reply, _)| reply).map_err(|failure| failure.fault)
     }
@@ -271,7 +277,7 @@ impl Client {
                 let proxies = self.pool.proxies();
                 Err(Failure {
                     fault: classify::send_fault(&error, request.url, proxies, connect),
-                    is_http2_fault: classify::is_http2_fault(&error),
+                    http2: classify::http2(&error),
                 })
             }
             Ok(Ok(response)) => Ok(response),
@@ -302,7 +308,7 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, Fai
             Err(error) => {
                 return Err(Failure {
                     fault: classify::body_fault(&error, body.len() as u64, promised),
-                    is_http2_fault: classify::is_http2_fault(&error),
+                    http2: classify::http2(&error),
                 });
             }
         }

@@ -8,3 +8,4 @@
 mod layering;
 mod peers;
 mod support;
+mod tls;

@@ -144,7 +144,7 @@ fn a_certificate_for_others_is_told_with_their_names() {
 #[test]
 fn a_server_certificate_that_is_trusted_itself_is_taken_for_its_names_and_time() {
     for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
-        let own = self_signed(&of_kind(is_ca.clone(), params("m", &["m.example"])));
+        let own = self_signed(&of_kind(is_ca, params("m", &["m.example"])));
         assert_eq!(judge(std::slice::from_ref(&own), &[&own], 2025), Ok(()));
         assert!(told(judge(std::slice::from_ref(&own), &[&own], 2031)).contains("expired on 2030"));
         let other = self_signed(&of_kind(is_ca, params("m", &["else.example"])));
@@ -159,10 +159,7 @@ fn a_server_certificate_that_is_trusted_itself_is_taken_for_its_names_and_time()
 fn rubbish_and_hostile_names_are_survived() {
     let ours = ca("Ours");
     let rubbish = judge(&[CertificateDer::from(vec![0x30, 0x03, 1, 2, 3])], &[ours.der()], 2025);
-    assert_eq!(
-        told(rubbish),
-        "the certificate cannot be read"
-    );
+    assert_eq!(told(rubbish), "the certificate cannot be read");
     let long = "x".repeat(5000);
     let Err(TlsFault::UnknownIssuer { issuer }) =
         judge(&[leaf(&params("m", &["m.example"]), &ca(&long))], &[ours.der()], 2025)

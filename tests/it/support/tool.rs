@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -55,6 +56,11 @@ impl Tool {
         fs::create_dir_all(path.parent().expect("a file in a folder")).expect("its folder");
         fs::write(path, text).expect("a file");
         self
+    }
+
+    /// The directory that it will run in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Adds arguments.
