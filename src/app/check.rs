@@ -1,5 +1,6 @@
 //! The main job: inputs, plan, questions, verdicts, decision, reports.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,18 +14,21 @@ use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
 use crate::cli::{CheckArgs, CommonArgs};
+use crate::credentials::{Environment, Sources};
 use crate::exit;
 use crate::gate::{self, Decision, Policy, Require};
 use crate::inputs::{self, Inputs, Source};
-use crate::model::endpoint::{Endpoint, Role};
+use crate::model::endpoint::{Authority, Endpoint, Role};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Run, Verdict};
 use crate::model::status::Status;
+use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::Limits;
 use crate::net::client::{Client, Purpose};
+use crate::net::tls::{Policies, TlsOptions};
 use crate::plan::{self, followup};
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
@@ -34,16 +38,24 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    let options = options::resolve(&args, common)?;
-    let sources: Vec<Source> = args.inputs.into_iter().map(Source::from).collect();
-    let inputs = inputs::read(&sources, std::io::stdin().lock())?;
+    let mut options = options::resolve(&args, common)?;
+    let named: Vec<Source> = args.inputs.into_iter().map(Source::from).collect();
+    let inputs = inputs::read(&named, std::io::stdin().lock())?;
     let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     hold_to_requirement(&options.policy, &plan)?;
+    if args.insecure {
+        take_any_certificate(&mut options.tls, &plan);
+    }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
+    let sources = Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
-    let run = pass(plan, &options, interruptions.first(outputs.unfinished()).boxed()).await?;
+    let cancel = interruptions.first(outputs.unfinished()).boxed();
+    let run = pass(plan, &options, Arc::clone(&sources), cancel).await?;
+    for warning in sources.warnings() {
+        log::warn!("{warning}");
+    }
     let decision = gate::decide(&options.policy, &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
@@ -102,6 +114,28 @@ fn warn_of_idle_mirrors(plan: &Plan, mirrors: usize) {
     }
 }
 
+/// `--insecure` holds for the hosts that are named in its warning and for no other: not for those that they
+/// refer to, such as token services.
+fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
+    let is_secured = |authority: &&Authority| &*authority.scheme == "https";
+    let hosts: BTreeSet<_> = plan.endpoints.iter().map(|asked| &asked.authority).filter(is_secured).collect();
+    if hosts.is_empty() {
+        return;
+    }
+    let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    log::warn!("--insecure: the certificates of these hosts are not verified: {}", names.join(", "));
+    for host in hosts {
+        match tls.hosts.iter_mut().find(|known| known.authority == *host) {
+            Some(known) => known.settings.verification = Verification::Off,
+            None => tls.hosts.push(HostTls {
+                place: "--insecure".into(),
+                authority: host.clone(),
+                settings: TlsSettings { verification: Verification::Off, ..TlsSettings::default() },
+            }),
+        }
+    }
+}
+
 fn tell_decision(run: &Run, decision: &Decision) {
     let _ = writeln!(
         std::io::stderr().lock(),
@@ -117,21 +151,34 @@ fn tell_decision(run: &Run, decision: &Decision) {
 /// Asks everything that `plan` wants to know, and judges it.
 ///
 /// # Errors
-/// The HTTP client cannot be set up.
-pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>) -> Result<Run, Error> {
+/// The HTTP client cannot be set up; files with certificates or keys cannot be used.
+pub async fn pass(
+    plan: Plan,
+    options: &CheckOptions,
+    sources: Arc<Sources>,
+    cancel: BoxFuture<'_, ()>,
+) -> Result<Run, Error> {
     let started_at = OffsetDateTime::now_utc();
     let clock = Instant::now();
     let limits = Limits::new(options.per_host, options.concurrency);
-    let client = Arc::new(Client::new(options.timeouts, limits)?);
-    let registries = Arc::new(Registries::new(Arc::clone(&client), options.retry.clone()));
+    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
+    let client = Arc::new(Client::new(options.timeouts, limits, policies)?);
     let plan = Arc::new(plan);
+    let registries = Arc::new(Registries::new(
+        Arc::clone(&client),
+        options.retry.clone(),
+        sources,
+        Some(Arc::clone(&plan)),
+    ));
     let mut progress = Progress::start(options.progress, plan.images.len());
     let mut judged: Vec<Box<[CheckResult]>> = vec![Box::default(); plan.images.len()];
     let mut not_ok = 0;
+    let mut rejections = BTreeSet::new();
     let on_event = |event| match event {
         Event::Answered { .. } => {}
         Event::Done { image, evidence } => {
             let results = judge(&plan, image, &evidence);
+            rejections.extend(verdict::rejections(&evidence));
             not_ok += results.iter().filter(|result| result.verdict.code.status() != Status::Ok).count();
             judged[image as usize] = results.into();
             progress.done(not_ok);
@@ -139,6 +186,9 @@ pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>)
     };
     let ending = schedule::run(Arc::clone(&plan), registries, options.per_host, cancel, on_event).await;
     progress.finish();
+    for rejection in rejections {
+        log::warn!("{rejection}");
+    }
     let results: Vec<CheckResult> = judged.into_iter().flatten().collect();
     let plan = Arc::unwrap_or_clone(plan);
     Ok(Run {

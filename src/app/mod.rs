@@ -14,8 +14,9 @@ use thiserror::Error;
 
 use crate::cli::{Cli, Command};
 use crate::net::client::ClientError;
+use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, exit, gate, inputs, mirrors};
+use crate::{config, credentials, exit, gate, inputs, mirrors};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -54,6 +55,12 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// Certificates and keys.
+    #[error("{} that cannot be used", count(.0.len(), "TLS file"))]
+    Tls(Vec<TlsError>),
+    /// Files with credentials that were named.
+    #[error("{} that cannot be used", count(.0.0.len(), "credential file"))]
+    Credentials(#[from] credentials::Error),
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -96,6 +103,8 @@ impl Error {
             Self::Registries(items) => lines(items),
             Self::Mirrors(items) => lines(items),
             Self::Outputs(items) => lines(items),
+            Self::Tls(items) => lines(items),
+            Self::Credentials(error) => lines(&error.0),
             Self::Config(config::Error::Faults(items)) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
@@ -124,6 +133,8 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Outputs(_)
+            | Self::Tls(_)
+            | Self::Credentials(_)
             | Self::Client(_)
             | Self::Demo(_)
             | Self::Signals(_)
@@ -156,6 +167,8 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Policy(_)
         | Error::Require { .. }
         | Error::Outputs(_)
+        | Error::Tls(_)
+        | Error::Credentials(_)
         | Error::Client(_)
         | Error::Demo(_)
         | Error::Signals(_)

@@ -1,16 +1,20 @@
 //! Flags over file over default: the options of every stage of a check.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use super::Error;
 use crate::cli::{CheckArgs, ColorArg, CommonArgs, MirrorArg, ProgressArg};
 use crate::config;
+use crate::credentials;
 use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::Depth;
 use crate::model::mirror::MirrorMap;
+use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
+use crate::net::tls::TlsOptions;
 use crate::report::{Colour, TableStyle};
 use crate::ui::progress;
 
@@ -30,6 +34,10 @@ pub struct CheckOptions {
     pub policy: Policy,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// How connections are secured.
+    pub tls: TlsOptions,
+    /// Where credentials are looked for.
+    pub credentials: credentials::Options,
     /// How often and when to try again.
     pub retry: RetryPolicy,
     /// Requests in flight, all hosts together.
@@ -46,7 +54,9 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
     let mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
-    Ok(CheckOptions { mirrors, ..defaults(args, common)? })
+    let defaults = defaults(args, common)?;
+    let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
+    Ok(CheckOptions { mirrors, tls, ..defaults })
 }
 
 /// The options of a check as far as flags decide them: no file, no mirrors.
@@ -56,6 +66,18 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
         mirrors: MirrorMap::default(),
+        credentials: credentials::Options {
+            auth_files: args.auth_files.clone(),
+            ..credentials::Options::default()
+        },
+        tls: TlsOptions {
+            ca_files: args.ca_files.clone(),
+            hosts: Vec::new(),
+            certs_dirs: match &args.certs_dir {
+                Some(folder) => vec![folder.clone()],
+                None => certs_d::system_places(user_settings().as_deref()),
+            },
+        },
         depth: match args.depth.unwrap_or_default() {
             crate::cli::DepthArg::Head => Depth::Head,
             crate::cli::DepthArg::Manifest => Depth::Manifest,
@@ -80,6 +102,12 @@ fn mirror(arg: &MirrorArg) -> MirrorSpec {
         serves: arg.upstream.as_ref().map(|upstream| vec![upstream.clone()]),
         ..MirrorSpec::default()
     }
+}
+
+/// Where the user's programs keep their settings (XDG Base Directory): only an absolute path counts.
+fn user_settings() -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))
 }
 
 /// An error about a URL must not repeat the password or the query in it.

@@ -47,6 +47,20 @@ pub struct CheckArgs {
     #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
 
+    /// Look here for credentials first: docker, podman or Kubernetes secret file; repeatable
+    #[arg(long = "auth-file", value_name = "FILE", help_heading = "Credentials")]
+    pub auth_files: Vec<PathBuf>,
+
+    /// Trust the certificates in this PEM file too, for every host; repeatable
+    #[arg(long = "ca-file", value_name = "FILE", help_heading = "TLS")]
+    pub ca_files: Vec<PathBuf>,
+    /// Look here for folders HOST[:PORT] with *.crt, *.cert and *.key, not where docker and podman do
+    #[arg(long, value_name = "DIR", help_heading = "TLS")]
+    pub certs_dir: Option<PathBuf>,
+    /// Take any certificate of the registries and mirrors asked (of one host: insecure in the file)
+    #[arg(long, help_heading = "TLS")]
+    pub insecure: bool,
+
     /// Requests in flight, all hosts together [default: 256]
     #[arg(short = 'j', long, value_name = "N", value_parser = parse::count, help_heading = "Load and time")]
     pub concurrency: Option<usize>,

@@ -23,7 +23,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 the gate passed; 1 it failed; 2 usage, configuration or input; \
-3 nothing failed, but something stayed undecided; 130 interrupted."
+3 nothing failed, but something stayed undecided; 130 interrupted.
+
+Proxies: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (http, https, socks5, socks5h), NO_PROXY; never for this machine."
 )]
 pub struct Cli {
     /// What to do instead of checking.

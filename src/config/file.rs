@@ -12,6 +12,7 @@ use super::keys::{self, Known};
 use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
 use crate::model::endpoint::Namespace;
 use crate::model::rewrite::Library;
+use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
 /// The name under which the file is found in the working directory.
 pub const FILE_NAME: &str = "registry-check.toml";
@@ -23,9 +24,23 @@ const KNOWN: Known = Known {
     below: &[
         (
             "mirrors",
-            &["name", "url", "for", "path", "prefixes", "library", "ns", "override_path", "plain_http"],
+            &[
+                "name",
+                "url",
+                "for",
+                "path",
+                "prefixes",
+                "library",
+                "ns",
+                "override_path",
+                "plain_http",
+                "ca_file",
+                "client_cert",
+                "client_key",
+                "insecure",
+            ],
         ),
-        ("registries", &["name", "url", "plain_http"]),
+        ("registries", &["name", "url", "plain_http", "ca_file", "client_cert", "client_key", "insecure"]),
     ],
 };
 
@@ -63,6 +78,11 @@ struct MirrorEntry {
     override_path: bool,
     #[serde(default)]
     plain_http: bool,
+    ca_file: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    #[serde(default)]
+    insecure: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +91,38 @@ struct RegistryEntry {
     url: Option<String>,
     #[serde(default)]
     plain_http: bool,
+    ca_file: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    #[serde(default)]
+    insecure: bool,
+}
+
+/// What an entry says of TLS.
+struct TlsEntry {
+    ca_file: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    insecure: bool,
+}
+
+impl TlsEntry {
+    /// The settings, with paths from `folder` on.
+    fn settings(self, folder: &Path) -> Result<TlsSettings, &'static str> {
+        let client = match (self.client_cert, self.client_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some(ClientFiles { certificate: folder.join(certificate), key: folder.join(key) })
+            }
+            (Some(_), None) => return Err("client_cert without client_key"),
+            (None, Some(_)) => return Err("client_key without client_cert"),
+        };
+        Ok(TlsSettings {
+            ca_files: self.ca_file.map(|path| folder.join(path)).into_iter().collect(),
+            client,
+            verification: if self.insecure { Verification::Off } else { Verification::Full },
+        })
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -108,11 +160,12 @@ pub fn load(named: Option<&Path>) -> Result<Config, Error> {
     if text.len() as u64 > MAX_BYTES {
         return Err(Error::TooLarge { path, limit_bytes: MAX_BYTES });
     }
-    parse(&text, &path.display().to_string()).map_err(Error::Faults)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(&text, &path.display().to_string(), folder).map_err(Error::Faults)
 }
 
-/// Reads the text of a file that is shown under `name`.
-fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
+/// Reads the text of a file that is shown under `name` and lies in `folder`.
+fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let place = |offset: usize| {
         let before = text.get(..offset).unwrap_or(text);
@@ -129,11 +182,27 @@ fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
         return Err(unknown.into_iter().map(|(at, text)| format!("{}: {text}", place(at))).collect());
     }
     let file: File = toml::from_str(text).map_err(|error| vec![fault(&error)])?;
+    let mut faults = Vec::new();
+    let mut tls = |place: &str, entry: TlsEntry| {
+        entry.settings(folder).unwrap_or_else(|fault| {
+            faults.push(format!("{place}: {fault}"));
+            TlsSettings::default()
+        })
+    };
     let plain = |said: bool| if said { PlainHttp::Yes } else { PlainHttp::AsUrlSays };
     let mirrors = file.mirrors.into_iter().map(|entry| {
         let place = place(entry.span().start);
         let entry = entry.into_inner();
         MirrorSpec {
+            tls: tls(
+                &place,
+                TlsEntry {
+                    ca_file: entry.ca_file,
+                    client_cert: entry.client_cert,
+                    client_key: entry.client_key,
+                    insecure: entry.insecure,
+                },
+            ),
             place,
             name: entry.name,
             url: entry.url,
@@ -154,12 +223,21 @@ fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
             plain_http: plain(entry.plain_http),
         }
     });
+    let mirrors: Vec<_> = mirrors.collect();
     let upstreams = file.registries.into_iter().map(|entry| {
         let place = place(entry.span().start);
-        let entry = entry.into_inner();
-        UpstreamSpec { place, name: entry.name, url: entry.url, plain_http: plain(entry.plain_http) }
+        let RegistryEntry { name, url, plain_http, ca_file, client_cert, client_key, insecure } =
+            entry.into_inner();
+        UpstreamSpec {
+            tls: tls(&place, TlsEntry { ca_file, client_cert, client_key, insecure }),
+            place,
+            name,
+            url,
+            plain_http: plain(plain_http),
+        }
     });
-    Ok(Config { mirrors: mirrors.collect(), upstreams: upstreams.collect() })
+    let upstreams = upstreams.collect();
+    if faults.is_empty() { Ok(Config { mirrors, upstreams }) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -188,8 +266,16 @@ prefixes = { "example.com/foo" = "internal/bar" }
 name = "docker.io"
 url = "127.0.0.1:5000"
 plain_http = true
+
+[[registries]]
+name = "auth.example"
+ca_file = "ca.pem"
+client_cert = "me.cert"
+client_key = "/keys/me.key"
+insecure = true
 "#,
             "c.toml",
+            Path::new("etc"),
         )
         .unwrap();
         let [daocloud, k3s] = &config.mirrors[..] else { panic!("{config:?}") };
@@ -202,6 +288,21 @@ plain_http = true
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
         assert_eq!(k3s.place, "c.toml:9");
         assert_eq!(config.upstreams[0].url.as_deref(), Some("127.0.0.1:5000"));
+        assert_eq!(config.upstreams[0].tls, TlsSettings::default());
+        let tls = &config.upstreams[1].tls;
+        assert_eq!(tls.ca_files, [Path::new("etc/ca.pem")]);
+        let client = ClientFiles { certificate: "etc/me.cert".into(), key: "/keys/me.key".into() };
+        assert_eq!((tls.client.as_ref(), tls.verification), (Some(&client), Verification::Off));
+    }
+
+    #[test]
+    fn half_a_client_certificate_is_told_with_its_entry() {
+        let text = "[[mirrors]]\nurl = \"x\"\nclient_cert = \"a\"\n[[registries]]\nname = \"q\"\nclient_key = \"b\"\n";
+        let faults = parse(text, "c.toml", Path::new("")).unwrap_err();
+        assert_eq!(
+            faults,
+            ["c.toml:1: client_cert without client_key", "c.toml:4: client_key without client_cert"]
+        );
     }
 
     #[test]
@@ -209,13 +310,14 @@ plain_http = true
         let faults = parse(
             "[[mirrors]]\nurl = \"x\"\npth = \"y\"\nzzz = 1\n\n[[registry]]\nname = \"q\"\n\n[[registries]]\nurll = \"z\"\n",
             "c.toml",
+            Path::new(""),
         )
         .unwrap_err();
         assert_eq!(
             faults,
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
-                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
                 "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
             ]
@@ -231,7 +333,7 @@ plain_http = true
             ("[[mirrors]]\nurl = \"x\"\nns = \"maybe\"\n", "c.toml:3: unknown variant `maybe`"),
             ("mirrors = 1\n", "c.toml:1:"),
         ] {
-            let faults = parse(text, "c.toml").unwrap_err();
+            let faults = parse(text, "c.toml", Path::new("")).unwrap_err();
             assert!(faults[0].starts_with(expected), "{text:?}: {faults:?}");
         }
     }

@@ -43,6 +43,17 @@ pub enum Fault {
     /// The same name twice.
     #[error("a mirror named '{0}' exists already (give each a 'name')")]
     SameName(String),
+    /// TLS settings for a host that is asked over plain http.
+    #[error("TLS settings (ca_file, client_cert, client_key, insecure) for {0}, which is plain http")]
+    TlsOnPlainHttp(String),
+    /// Two settings for one host that differ.
+    #[error("{host} has other TLS settings at {place}; they hold for a host, whatever the path")]
+    OtherTls {
+        /// The host.
+        host: String,
+        /// Where its settings stand.
+        place: String,
+    },
     /// The same registry twice in `[[registries]]`.
     #[error("registry '{0}' has settings already")]
     SameRegistry(String),

@@ -8,6 +8,7 @@ use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
 use crate::model::image::{DOCKER_HUB, ImageRef, registry_key};
 use crate::model::mirror::{Mirror, MirrorMap, Upstream};
 use crate::model::rewrite::{Library, PrefixRule, Rewrite};
+use crate::model::tls::{HostTls, TlsSettings};
 
 /// One mirror as it was written.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub struct MirrorSpec {
     pub path_meaning: PathMeaning,
     /// Plain http.
     pub plain_http: PlainHttp,
+    /// How its host is asked over TLS.
+    pub tls: TlsSettings,
 }
 
 /// Settings of one upstream as they were written.
@@ -45,6 +48,8 @@ pub struct UpstreamSpec {
     pub url: Option<String>,
     /// Plain http.
     pub plain_http: PlainHttp,
+    /// How its host is asked over TLS.
+    pub tls: TlsSettings,
 }
 
 /// Makes the map of all mirrors.
@@ -55,14 +60,26 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
     let mut map = MirrorMap::default();
     let mut errors = Vec::new();
     for spec in mirrors {
-        let place = spec.place.clone();
-        if let Err(fault) = mirror(spec).and_then(|mirror| add(&mut map, mirror)) {
+        let (place, tls) = (spec.place.clone(), spec.tls.clone());
+        let added = mirror(spec).and_then(|mirror| {
+            secure(&mut map, &place, &mirror.endpoint.authority, tls)?;
+            add(&mut map, mirror)
+        });
+        if let Err(fault) = added {
             errors.push(Error { place, fault });
         }
     }
     for spec in upstreams {
-        let place = spec.place.clone();
-        if let Err(fault) = upstream(spec, &mut map) {
+        let (place, tls) = (spec.place.clone(), spec.tls.clone());
+        let added = upstream(spec).and_then(|upstream| {
+            if map.upstreams.iter().any(|known| known.registry == upstream.registry) {
+                return Err(Fault::SameRegistry(upstream.registry.into()));
+            }
+            secure(&mut map, &place, &upstream.endpoint.authority, tls)?;
+            map.upstreams.push(upstream);
+            Ok(())
+        });
+        if let Err(fault) = added {
             errors.push(Error { place, fault });
         }
     }
@@ -83,6 +100,24 @@ fn add(map: &mut MirrorMap, mirror: Mirror) -> Result<(), Fault> {
         None => map.mirrors.push(mirror),
     }
     Ok(())
+}
+
+/// Notes how `host` is asked over TLS, if anything is said of it.
+fn secure(map: &mut MirrorMap, place: &str, host: &Authority, settings: TlsSettings) -> Result<(), Fault> {
+    if settings == TlsSettings::default() {
+        return Ok(());
+    }
+    if &*host.scheme != "https" {
+        return Err(Fault::TlsOnPlainHttp(host.to_string()));
+    }
+    match map.tls.iter().find(|known| known.authority == *host) {
+        Some(known) if known.settings == settings => Ok(()),
+        Some(known) => Err(Fault::OtherTls { host: host.to_string(), place: known.place.to_string() }),
+        None => {
+            map.tls.push(HostTls { place: place.into(), authority: host.clone(), settings });
+            Ok(())
+        }
+    }
 }
 
 fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
@@ -107,21 +142,17 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
     Ok(Mirror { endpoint: Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint }), serves })
 }
 
-fn upstream(spec: UpstreamSpec, map: &mut MirrorMap) -> Result<(), Fault> {
+fn upstream(spec: UpstreamSpec) -> Result<Upstream, Fault> {
     if spec.name.contains('/') {
         return Err(Fault::Registry(spec.name));
     }
     let registry = scope(&spec.name)?;
-    if map.upstreams.iter().any(|known| known.registry == registry) {
-        return Err(Fault::SameRegistry(spec.name));
-    }
     let hub = "registry-1.docker.io".to_owned();
     let own = if *registry == *DOCKER_HUB { hub } else { registry.to_string() };
     let (url, api_root) =
         url::read(spec.url.as_deref().unwrap_or(&own), spec.plain_http, PathMeaning::Prefix)?;
     let endpoint = endpoint(url, api_root, Role::Upstream, Some(&registry))?;
-    map.upstreams.push(Upstream { registry, endpoint: Arc::new(endpoint) });
-    Ok(())
+    Ok(Upstream { registry, endpoint: Arc::new(endpoint) })
 }
 
 fn endpoint(url: ::url::Url, api_root: Box<str>, role: Role, name: Option<&str>) -> Result<Endpoint, Fault> {
@@ -229,6 +260,36 @@ mod tests {
         assert_eq!(texts.len(), 6, "{texts:#?}");
         assert!(texts[1].contains("'notahost' is not a registry"), "{texts:#?}");
         assert!(texts[3].contains("named 'same' exists already"), "{texts:#?}");
+    }
+
+    #[test]
+    fn tls_settings_hold_for_a_host_and_must_agree() {
+        let tls = |file: &str| TlsSettings { ca_files: vec![file.into()], ..TlsSettings::default() };
+        let at = |place: &str, url: &str, tls| MirrorSpec { place: place.to_owned(), tls, ..spec(url, &[]) };
+        let map = build(
+            vec![
+                at("c:1", "https://m.example/a", tls("ca.pem")),
+                at("c:2", "https://m.example:443/b", tls("ca.pem")),
+                at("c:3", "https://m.example/c", TlsSettings::default()),
+                at("c:4", "https://m.example:5000", tls("other.pem")),
+            ],
+            vec![],
+        )
+        .unwrap();
+        let hosts: Vec<_> = map.tls.iter().map(|host| (&*host.place, host.authority.to_string())).collect();
+        assert_eq!(hosts, [("c:1", "m.example".to_owned()), ("c:4", "m.example:5000".to_owned())]);
+
+        let errors = build(
+            vec![
+                at("c:1", "https://m.example/a", tls("ca.pem")),
+                at("c:2", "https://m.example/b", tls("other.pem")),
+                at("c:3", "http://n.example", tls("ca.pem")),
+            ],
+            vec![],
+        );
+        let faults: Vec<_> = errors.unwrap_err().into_iter().map(|error| error.fault).collect();
+        let other = Fault::OtherTls { host: "m.example".to_owned(), place: "c:1".to_owned() };
+        assert_eq!(faults, [other, Fault::TlsOnPlainHttp("n.example".to_owned())]);
     }
 
     #[test]

@@ -196,8 +196,32 @@ codes! {
         "No connection could be made."
         "check routes, firewall and proxy settings";
     TlsFailed Unreachable "tls-failed"
-        "The TLS handshake failed."
-        "the reason says what is wrong with the certificate; plain http must be asked for (plain_http or http://)";
+        "The TLS handshake failed for a reason that has no code of its own."
+        "the reason says what went wrong; look at the server's TLS settings and log";
+    TlsExpired Unreachable "tls-expired"
+        "The server's certificate, or one that it rests on, has expired."
+        "renew the certificate; clients of this host fail as well";
+    TlsNotYetValid Unreachable "tls-not-yet-valid"
+        "The server's certificate is not valid yet."
+        "look at this machine's clock first, then at the certificate";
+    TlsSelfSigned Unreachable "tls-self-signed"
+        "The server's certificate is signed by itself, and nothing says that it is to be trusted."
+        "trust it with --ca-file, ca_file or a certs.d folder; is this the right host, not a portal?";
+    TlsWrongHost Unreachable "tls-wrong-host"
+        "The server's certificate is for other host names."
+        "check the host name; a portal or a poisoned name server may answer in its place";
+    TlsUnknownIssuer Unreachable "tls-unknown-issuer"
+        "Nobody who is trusted here has issued the server's certificate."
+        "a private CA: --ca-file, ca_file or a certs.d folder; an intercepting proxy: its CA; else the server leaves out the intermediate certificate";
+    TlsClientCertificate Unreachable "tls-client-certificate"
+        "The server wants a client certificate, or does not accept the one it was shown."
+        "set client_cert and client_key for this host, or put NAME.cert and NAME.key into its certs.d folder";
+    WrongScheme Unreachable "wrong-scheme"
+        "Plain http was spoken to a TLS port, or TLS to a plain http port."
+        "write the other scheme: https://, or http:// (plain_http)";
+    ProxyFailed Unreachable "proxy-failed"
+        "No connection could be made through the proxy."
+        "is the proxy up, and may it connect to this host? see HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY";
     TimeoutConnect Unreachable "timeout-connect"
         "No connection in time."
         "a firewall that drops packets, or a host that is down; --connect-timeout sets the time";

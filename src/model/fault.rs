@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::tls::TlsFault;
+
 /// No usable answer came back over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetFault {
@@ -12,8 +14,15 @@ pub enum NetFault {
     ConnectRefused,
     /// No connection for another reason: no route, no free socket, a proxy that refuses.
     Connect(Box<str>),
-    /// The TLS handshake failed.
-    Tls(Box<str>),
+    /// No secured connection.
+    Tls(TlsFault),
+    /// No connection through the proxy.
+    Proxy {
+        /// The proxy's scheme, host and port.
+        proxy: Box<str>,
+        /// Why not.
+        why: Box<str>,
+    },
     /// No connection in time.
     TimeoutConnect(Duration),
     /// Connected, and then no first byte in time.
@@ -39,7 +48,8 @@ impl fmt::Display for NetFault {
             Self::Dns(text) => write!(f, "name not resolved: {text}"),
             Self::ConnectRefused => f.write_str("connection refused"),
             Self::Connect(text) => write!(f, "no connection: {text}"),
-            Self::Tls(text) => write!(f, "TLS handshake failed: {text}"),
+            Self::Tls(fault) => write!(f, "{fault}"),
+            Self::Proxy { proxy, why } => write!(f, "no connection through the proxy {proxy}: {why}"),
             Self::TimeoutConnect(after) => write!(f, "no connection within {}", seconds(*after)),
             Self::TimeoutFirstByte(after) => {
                 write!(f, "connected, but no answer within {}", seconds(*after))

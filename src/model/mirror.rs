@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::endpoint::Endpoint;
 use super::image::ImageRef;
 use super::rewrite::strip_components;
+use super::tls::HostTls;
 
 /// A mirror and the registries, or parts of registries, that it stands in for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct MirrorMap {
     pub mirrors: Vec<Mirror>,
     /// Upstreams that are not simply asked under their own name.
     pub upstreams: Vec<Upstream>,
+    /// TLS settings, each host once; hosts that are neither mirror nor upstream among them.
+    pub tls: Vec<HostTls>,
 }
 
 impl Mirror {

@@ -21,3 +21,4 @@ pub mod rewrite;
 pub mod run;
 pub mod secret;
 pub mod status;
+pub mod tls;

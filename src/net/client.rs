@@ -1,8 +1,11 @@
 //! Sends one request and reads its answer: bounded in time, size and number in flight.
 //!
-//! Follows no redirect, tries nothing twice, knows no registry.
+//! Follows no redirect, knows no registry, and tries nothing twice, but for one thing: a host that offers
+//! HTTP/2 and cannot do it is asked over HTTP/1.1 from then on.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -10,13 +13,15 @@ use thiserror::Error;
 use url::Url;
 
 use super::authority::Limits;
-use super::classify;
+use super::classify::{self, Http2};
+use super::pool::Pool;
+use super::proxy::{Proxies, ProxyError};
 use super::redirect;
-use super::resolve::Resolver;
-use super::tls;
+use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
 use crate::model::secret::Secret;
+use crate::model::tls::TlsFault;
 
 /// Most bytes of an error's body that are read; the rest is not waited for.
 pub const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -93,42 +98,50 @@ pub enum Body {
 }
 
 /// The client could not be made.
-#[derive(Debug, Error)]
+#[derive(Debug, PartialEq, Eq, Error)]
 #[error("cannot set up the HTTP client: {0}")]
-pub struct ClientError(String);
+pub struct ClientError(#[from] ProxyError);
 
 /// Sends requests.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    pool: Pool,
     limits: Limits,
     timeouts: Timeouts,
+    /// Hosts that offered HTTP/2 and could not do it.
+    http1_only: Mutex<HashSet<Authority>>,
+    /// Hosts that are asked through a proxy, which has been told.
+    told: Mutex<HashSet<Authority>>,
     registry_requests: AtomicU64,
     token_requests: AtomicU64,
 }
 
+/// An attempt without a whole answer.
+struct Failure {
+    fault: NetFault,
+    http2: Http2,
+}
+
+impl From<NetFault> for Failure {
+    fn from(fault: NetFault) -> Self {
+        Self { fault, http2: Http2::Innocent }
+    }
+}
+
 impl Client {
-    /// A client with these bounds. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+    /// A client with these bounds and TLS settings. Proxies are taken from the environment (`HTTPS_PROXY`,
+    /// `NO_PROXY`, …).
     ///
     /// # Errors
-    /// TLS or the proxy settings of the environment cannot be used.
-    pub fn new(timeouts: Timeouts, limits: Limits) -> Result<Self, ClientError> {
-        let tls = tls::config().map_err(|error| ClientError(error.to_string()))?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(Resolver::default())
-            .user_agent(concat!("registry-check/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(timeouts.connect.min(timeouts.first_byte).min(timeouts.total))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| ClientError(error.to_string()))?;
+    /// The proxy settings of the environment cannot be used.
+    pub fn new(timeouts: Timeouts, limits: Limits, policies: Policies) -> Result<Self, ClientError> {
+        let connect_timeout = timeouts.connect.min(timeouts.first_byte).min(timeouts.total);
         Ok(Self {
-            http,
+            pool: Pool::new(policies, Proxies::from_environment()?, connect_timeout),
             limits,
             timeouts,
+            http1_only: Mutex::default(),
+            told: Mutex::default(),
             registry_requests: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
         })
@@ -156,12 +169,60 @@ impl Client {
             return Err(NetFault::Protocol("the URL names no host".into()));
         };
         let _permit = self.limits.acquire(&authority).await;
-        self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
+        self.tell_proxy(request.url, &authority);
         let started = Instant::now();
-        let response = self.first_byte(&request).await.inspect_err(|fault| {
-            log::debug!("{} {}: {fault}", request.method, redirect::display(request.url));
+        let versions = self.versions(&authority);
+        let first = self.attempt(&request, &authority, versions, started).await;
+        let http2 = match &first {
+            _ if versions == Versions::Http1 || &*authority.scheme != "https" => Http2::Innocent,
+            // Some front ends offer HTTP/2 and do not serve this host over it (apple/container#2272).
+            Ok((reply, http::Version::HTTP_2)) if reply.status == 421 => Http2::Guilty,
+            Ok(_) => Http2::Innocent,
+            Err(failure) => failure.http2,
+        };
+        if http2 == Http2::Guilty {
+            let mut http1_only = self.http1_only.lock().unwrap_or_else(PoisonError::into_inner);
+            if http1_only.insert(authority.clone()) {
+                log::info!("{authority}: HTTP/2 does not work; asking over HTTP/1.1");
+            }
+        }
+        let last = match http2 {
+            Http2::Innocent => first,
+            Http2::Suspected | Http2::Guilty => {
+                self.attempt(&request, &authority, Versions::Http1, started).await
+            }
+        };
+        last.map(|(reply, _)| reply).map_err(|failure| failure.fault)
+    }
+
+    fn versions(&self, authority: &Authority) -> Versions {
+        let http1_only = self.http1_only.lock().unwrap_or_else(PoisonError::into_inner);
+        if http1_only.contains(authority) { Versions::Http1 } else { Versions::Both }
+    }
+
+    fn tell_proxy(&self, url: &Url, authority: &Authority) {
+        if let Some(proxy) = self.pool.proxies().shown(url)
+            && self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(authority.clone())
+        {
+            log::info!("{authority}: asked through the proxy {proxy}");
+        }
+    }
+
+    /// Sends `request` once and reads the answer, in what is left of the time since `started`.
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        authority: &Authority,
+        versions: Versions,
+        started: Instant,
+    ) -> Result<(Reply, http::Version), Failure> {
+        self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
+        let sent = Instant::now();
+        let left = self.timeouts.total.saturating_sub(sent - started);
+        let response = self.first_byte(request, authority, versions, left).await.inspect_err(|failure| {
+            log::debug!("{} {}: {}", request.method, redirect::display(request.url), failure.fault);
         })?;
-        let first_byte = started.elapsed();
+        let (first_byte, version) = (sent.elapsed(), response.version());
         let status = response.status().as_u16();
         log::debug!(
             "{} {}: {status} in {:.1} ms",
@@ -171,21 +232,27 @@ impl Client {
         );
         let headers = response.headers().clone();
         if request.method == Method::HEAD {
-            return Ok(Reply { status, headers, body: Body::Read(Vec::new()), first_byte });
+            let body = Body::Read(Vec::new());
+            return Ok((Reply { status, headers, body, first_byte }, version));
         }
         let is_success = response.status().is_success();
         let limit = if is_success { request.body_limit } else { MAX_ERROR_BYTES };
-        let left = self.timeouts.total.saturating_sub(first_byte);
-        let body = match tokio::time::timeout(left, read(response, limit)).await {
+        let body = match tokio::time::timeout(left.saturating_sub(first_byte), read(response, limit)).await {
             Ok(body) => body?,
-            Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total)),
+            Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total).into()),
             // The status of an error is its message; a body that never ends adds nothing.
             Err(_) => Body::Read(Vec::new()),
         };
-        Ok(Reply { status, headers, body, first_byte })
+        Ok((Reply { status, headers, body, first_byte }, version))
     }
 
-    async fn first_byte(&self, request: &Request<'_>) -> Result<reqwest::Response, NetFault> {
+    async fn first_byte(
+        &self,
+        request: &Request<'_>,
+        authority: &Authority,
+        versions: Versions,
+        left: Duration,
+    ) -> Result<reqwest::Response, Failure> {
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         let headers = outgoing.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
@@ -201,19 +268,32 @@ impl Client {
             headers.insert(header::CONTENT_TYPE, form_type);
             *outgoing.body_mut() = Some(form.expose().to_owned().into());
         }
-        let allowed = self.timeouts.first_byte.min(self.timeouts.total);
+        let http = self
+            .pool
+            .client(request.url, authority, versions)
+            .map_err(|why| NetFault::Tls(TlsFault::Other(why.into())))?;
+        let allowed = self.timeouts.first_byte.min(left);
         // Where both timers are set to the same time, the one that knows more should fire.
         let slack = if self.timeouts.connect >= allowed { Duration::from_millis(20) } else { Duration::ZERO };
-        match tokio::time::timeout(allowed + slack, self.http.execute(outgoing)).await {
-            Err(_) => Err(NetFault::TimeoutFirstByte(allowed)),
-            Ok(Err(error)) => Err(classify::send_fault(&error, self.timeouts.connect.min(allowed))),
+        match tokio::time::timeout(allowed + slack, http.execute(outgoing)).await {
+            Err(_) => {
+                Err(NetFault::TimeoutFirstByte(self.timeouts.first_byte.min(self.timeouts.total)).into())
+            }
+            Ok(Err(error)) => {
+                let connect = self.timeouts.connect.min(self.timeouts.first_byte).min(self.timeouts.total);
+                let proxies = self.pool.proxies();
+                Err(Failure {
+                    fault: classify::send_fault(&error, request.url, proxies, connect),
+                    http2: classify::http2(&error),
+                })
+            }
             Ok(Ok(response)) => Ok(response),
         }
     }
 }
 
 /// Reads at most `limit` bytes. An error's body that is longer is cut, a manifest's is refused.
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, NetFault> {
+async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, Failure> {
     let is_error = !response.status().is_success();
     let promised = response.content_length();
     let mut body = Vec::with_capacity(
@@ -233,7 +313,10 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, Net
             // What an error said is worth having even if it was cut short.
             Err(_) if is_error => return Ok(Body::Read(body)),
             Err(error) => {
-                return Err(classify::body_fault(&error, body.len() as u64, promised));
+                return Err(Failure {
+                    fault: classify::body_fault(&error, body.len() as u64, promised),
+                    http2: classify::http2(&error),
+                });
             }
         }
     }

@@ -2,11 +2,14 @@
 
 pub mod authority;
 pub mod body;
+pub mod certs_d;
 mod classify;
 pub mod client;
 pub mod flight;
 pub mod locality;
+mod pool;
+pub mod proxy;
 pub mod redirect;
 mod resolve;
 pub mod retry;
-mod tls;
+pub mod tls;

@@ -19,6 +19,8 @@ pub(super) struct Resolver {
 /// The name has no address.
 #[derive(Debug)]
 pub(super) struct ResolveError {
+    /// The name; a proxy's, where the proxy was to be asked.
+    pub(super) name: String,
     cause: String,
 }
 
@@ -45,7 +47,7 @@ impl Resolve for Resolver {
 }
 
 async fn look_up(name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
-    let error = |cause: String| ResolveError { cause };
+    let error = |cause: String| ResolveError { name: name.to_owned(), cause };
     let addresses: Vec<_> =
         tokio::net::lookup_host((name, 0)).await.map_err(|cause| error(plain(&cause)))?.collect();
     if addresses.is_empty() { Err(error("no addresses".to_owned())) } else { Ok(addresses) }

@@ -93,6 +93,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             | NetFault::ConnectRefused
             | NetFault::Connect(_)
             | NetFault::Tls(_)
+            | NetFault::Proxy { .. }
             | NetFault::TimeoutConnect(_)
             | NetFault::TimeoutFirstByte(_)
             | NetFault::TimeoutBody(_)
@@ -163,7 +164,8 @@ mod tests {
             (NetFault::Dns(text()), false, false),
             (NetFault::ConnectRefused, false, false),
             (NetFault::Connect(text()), false, false),
-            (NetFault::Tls(text()), false, false),
+            (NetFault::Tls(crate::model::tls::TlsFault::Other(text())), false, false),
+            (NetFault::Proxy { proxy: text(), why: text() }, false, false),
             (NetFault::TimeoutConnect(SECOND), false, false),
             (NetFault::TimeoutFirstByte(SECOND), false, false),
             (NetFault::TimeoutBody(SECOND), false, false),

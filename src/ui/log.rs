@@ -17,11 +17,17 @@ impl Log for Stderr {
         if self.enabled(record.metadata()) {
             let level = record.level().as_str().to_ascii_lowercase();
             // A closed stderr is no reason to stop.
-            let _ = writeln!(std::io::stderr().lock(), "{level}: {}", record.args());
+            let _ = writeln!(std::io::stderr().lock(), "{level}: {}", fit(&record.args().to_string()));
         }
     }
 
     fn flush(&self) {}
+}
+
+/// Names in certificates and other words of servers may hold control characters, which a terminal obeys.
+fn fit(text: &str) -> String {
+    let fit = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(fit).collect()
 }
 
 /// How much is told.
@@ -47,4 +53,14 @@ pub fn start(verbosity: Verbosity) {
         Verbosity::Verbose => LevelFilter::Info,
         Verbosity::Requests => LevelFilter::Debug,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_server_do_not_reach_the_terminal() {
+        assert_eq!(fit("caf\u{e9} \u{1b}[2J\r\n\u{9b}31m"), "caf\u{e9} \\u{1b}[2J\\r\\n\\u{9b}31m");
+    }
 }

@@ -5,7 +5,7 @@
 mod notes;
 mod unserved;
 
-pub use notes::notes;
+pub use notes::{notes, rejections};
 
 use std::borrow::Cow;
 

@@ -1,5 +1,7 @@
 //! Oddities that change no verdict, in words.
 
+use std::collections::BTreeSet;
+
 use super::unserved::whose;
 use crate::model::evidence::Evidence;
 use crate::model::observation::{Note, Observation, Outcome};
@@ -21,6 +23,15 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
         notes.extend(moved_tag(evidence, answer));
     }
     notes
+}
+
+/// Credentials that were refused where access without them works, each said once.
+#[must_use]
+pub fn rejections(evidence: &Evidence) -> BTreeSet<String> {
+    let mirrors = evidence.mirrors.iter().map(|mirror| &mirror.answer);
+    let answers = std::iter::once(&evidence.upstream.answer).chain(mirrors).flatten();
+    let notes = answers.flat_map(|answer| &answer.notes);
+    notes.filter(|note| matches!(note, Note::CredentialsRejected(_))).map(in_words).collect()
 }
 
 /// tag@digest: the digest is what counts, but the tag is there to be read.

@@ -12,6 +12,7 @@ use crate::model::observation::{
     Answer, AskedAs, Breakage, NotAsked, Observation, Outcome, Refusal, Rejection,
 };
 use crate::model::run::Verdict;
+use crate::model::tls::TlsFault;
 
 pub(super) fn not_asked() -> Verdict {
     verdict(Code::Interrupted, "the run was interrupted before this was asked", None)
@@ -35,7 +36,8 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
                 NetFault::Dns(_) => Code::DnsFailed,
                 NetFault::ConnectRefused => Code::ConnectRefused,
                 NetFault::Connect(_) => Code::ConnectFailed,
-                NetFault::Tls(_) => Code::TlsFailed,
+                NetFault::Tls(fault) => secured(fault),
+                NetFault::Proxy { .. } => Code::ProxyFailed,
                 NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
                 NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
                 NetFault::TimeoutBody(_) => Code::TimeoutBody,
@@ -50,6 +52,21 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
             verdict(Code::NameNotExpressible, reason, None)
         }
+    }
+}
+
+const fn secured(fault: &TlsFault) -> Code {
+    match fault {
+        TlsFault::Expired { .. } => Code::TlsExpired,
+        TlsFault::NotYetValid { .. } => Code::TlsNotYetValid,
+        TlsFault::SelfSigned { .. } => Code::TlsSelfSigned,
+        TlsFault::WrongHost { .. } => Code::TlsWrongHost,
+        TlsFault::UnknownIssuer { .. } => Code::TlsUnknownIssuer,
+        TlsFault::NotTls | TlsFault::TlsExpected => Code::WrongScheme,
+        TlsFault::ClientCertificateWanted | TlsFault::ClientCertificateRefused(_) => {
+            Code::TlsClientCertificate
+        }
+        TlsFault::Other(_) => Code::TlsFailed,
     }
 }
 

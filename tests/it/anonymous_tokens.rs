@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_check::demo::token::{Acceptance, Ping, Refusal, TokenField};
+use registry_check::demo::token::{Acceptance, Ping, Refusal, ScopesRead, TokenField};
 use registry_check::demo::{
     Access, Behaviour, Failure, Registry, Scope, Store, Times, TokenRules, TokenService, content,
 };
@@ -88,22 +88,40 @@ fn fifty_images_of_one_repository_share_one_exchange() {
 }
 
 #[test]
-fn ten_repositories_need_ten_exchanges_and_one_refused_request_each() {
+fn repositories_of_one_service_get_their_tokens_together_where_it_grants_that() {
     let image = content::image("a", "linux/amd64");
-    let names: Vec<_> = (0..10).map(|number| format!("library/app-{number}")).collect();
+    let names: Vec<_> = (0..40).map(|number| format!("library/app-{number}")).collect();
     let held: Vec<_> =
         names.iter().flat_map(|name| [(&**name, "1", &image), (&**name, "2", &image)]).collect();
-    let [upstream, mirror] = [(); 2].map(|()| start(&held));
-    mirror.require_token(TokenRules::default());
     let images: Vec<_> =
-        (0..10).flat_map(|number| [format!("app-{number}:1"), format!("app-{number}:2")]).collect();
-    let report =
-        Check::of(&images).upstream(&upstream.url()).mirror("m", &mirror.url()).args("--per-host 1").run();
-    assert_eq!(report.verdicts("m"), vec!["ok/digest-equal"; 20]);
-    assert_eq!((report.exit, report.token_exchanges, mirror.hits_to("/token")), (0, 10, 10));
-    // The second image of each repository goes out with its token at once.
-    assert_eq!(mirror.count(|hit| hit.status == Some(401)), 10);
-    assert_eq!(mirror.manifest_hits("HEAD"), 30);
+        (0..40).flat_map(|number| [format!("app-{number}:1"), format!("app-{number}:2")]).collect();
+    for (scopes_read, exchanges) in [(ScopesRead::All, 3), (ScopesRead::First, 40)] {
+        for per_host in ["--per-host 1", "--per-host 16"] {
+            let [upstream, mirror] = [(); 2].map(|()| start(&held));
+            mirror.require_token(TokenRules { scopes_read, ..TokenRules::default() });
+            let report =
+                Check::of(&images).upstream(&upstream.url()).mirror("m", &mirror.url()).args(per_host).run();
+            assert_eq!(report.verdicts("m"), vec!["ok/digest-equal"; 80]);
+            assert_eq!((report.exit, mirror.hits_to("/token")), (0, exchanges), "{per_host}");
+            assert_eq!(report.token_exchanges, exchanges);
+        }
+    }
+}
+
+#[test]
+fn a_repository_that_nobody_may_pull_does_not_keep_the_others_from_sharing_tokens() {
+    let image = content::image("a", "linux/amd64");
+    let names: Vec<_> = (0..40).map(|number| format!("library/app-{number}")).collect();
+    let held: Vec<_> = names.iter().map(|name| (&**name, "1", &image)).collect();
+    let images: Vec<_> = (0..40).map(|number| format!("app-{number}:1")).collect();
+    let [upstream, mirror] = [(); 2].map(|()| start(&held));
+    let public = names.iter().filter(|name| !name.ends_with("-3")).cloned().collect();
+    mirror.require_token(TokenRules { anonymous: Access::Only(public), ..TokenRules::default() });
+    let report = Check::of(&images).upstream(&upstream.url()).mirror("m", &mirror.url()).run();
+    let denied = report.verdicts("m").iter().filter(|verdict| **verdict == "denied/unauthorized").count();
+    assert_eq!(denied, 1);
+    // Three for sixteen repositories each, and one for the private one alone.
+    assert_eq!(mirror.hits_to("/token"), 4);
 }
 
 #[test]
@@ -179,7 +197,7 @@ fn a_registry_that_takes_no_token_costs_one_more_token_request_and_is_denied() {
     let report = pair.check().run();
     let row = report.expect("denied/unauthorized", 3);
     assert!(row.reason.contains("although an anonymous token was sent"), "{row:#?}");
-    assert_eq!(pair.mirror.hits_to("/token"), 2);
+    assert_eq!(pair.mirror.hits_to("/token"), 1);
     assert_eq!(statuses(&pair.mirror), [head(401), head(401), ("GET".to_owned(), 401)]);
 }
 
@@ -246,7 +264,7 @@ fn a_token_service_that_is_busy_for_a_moment_is_asked_again() {
         pair.mirror.set_behaviour_times(Scope::Token, behaviour, Times::First(1));
         assert_eq!(pair.check().run().expect("ok/digest-equal", 0).attempts, 2);
         assert_eq!(pair.mirror.hits_to("/token"), 2);
-        assert_eq!(statuses(&pair.mirror), [head(401), head(401), head(200)]);
+        assert_eq!(statuses(&pair.mirror), [head(401), head(200)]);
     }
 }
 

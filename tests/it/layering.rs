@@ -82,6 +82,8 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("reqwest", In(&["net"])),
     ("rustls", In(&["net"])),
     ("rustls_native_certs", In(&["net"])),
+    ("x509_cert", In(&["net"])),
+    ("h2", In(&["net"])),
     ("hyper", In(&["demo", "net"])),
     ("hyper_util", In(&["demo", "net"])),
     ("http_body_util", In(&["demo", "net"])),

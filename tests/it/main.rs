@@ -26,5 +26,6 @@ mod redirects;
 mod request_counts;
 mod retries;
 mod support;
+mod tls;
 mod why_digests_differ;
 mod without_upstream;

@@ -115,7 +115,8 @@ fn a_repository_that_moved_within_its_registry_is_followed() {
     assert_eq!(output.code, Some(0), "{output:?}");
     let statuses: Vec<_> =
         pair.mirror.hits().iter().filter(|hit| hit.is_manifest()).filter_map(|hit| hit.status).collect();
-    assert_eq!(statuses, [401, 301, 401, 200]);
+    // What the registry wants is known from the first name's 401.
+    assert_eq!(statuses, [401, 301, 200]);
     let repositories: Vec<_> = service.issued().into_iter().flat_map(|token| token.repositories).collect();
     assert!(repositories.contains(&REPOSITORY.to_owned()), "{repositories:?}");
     assert_eq!(pair.mirror.hits_to("/token"), 2);

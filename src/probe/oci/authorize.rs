@@ -82,6 +82,8 @@ pub(super) enum Wanted {
 pub(super) struct Session {
     steps: Vec<(Authority, Box<str>, Step)>,
     rejection: Option<Rejection>,
+    /// A token for several repositories was not taken; one for this one alone is being tried.
+    is_alone: bool,
 }
 
 #[derive(Debug)]
@@ -116,8 +118,10 @@ pub(super) struct Authorizer {
     tokens: Tokens,
     sources: Arc<Sources>,
     plan: Option<Arc<Plan>>,
-    hosts: Mutex<HashMap<(Authority, Trust), Arc<AsyncMutex<Host>>>>,
+    hosts: Mutex<HashMap<(Authority, Trust), SharedHost>>,
 }
+
+type SharedHost = Arc<AsyncMutex<Host>>;
 
 /// What is known of one host.
 #[derive(Debug, Default)]
@@ -152,7 +156,7 @@ impl Authorizer {
         Self { tokens, sources, plan, hosts: Mutex::default() }
     }
 
-    fn host(&self, target: Target<'_>) -> Arc<AsyncMutex<Host>> {
+    fn host(&self, target: Target<'_>) -> SharedHost {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(hosts.entry((target.authority.clone(), target.trust)).or_default())
     }
@@ -204,14 +208,17 @@ impl Authorizer {
         sent: Option<&Authorization>,
         session: &mut Session,
     ) -> Result<Next, TokenFault> {
-        if let Some(sent) = sent {
+        // A token for several repositories that does not do for this one may well do for the others.
+        let is_shared = |sent: &Authorization| match &sent.kind {
+            Kind::Token(grant) => grant.is_together() && !grant.is_first(target.repository),
+            Kind::Basic | Kind::Ready => true,
+        };
+        if let Some(sent) = sent.filter(|sent| !is_shared(sent)) {
             self.tokens.reject(&sent.line);
         }
         match challenge::preferred(challenges) {
             None => Ok(Next::Final(Wanted::Nothing)),
-            Some(bearer) if is_bearer(bearer) => {
-                self.bearer_challenged(target, bearer, sent, session).await
-            }
+            Some(bearer) if is_bearer(bearer) => self.bearer_challenged(target, bearer, sent, session).await,
             Some(basic) if &*basic.scheme == "basic" => {
                 Ok(self.basic_challenged(target, sent, session).await)
             }
@@ -282,6 +289,7 @@ impl Authorizer {
             }
         };
         session.record(target, Step::Answered(Some(authorization.clone())));
+        session.is_alone = was_together;
         Ok(Next::Again(Some(authorization)))
     }
 
@@ -309,11 +317,18 @@ impl Authorizer {
         }
         host.scheme = Some(Scheme::Bearer(service.clone()));
         if was_together {
-            // One token for several did not do for this one. Should it do alone, `bearer` is asked for
-            // one at a time from now on; should it not, nobody knows why.
             let own = Grant::new(service.clone(), vec![target.repository.into()], login);
             host.assigned.insert(target.repository.into(), Arc::new(own));
-            host.together = Together::No;
+        }
+    }
+
+    /// To be called with every answer that is no 401.
+    ///
+    /// A token for several repositories that is not taken may mean a service that grants only one at a
+    /// time, or a repository that nobody may pull: it is the former if a token for it alone is taken.
+    pub(super) async fn accepted(&self, target: Target<'_>, session: &mut Session) {
+        if std::mem::take(&mut session.is_alone) {
+            self.host(target).lock().await.together = Together::No;
         }
     }
 
@@ -450,12 +465,7 @@ impl Authorizer {
 }
 
 fn token(line: Secret, grant: &Arc<Grant>) -> Authorization {
-    Authorization {
-        line,
-        asked_as: grant.asked_as(),
-        rejection: None,
-        kind: Kind::Token(Arc::clone(grant)),
-    }
+    Authorization { line, asked_as: grant.asked_as(), rejection: None, kind: Kind::Token(Arc::clone(grant)) }
 }
 
 fn is_bearer(challenge: &Challenge) -> bool {

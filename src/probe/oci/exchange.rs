@@ -57,12 +57,7 @@ struct Step {
 
 impl Step {
     fn target(&self) -> Target<'_> {
-        Target {
-            url: &self.url,
-            authority: &self.authority,
-            repository: &self.repository,
-            trust: self.trust,
-        }
+        Target { url: &self.url, authority: &self.authority, repository: &self.repository, trust: self.trust }
     }
 
     /// One hop on. Harbor redirects to another repository of the same host: its token must name that one.
@@ -94,8 +89,7 @@ pub(super) async fn exchange(
         trust: Trust::Configured,
     };
     let mut hops = 0;
-    let mut authorization =
-        authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
+    let mut authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
     loop {
         let reply = send(client, method, step.target(), authorization.as_ref()).await?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
@@ -104,8 +98,7 @@ pub(super) async fn exchange(
         if let Some(next) = next {
             hops += 1;
             step.follow(next)?;
-            authorization =
-                authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
+            authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
             continue;
         }
         let mut wanted = None;
@@ -122,9 +115,12 @@ pub(super) async fn exchange(
                 Err(fault) => return Err(ExchangeFault::Token(fault)),
             }
         }
+        if reply.status != 401 {
+            authorizer.accepted(step.target(), session).await;
+        }
         let Reply { status, headers, body, first_byte } = reply;
-        let (asked_as, rejection) = authorization
-            .map_or((AskedAs::Nobody, None), |sent| (sent.asked_as, sent.rejection));
+        let (asked_as, rejection) =
+            authorization.map_or((AskedAs::Nobody, None), |sent| (sent.asked_as, sent.rejection));
         return Ok(Exchange {
             status,
             headers,

@@ -10,18 +10,19 @@ use http::{HeaderMap, Method, header};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::error_body::{self, Shape};
 use super::authorize::{Authorizer, Session, Wanted};
+use super::error_body::{self, Shape};
 use super::exchange::{self, Exchange, ExchangeFault};
+use super::front;
 use super::token::{TokenFault, Tokens};
 use crate::credentials::Sources;
 use crate::model::digest::Digest;
-use crate::model::endpoint::{Endpoint, Namespace};
+use crate::model::endpoint::{Authority, Endpoint, Namespace};
+use crate::model::fault::NetFault;
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
-    Answer, AskedAs, Breakage, DigestSource, Facts, NotAsked, Note, Observation, Outcome, Refusal,
-    Rejection,
+    Answer, AskedAs, Breakage, DigestSource, Facts, NotAsked, Note, Observation, Outcome, Refusal, Rejection,
 };
 use crate::model::plan::Plan;
 use crate::net::body::{self, BodyFault, Encoding};
@@ -318,6 +319,10 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         Body::Read(body) => body.as_slice(),
         Body::OverLimit => &[],
     };
+    if let Some(fault) = front::fault(exchange.url.scheme(), exchange.status, body) {
+        let host = Authority::of(&exchange.url).map_or_else(String::new, |host| host.to_string()).into();
+        return Reading::Final(Outcome::Unreached { fault: NetFault::Tls(fault), host });
+    }
     let parsed = error_body::parse(exchange.status, content_type(&exchange.headers), body);
     let mut answer = parsed.answer;
     let is_vague = answer.code.as_deref().is_none_or(|code| code == "UNKNOWN");
@@ -438,9 +443,7 @@ fn read_token_fault(fault: TokenFault) -> Reading {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
         TokenFault::Realm { realm, why } => Reading::Final(Outcome::Refused(Refusal::Realm { realm, why })),
-        TokenFault::Rejected(rejection) => {
-            Reading::Final(Outcome::Refused(Refusal::Credentials(rejection)))
-        }
+        TokenFault::Rejected(rejection) => Reading::Final(Outcome::Refused(Refusal::Credentials(rejection))),
         TokenFault::NoToken { host, why } => {
             Reading::Final(Outcome::Broken(Breakage::TokenService { host, why }))
         }

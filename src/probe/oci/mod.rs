@@ -6,6 +6,7 @@ mod authorize;
 pub mod challenge;
 pub mod error_body;
 mod exchange;
+mod front;
 pub mod manifest;
 pub mod realm;
 mod token;

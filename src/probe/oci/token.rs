@@ -204,7 +204,10 @@ impl Grant {
     }
 
     fn scopes(&self) -> impl Iterator<Item = String> + '_ {
-        self.repositories.iter().chain(&self.aliases).map(|repository| format!("repository:{repository}:pull"))
+        self.repositories
+            .iter()
+            .chain(&self.aliases)
+            .map(|repository| format!("repository:{repository}:pull"))
     }
 
     /// URL and form of the request: GET for everybody, POST for identity tokens.
@@ -220,7 +223,11 @@ impl Grant {
             form.append_pair("client_id", CLIENT_ID);
             form.append_pair("scope", &self.scopes().collect::<Vec<_>>().join(" "));
             form.append_pair("refresh_token", token.expose());
-            return Question { url: self.service.realm.clone(), form: Some(Secret::new(form.finish())), basic: None };
+            return Question {
+                url: self.service.realm.clone(),
+                form: Some(Secret::new(form.finish())),
+                basic: None,
+            };
         }
         let mut url = self.service.realm.clone();
         let mut basic = None;
@@ -379,10 +386,8 @@ async fn ask(client: &Client, question: &Question) -> Result<(Url, Reply), Token
             body_limit: MAX_TOKEN_BYTES,
             purpose: Purpose::Token,
         };
-        let reply = client
-            .send(request)
-            .await
-            .map_err(|fault| TokenFault::Net { host: host(&url), fault })?;
+        let reply =
+            client.send(request).await.map_err(|fault| TokenFault::Net { host: host(&url), fault })?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
         let Some(next) = redirect::next(&url, reply.status, location, hops).map_err(TokenFault::Redirect)?
         else {

@@ -1,14 +1,17 @@
 //! What the integration tests share: real peers to ask, something to fill them with, and the built binary.
 
+pub mod authority;
 pub mod certificate;
 pub mod daemon;
 pub mod embedded;
 pub mod http;
 pub mod nginx;
 pub mod process;
+pub mod proxy;
 pub mod push;
 pub mod report;
 pub mod small;
+pub mod tls_front;
 pub mod tool;
 
 use std::time::Duration;

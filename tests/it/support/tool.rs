@@ -70,7 +70,7 @@ impl Tool {
         self
     }
 
-    /// The directory it will run in.
+    /// The directory that it will run in.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
