@@ -13,23 +13,22 @@ use super::Error;
 use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
+use super::prepare::{Prepared, prepare};
 use crate::cli::{CheckArgs, CommonArgs};
-use crate::credentials::{Environment, Sources};
+use crate::credentials::Sources;
 use crate::exit;
 use crate::gate::{self, Decision, Policy, Require};
-use crate::inputs::{self, Inputs, Source};
-use crate::model::endpoint::{Authority, Endpoint, Role};
+use crate::model::endpoint::{Endpoint, Role};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Run, Verdict};
 use crate::model::status::Status;
-use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::Limits;
 use crate::net::client::{Client, Purpose};
-use crate::net::tls::{Policies, TlsOptions};
-use crate::plan::{self, followup};
+use crate::net::tls::Policies;
+use crate::plan::followup;
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
 use crate::report::View;
@@ -38,17 +37,8 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    let mut options = options::resolve(&args, common)?;
-    let named: Vec<Source> = args.inputs.into_iter().map(Source::from).collect();
-    let inputs = inputs::read(&named, std::io::stdin().lock())?;
-    let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
-    let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+    let Prepared { options, plan, sources } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
-    if args.insecure {
-        take_any_certificate(&mut options.tls, &plan);
-    }
-    warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
-    let sources = Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
     let cancel = interruptions.first(outputs.unfinished()).boxed();
@@ -71,25 +61,6 @@ pub(super) fn view<'a>(run: &'a Run, decision: &'a Decision, policy: &'a Policy,
     View { run, decision, policy, exit_code, tool_version: env!("CARGO_PKG_VERSION") }
 }
 
-/// What happens to lines that name no image.
-enum BadLines {
-    Refuse,
-    Skip,
-}
-
-fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
-    match bad_lines {
-        _ if inputs.bad.is_empty() => Ok(inputs),
-        BadLines::Refuse => Err(Error::BadLines(inputs.bad)),
-        BadLines::Skip => {
-            for line in &inputs.bad {
-                log::warn!("skipped {line}");
-            }
-            if inputs.images.is_empty() { Err(Error::NothingLeft) } else { Ok(inputs) }
-        }
-    }
-}
-
 /// A requirement that no answer could meet is a mistake, and better told before asking.
 fn hold_to_requirement(policy: &Policy, plan: &Plan) -> Result<(), Error> {
     let Require::AtLeast(required) = policy.require else { return Ok(()) };
@@ -101,38 +72,6 @@ fn hold_to_requirement(policy: &Policy, plan: &Plan) -> Result<(), Error> {
             registry: image.image.registry().to_owned(),
         }),
         None => Ok(()),
-    }
-}
-
-fn warn_of_idle_mirrors(plan: &Plan, mirrors: usize) {
-    let mut is_used = vec![false; plan.endpoints.len()];
-    for image in &plan.images {
-        image.mirrors.iter().for_each(|mirror| is_used[*mirror as usize] = true);
-    }
-    for (endpoint, _) in plan.endpoints.iter().zip(is_used).take(mirrors).filter(|(_, used)| !used) {
-        log::warn!("mirror {} stands in for none of the images' registries: not asked", endpoint.name);
-    }
-}
-
-/// `--insecure` holds for the hosts that are named in its warning and for no other: not for those that they
-/// refer to, such as token services.
-fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
-    let is_secured = |authority: &&Authority| &*authority.scheme == "https";
-    let hosts: BTreeSet<_> = plan.endpoints.iter().map(|asked| &asked.authority).filter(is_secured).collect();
-    if hosts.is_empty() {
-        return;
-    }
-    let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
-    log::warn!("--insecure: the certificates of these hosts are not verified: {}", names.join(", "));
-    for host in hosts {
-        match tls.hosts.iter_mut().find(|known| known.authority == *host) {
-            Some(known) => known.settings.verification = Verification::Off,
-            None => tls.hosts.push(HostTls {
-                place: "--insecure".into(),
-                authority: host.clone(),
-                settings: TlsSettings { verification: Verification::Off, ..TlsSettings::default() },
-            }),
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! One file for each command: the only place where the stages meet.
 
+mod auth;
 pub mod check;
 pub mod demo;
 mod interrupt;
 mod options;
 mod output;
+mod prepare;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -58,6 +60,14 @@ pub enum Error {
     /// Certificates and keys.
     #[error("{} that cannot be used", count(.0.len(), "TLS file"))]
     Tls(Vec<TlsError>),
+    /// A command that cannot be told in this format.
+    #[error("'{command}' has no report in the format '{format}' (it has table and json)")]
+    Format {
+        /// The command.
+        command: &'static str,
+        /// The format.
+        format: &'static str,
+    },
     /// Files with credentials that were named.
     #[error("{} that cannot be used", count(.0.0.len(), "credential file"))]
     Credentials(#[from] credentials::Error),
@@ -110,6 +120,7 @@ impl Error {
             | Self::NothingLeft
             | Self::Config(_)
             | Self::Policy(_)
+            | Self::Format { .. }
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
@@ -132,6 +143,7 @@ impl Error {
             | Self::Registries(_)
             | Self::Config(_)
             | Self::Policy(_)
+            | Self::Format { .. }
             | Self::Outputs(_)
             | Self::Tls(_)
             | Self::Credentials(_)
@@ -150,6 +162,7 @@ impl Error {
 pub async fn run(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         None => check::run(cli.check, &cli.common).await,
+        Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
     }
 }
@@ -165,6 +178,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Config(_)
         | Error::Mirrors(_)
         | Error::Policy(_)
+        | Error::Format { .. }
         | Error::Require { .. }
         | Error::Outputs(_)
         | Error::Tls(_)

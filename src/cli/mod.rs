@@ -2,10 +2,12 @@
 //!
 //! Defaults stand in the stages that own them; a test holds the texts here to those.
 
+mod auth;
 mod check;
 mod demo;
 mod parse;
 
+pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
 pub use parse::MirrorArg;
@@ -50,6 +52,8 @@ impl Cli {
 /// What to do instead of checking.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show who we are to each registry and mirror that a check would ask, and whether they agree
+    Auth(Box<AuthArgs>),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
 }

@@ -20,5 +20,6 @@ pub mod platform;
 pub mod rewrite;
 pub mod run;
 pub mod secret;
+pub mod sign_in;
 pub mod status;
 pub mod tls;

@@ -20,6 +20,8 @@ pub struct Observation {
     pub attempts: u32,
     /// Time to the first byte of the answer that counted.
     pub latency: Option<Duration>,
+    /// Who the request that was answered said it was.
+    pub asked_as: AskedAs,
     /// Where the answer came from, if that was not where the question went.
     pub redirected_to: Option<Box<str>>,
     /// Oddities that do not change the outcome.

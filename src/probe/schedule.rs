@@ -16,7 +16,7 @@ use super::oci::{Ask, Registries};
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
-use crate::model::observation::{NotAsked, Observation, Outcome};
+use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want, Who};
 use crate::model::run::Ending;
 use crate::plan::followup;
@@ -196,6 +196,7 @@ impl Pass {
             http_status: None,
             attempts: 0,
             latency: None,
+            asked_as: AskedAs::Nobody,
             redirected_to: None,
             notes: Vec::new(),
             at: OffsetDateTime::now_utc(),

@@ -3,9 +3,11 @@
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
 mod notes;
+mod sign_in;
 mod unserved;
 
 pub use notes::{notes, rejections};
+pub use sign_in::sign_in;
 
 use std::borrow::Cow;
 
@@ -293,7 +295,7 @@ mod tests {
 
     use super::*;
     use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
-    use crate::model::observation::{Answer, Refusal};
+    use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
 
     fn endpoint(role: Role) -> Arc<Endpoint> {
@@ -315,6 +317,7 @@ mod tests {
             http_status: Some(200),
             attempts: 1,
             latency: None,
+            asked_as: AskedAs::Nobody,
             redirected_to: None,
             notes: Vec::new(),
             at: OffsetDateTime::UNIX_EPOCH,

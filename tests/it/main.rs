@@ -25,6 +25,7 @@ mod real_registries;
 mod redirects;
 mod request_counts;
 mod retries;
+mod sign_in;
 mod support;
 mod tls;
 mod why_digests_differ;

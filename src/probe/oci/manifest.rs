@@ -71,6 +71,7 @@ struct Trail {
     attempts: u32,
     http_status: Option<u16>,
     latency: Option<Duration>,
+    asked_as: AskedAs,
     redirected_to: Option<Box<str>>,
     notes: Vec<Note>,
 }
@@ -119,6 +120,7 @@ impl Registries {
             http_status: trail.http_status,
             attempts: trail.attempts,
             latency: trail.latency,
+            asked_as: trail.asked_as,
             redirected_to: trail.redirected_to,
             notes: trail.notes,
             at: OffsetDateTime::now_utc(),
@@ -219,6 +221,7 @@ impl Trail {
     fn note(&mut self, exchange: &Exchange) {
         self.http_status = Some(exchange.status);
         self.latency = Some(exchange.latency);
+        self.asked_as = exchange.asked_as.clone();
         if exchange.hops > 0 {
             self.redirected_to = Some(redirect::display(&exchange.url).into());
         }
