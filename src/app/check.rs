@@ -1,5 +1,6 @@
 //! The main job: inputs, plan, questions, verdicts, decision, reports.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,8 +25,9 @@ use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Ending, Run, Verdict};
 use crate::model::status::Status;
-use crate::net::authority::Limits;
-use crate::net::client::{Client, Purpose};
+use crate::net::authority::{LimitPolicy, Limits};
+use crate::net::client::{Client, ClientError, Purpose};
+use crate::net::sockets::{self, Wanted};
 use crate::plan::{self, followup};
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
@@ -44,6 +46,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
     let run = pass(plan, &options, interrupted().boxed()).await?;
+    warn_of_spent_quotas(&run);
     let decision = gate::decide(&options.policy, &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
@@ -121,8 +124,7 @@ fn tell_decision(run: &Run, decision: &Decision) {
 pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>) -> Result<Run, Error> {
     let started_at = OffsetDateTime::now_utc();
     let clock = Instant::now();
-    let limits = Limits::new(options.per_host, options.concurrency);
-    let client = Arc::new(Client::new(options.timeouts, limits)?);
+    let client = Arc::new(client(&plan, options)?);
     let registries = Arc::new(Registries::new(Arc::clone(&client), options.retry.clone()));
     let plan = Arc::new(plan);
     let mut progress = Progress::start(options.progress, plan.images.len());
@@ -152,7 +154,38 @@ pub async fn pass(plan: Plan, options: &CheckOptions, cancel: BoxFuture<'_, ()>)
         places: plan.places,
         results,
         cost: Cost { requests: client.sent(Purpose::Registry), token_exchanges: client.sent(Purpose::Token) },
+        quotas: client.quotas(),
     })
+}
+
+/// An HTTP client that keeps to what the user, the hosts and this machine allow.
+fn client(plan: &Plan, options: &CheckOptions) -> Result<Client, ClientError> {
+    let hosts: HashSet<_> = plan.endpoints.iter().map(|endpoint| &endpoint.authority).collect();
+    // Each may have a token service, or redirect to one other host.
+    let wanted =
+        Wanted { in_flight: options.concurrency, per_host: options.per_host, hosts: hosts.len() * 2 };
+    let room = sockets::make_room(wanted);
+    if room.in_flight < wanted.in_flight {
+        log::warn!(
+            "the limit on open files leaves room for {} requests at once, not {} (see ulimit -n)",
+            room.in_flight,
+            wanted.in_flight
+        );
+    }
+    let limits = Limits::new(LimitPolicy {
+        per_authority: options.per_host,
+        all: room.in_flight,
+        paces: options.mirrors.paces.clone(),
+        reserve: options.reserve,
+        max_retry_after: options.retry.max_retry_after,
+    });
+    Client::new(options.timeouts, limits, room.idle_per_host)
+}
+
+fn warn_of_spent_quotas(run: &Run) {
+    for quota in run.quotas.iter().filter(|quota| quota.is_nearly_spent()) {
+        log::warn!("{} has {} of {} pulls left", quota.host, quota.remaining, quota.limit);
+    }
 }
 
 /// One result for upstream and one for each mirror of the image.

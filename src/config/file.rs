@@ -1,6 +1,7 @@
 //! The file as it is written. Every fault is told with its line before anything is asked.
 
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -23,9 +24,20 @@ const KNOWN: Known = Known {
     below: &[
         (
             "mirrors",
-            &["name", "url", "for", "path", "prefixes", "library", "ns", "override_path", "plain_http"],
+            &[
+                "name",
+                "url",
+                "for",
+                "path",
+                "prefixes",
+                "library",
+                "ns",
+                "override_path",
+                "plain_http",
+                "requests_per_minute",
+            ],
         ),
-        ("registries", &["name", "url", "plain_http"]),
+        ("registries", &["name", "url", "plain_http", "requests_per_minute"]),
     ],
 };
 
@@ -63,6 +75,7 @@ struct MirrorEntry {
     override_path: bool,
     #[serde(default)]
     plain_http: bool,
+    requests_per_minute: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +84,7 @@ struct RegistryEntry {
     url: Option<String>,
     #[serde(default)]
     plain_http: bool,
+    requests_per_minute: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -151,12 +165,19 @@ fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
             },
             path_meaning: if entry.override_path { PathMeaning::ApiRoot } else { PathMeaning::Prefix },
             plain_http: plain(entry.plain_http),
+            requests_per_minute: entry.requests_per_minute,
         }
     });
     let upstreams = file.registries.into_iter().map(|entry| {
         let place = place(entry.span().start);
         let entry = entry.into_inner();
-        UpstreamSpec { place, name: entry.name, url: entry.url, plain_http: plain(entry.plain_http) }
+        UpstreamSpec {
+            place,
+            name: entry.name,
+            url: entry.url,
+            plain_http: plain(entry.plain_http),
+            requests_per_minute: entry.requests_per_minute,
+        }
     });
     Ok(Config { mirrors: mirrors.collect(), upstreams: upstreams.collect() })
 }
@@ -172,6 +193,7 @@ mod tests {
 [[mirrors]]
 name = "daocloud"
 url = "https://m.daocloud.io"
+requests_per_minute = 20
 for = ["docker.io", "ghcr.io"]
 path = "{registry}/{repository}"
 ns = "never"
@@ -187,6 +209,7 @@ prefixes = { "example.com/foo" = "internal/bar" }
 name = "docker.io"
 url = "127.0.0.1:5000"
 plain_http = true
+requests_per_minute = 300
 "#,
             "c.toml",
         )
@@ -199,7 +222,10 @@ plain_http = true
         assert_eq!(k3s.plain_http, PlainHttp::Yes);
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
-        assert_eq!(k3s.place, "c.toml:9");
+        assert_eq!(k3s.place, "c.toml:10");
+        let paces =
+            [daocloud.requests_per_minute, k3s.requests_per_minute, config.upstreams[0].requests_per_minute];
+        assert_eq!(paces.map(|pace| pace.map(NonZeroU32::get)), [Some(20), None, Some(300)]);
         assert_eq!(config.upstreams[0].url.as_deref(), Some("127.0.0.1:5000"));
     }
 
@@ -214,7 +240,7 @@ plain_http = true
             faults,
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
-                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, requests_per_minute)",
                 "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
             ]
@@ -228,6 +254,7 @@ plain_http = true
             ("\n\n[[mirrors]]\nname = \"x\"\n", "c.toml:3: missing field `url`"),
             ("[[mirrors]]\nurl = 5\n", "c.toml:2:"),
             ("[[mirrors]]\nurl = \"x\"\nns = \"maybe\"\n", "c.toml:3: unknown variant `maybe`"),
+            ("[[mirrors]]\nurl = \"x\"\nrequests_per_minute = 0\n", "c.toml:3: invalid value: integer `0`"),
             ("mirrors = 1\n", "c.toml:1:"),
         ] {
             let faults = parse(text, "c.toml").unwrap_err();

@@ -1,5 +1,6 @@
 //! Our own mirror settings, from `registry-check.toml` and `--mirror`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::url::{self, PathMeaning, PlainHttp};
@@ -32,6 +33,8 @@ pub struct MirrorSpec {
     pub path_meaning: PathMeaning,
     /// Plain http.
     pub plain_http: PlainHttp,
+    /// Most requests in any minute to this host.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Settings of one upstream as they were written.
@@ -45,6 +48,8 @@ pub struct UpstreamSpec {
     pub url: Option<String>,
     /// Plain http.
     pub plain_http: PlainHttp,
+    /// Most requests in any minute to this host.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Makes the map of all mirrors.
@@ -55,8 +60,12 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
     let mut map = MirrorMap::default();
     let mut errors = Vec::new();
     for spec in mirrors {
-        let place = spec.place.clone();
-        if let Err(fault) = mirror(spec).and_then(|mirror| add(&mut map, mirror)) {
+        let (place, pace) = (spec.place.clone(), spec.requests_per_minute);
+        let mirror = mirror(spec).and_then(|mirror| {
+            map.set_pace(&mirror.endpoint.authority, pace);
+            add(&mut map, mirror)
+        });
+        if let Err(fault) = mirror {
             errors.push(Error { place, fault });
         }
     }
@@ -120,6 +129,7 @@ fn upstream(spec: UpstreamSpec, map: &mut MirrorMap) -> Result<(), Fault> {
     let (url, api_root) =
         url::read(spec.url.as_deref().unwrap_or(&own), spec.plain_http, PathMeaning::Prefix)?;
     let endpoint = endpoint(url, api_root, Role::Upstream, Some(&registry))?;
+    map.set_pace(&endpoint.authority, spec.requests_per_minute);
     map.upstreams.push(Upstream { registry, endpoint: Arc::new(endpoint) });
     Ok(())
 }
@@ -229,6 +239,31 @@ mod tests {
         assert_eq!(texts.len(), 6, "{texts:#?}");
         assert!(texts[1].contains("'notahost' is not a registry"), "{texts:#?}");
         assert!(texts[3].contains("named 'same' exists already"), "{texts:#?}");
+    }
+
+    #[test]
+    fn a_pace_is_the_hosts_and_of_two_the_slower_one_holds() {
+        let paced = |url: &str, per_minute| MirrorSpec {
+            requests_per_minute: NonZeroU32::new(per_minute),
+            ..spec(url, &[])
+        };
+        let specs = vec![
+            paced("https://m.example/a", 60),
+            paced("https://m.example/b", 20),
+            paced("https://m.example:8443", 40),
+            spec("https://m.example/c", &[]),
+        ];
+        let upstream = UpstreamSpec {
+            name: "docker.io".to_owned(),
+            requests_per_minute: NonZeroU32::new(100),
+            ..UpstreamSpec::default()
+        };
+        let map = build(specs, vec![upstream]).unwrap();
+        let mut paces: Vec<_> =
+            map.paces.iter().map(|(authority, pace)| (authority.to_string(), pace.get())).collect();
+        paces.sort();
+        let expected = [("m.example", 20), ("m.example:8443", 40), ("registry-1.docker.io", 100)];
+        assert_eq!(paces, expected.map(|(host, pace)| (host.to_owned(), pace)));
     }
 
     #[test]

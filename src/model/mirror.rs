@@ -1,8 +1,10 @@
 //! Which endpoints stand in for which upstream.
 
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Authority, Endpoint};
 use super::image::ImageRef;
 use super::rewrite::strip_components;
 
@@ -31,6 +33,18 @@ pub struct MirrorMap {
     pub mirrors: Vec<Mirror>,
     /// Upstreams that are not simply asked under their own name.
     pub upstreams: Vec<Upstream>,
+    /// Most requests in any minute, at hosts where that is configured.
+    pub paces: HashMap<Authority, NonZeroU32>,
+}
+
+impl MirrorMap {
+    /// Sets the most requests in any minute to a host; of several, the lowest holds.
+    pub fn set_pace(&mut self, authority: &Authority, per_minute: Option<NonZeroU32>) {
+        if let Some(per_minute) = per_minute {
+            let pace = self.paces.entry(authority.clone()).or_insert(per_minute);
+            *pace = (*pace).min(per_minute);
+        }
+    }
 }
 
 impl Mirror {

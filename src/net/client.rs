@@ -3,19 +3,22 @@
 //! Follows no redirect, tries nothing twice, knows no registry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use thiserror::Error;
+use tokio::time::Instant;
 use url::Url;
 
-use super::authority::Limits;
+use super::authority::{Answered, Kind, Limits, QuotaReport};
 use super::classify;
 use super::redirect;
 use super::resolve::Resolver;
+use super::retry;
 use super::tls;
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
+use crate::model::run::Quota;
 use crate::model::secret::Secret;
 
 /// Most bytes of an error's body that are read; the rest is not waited for.
@@ -106,11 +109,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with these bounds. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+    /// A client with these bounds, that keeps so many idle connections to each host. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
     ///
     /// # Errors
     /// TLS or the proxy settings of the environment cannot be used.
-    pub fn new(timeouts: Timeouts, limits: Limits) -> Result<Self, ClientError> {
+    pub fn new(timeouts: Timeouts, limits: Limits, idle_per_host: usize) -> Result<Self, ClientError> {
         let tls = tls::config().map_err(|error| ClientError(error.to_string()))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -121,6 +124,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .connect_timeout(timeouts.connect.min(timeouts.first_byte).min(timeouts.total))
             .tcp_nodelay(true)
+            .pool_max_idle_per_host(idle_per_host)
             .build()
             .map_err(|error| ClientError(error.to_string()))?;
         Ok(Self {
@@ -138,6 +142,12 @@ impl Client {
         self.counter(purpose).load(Ordering::Relaxed)
     }
 
+    /// The pull quotas that hosts told of so far.
+    #[must_use]
+    pub fn quotas(&self) -> Vec<Quota> {
+        self.limits.quotas()
+    }
+
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
         match purpose {
             Purpose::Registry => &self.registry_requests,
@@ -148,19 +158,34 @@ impl Client {
     /// Sends `request` when its authority has a place free, and reads the answer.
     ///
     /// # Errors
-    /// No whole answer came.
+    /// No whole answer came, or nothing more is asked of that authority ([`NetFault::Shut`]).
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, NetFault> {
         let Some(authority) = Authority::of(request.url) else {
             return Err(NetFault::Protocol("the URL names no host".into()));
         };
-        let _permit = self.limits.acquire(&authority).await;
+        let kind = match (request.purpose, &request.method) {
+            (Purpose::Registry, &Method::GET) => Kind::Pull,
+            _ => Kind::Other,
+        };
+        let mut permit = self.limits.acquire(&authority, kind).await.map_err(NetFault::Shut)?;
         self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let response = self.first_byte(&request).await.inspect_err(|fault| {
-            log::debug!("{} {}: {fault}", request.method, redirect::display(request.url));
-        })?;
+        let response = match self.first_byte(&request).await {
+            Ok(response) => response,
+            Err(fault) => {
+                log::debug!("{} {}: {fault}", request.method, redirect::display(request.url));
+                permit.failed(&fault);
+                return Err(fault);
+            }
+        };
         let first_byte = started.elapsed();
         let status = response.status().as_u16();
+        permit.answered(&Answered {
+            status,
+            latency: first_byte,
+            retry_after: retry_after(status, response.headers()),
+            quota: QuotaReport::read(response.headers()),
+        });
         log::debug!(
             "{} {}: {status} in {:.1} ms",
             request.method,
@@ -203,6 +228,11 @@ impl Client {
             Ok(Ok(response)) => Ok(response),
         }
     }
+}
+
+fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER).filter(|_| status == 429)?;
+    retry::parse_retry_after(value.as_bytes(), SystemTime::now())
 }
 
 /// Reads at most `limit` bytes. An error's body that is longer is cut, a manifest's is refused.

@@ -9,4 +9,5 @@ pub mod locality;
 pub mod redirect;
 mod resolve;
 pub mod retry;
+pub mod sockets;
 mod tls;

@@ -67,7 +67,7 @@ fn served(
     if evidence.depth < Depth::Manifest {
         return None;
     }
-    let own = own_digest?;
+    let own = own_digest.filter(|own| unserved::spared(Some(own)).is_none())?;
     let reason = match &own.outcome {
         Outcome::Found(_) => return None,
         Outcome::Missing(_) => {
@@ -164,7 +164,13 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         _ => facts,
     };
     let relation = followup::relation(evidence, mirror);
-    difference(evidence, facts, relation)
+    let verdict = difference(evidence, facts, relation);
+    let spared =
+        unserved::spared(mirror.document.as_ref()).or_else(|| unserved::spared(upstream.document.as_ref()));
+    match spared {
+        Some(why) => Verdict { reason: format!("{}{why}", verdict.reason).into(), ..verdict },
+        None => verdict,
+    }
 }
 
 const fn is_no_manifest(breakage: &Breakage) -> bool {
