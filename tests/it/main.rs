@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
 mod layering;
+mod load;
 mod peers;
 mod request_counts;
 mod support;
