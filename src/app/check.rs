@@ -13,7 +13,7 @@ use super::Error;
 use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
-use super::prepare::{Prepared, prepare};
+use super::prepare::{self, Prepared, prepare};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::credentials::Sources;
 use crate::exit;
@@ -25,9 +25,7 @@ use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Run, Verdict};
 use crate::model::status::Status;
-use crate::net::authority::Limits;
-use crate::net::client::{Client, Purpose};
-use crate::net::tls::Policies;
+use crate::net::client::Purpose;
 use crate::plan::followup;
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
@@ -46,6 +44,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
+    warn_of_spent_quotas(&run);
     let decision = gate::decide(&options.policy, &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
@@ -99,9 +98,7 @@ pub async fn pass(
 ) -> Result<Run, Error> {
     let started_at = OffsetDateTime::now_utc();
     let clock = Instant::now();
-    let limits = Limits::new(options.per_host, options.concurrency);
-    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
-    let client = Arc::new(Client::new(options.timeouts, limits, policies)?);
+    let client = Arc::new(prepare::client(&plan, options)?);
     let plan = Arc::new(plan);
     let registries = Arc::new(Registries::new(
         Arc::clone(&client),
@@ -140,7 +137,14 @@ pub async fn pass(
         places: plan.places,
         results,
         cost: Cost { requests: client.sent(Purpose::Registry), token_exchanges: client.sent(Purpose::Token) },
+        quotas: client.quotas(),
     })
+}
+
+fn warn_of_spent_quotas(run: &Run) {
+    for quota in run.quotas.iter().filter(|quota| quota.is_nearly_spent()) {
+        log::warn!("{} has {} of {} pulls left", quota.host, quota.remaining, quota.limit);
+    }
 }
 
 /// One result for upstream and one for each mirror of the image.

@@ -44,6 +44,8 @@ pub struct CheckOptions {
     pub concurrency: usize,
     /// Requests in flight to one host.
     pub per_host: usize,
+    /// Pulls to leave unspent at hosts that tell their quota.
+    pub reserve: Option<u64>,
     /// How progress is told.
     pub progress: progress::Style,
 }
@@ -91,6 +93,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         retry: RetryPolicy { retries: args.retries.unwrap_or(retry.retries), ..retry },
         concurrency: args.concurrency.unwrap_or(CONCURRENCY),
         per_host: args.per_host.unwrap_or(PER_HOST),
+        reserve: args.reserve,
         progress: progress_style(common),
     })
 }

@@ -1,6 +1,6 @@
 //! What every command that asks registries does first: options, inputs, plan, credentials. Nothing is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Error;
@@ -11,7 +11,10 @@ use crate::inputs::{self, Inputs, Source};
 use crate::model::endpoint::Authority;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
-use crate::net::tls::TlsOptions;
+use crate::net::authority::{LimitPolicy, Limits};
+use crate::net::client::Client;
+use crate::net::sockets::{self, Wanted};
+use crate::net::tls::{Policies, TlsOptions};
 use crate::plan;
 
 /// Everything that is known before the first request.
@@ -86,4 +89,29 @@ fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
             }),
         }
     }
+}
+
+/// An HTTP client that keeps to what the user, the hosts and this machine allow.
+pub(super) fn client(plan: &Plan, options: &CheckOptions) -> Result<Client, Error> {
+    let hosts: HashSet<_> = plan.endpoints.iter().map(|endpoint| &endpoint.authority).collect();
+    // Each may have a token service, or redirect to one other host.
+    let wanted =
+        Wanted { in_flight: options.concurrency, per_host: options.per_host, hosts: hosts.len() * 2 };
+    let room = sockets::make_room(wanted);
+    if room.in_flight < wanted.in_flight {
+        log::warn!(
+            "the limit on open files leaves room for {} requests at once, not {} (see ulimit -n)",
+            room.in_flight,
+            wanted.in_flight
+        );
+    }
+    let limits = Limits::new(LimitPolicy {
+        per_authority: options.per_host,
+        all: room.in_flight,
+        paces: options.mirrors.paces.clone(),
+        reserve: options.reserve,
+        max_retry_after: options.retry.max_retry_after,
+    });
+    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
+    Ok(Client::new(options.timeouts, limits, policies, room.idle_per_host)?)
 }

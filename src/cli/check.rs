@@ -67,6 +67,9 @@ pub struct CheckArgs {
     /// Requests in flight to one host [default: 16]
     #[arg(long, value_name = "N", value_parser = parse::count, help_heading = "Load and time")]
     pub per_host: Option<usize>,
+    /// Pulls to leave unspent at hosts with a pull quota, such as Docker Hub
+    #[arg(long, value_name = "N", help_heading = "Load and time")]
+    pub reserve: Option<u64>,
     /// Time for name, connection and TLS [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
     pub connect_timeout: Option<Duration>,

@@ -238,6 +238,9 @@ codes! {
     Interrupted NotChecked "interrupted"
         "The run was interrupted before this was asked."
         "run again";
+    PullQuotaReserved NotChecked "pull-quota-reserved"
+        "Asking would have cost a pull, and what is left of the host's pull quota is to be kept (--reserve)."
+        "wait until the quota is renewed, authenticate for a larger one, or lower --reserve";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)";

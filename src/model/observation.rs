@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::digest::Digest;
-use super::fault::{NetFault, RedirectFault};
+use super::fault::{NetFault, RedirectFault, Shut};
 use super::manifest::{Manifest, MediaType};
 
 /// One answer, with how it was come by.
@@ -66,6 +66,13 @@ pub enum NotAsked {
     Interrupted,
     /// The mirror cannot express the image's name.
     Name(Box<str>),
+    /// Nothing more is asked of the host.
+    Shut {
+        /// The host, which may be that of a token service.
+        host: Box<str>,
+        /// Why.
+        shut: Shut,
+    },
 }
 
 /// What is known of a manifest that was served.

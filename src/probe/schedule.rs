@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::lane::{Job, Lane};
 use super::oci::{Ask, Registries};
+use super::twins::{Turn, Twins};
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
@@ -68,15 +69,18 @@ pub async fn run(
     let mut pass = Pass::new(plan);
     // Room for some answers, so that workers go on while one is being judged.
     let (answers, mut incoming) = mpsc::channel(256);
+    let twins = Arc::new(Twins::of(&pass.plan));
     let mut workers = JoinSet::new();
     for lane in pass.lanes.values() {
         for _ in 0..lane.planned(workers_per_authority) {
-            workers.spawn(work(
-                Arc::clone(&pass.plan),
-                Arc::clone(&registries),
-                Arc::clone(lane),
-                answers.clone(),
-            ));
+            let worker = Worker {
+                plan: Arc::clone(&pass.plan),
+                registries: Arc::clone(&registries),
+                twins: Arc::clone(&twins),
+                lane: Arc::clone(lane),
+                answers: answers.clone(),
+            };
+            workers.spawn(worker.work());
         }
     }
     drop(answers);
@@ -102,31 +106,60 @@ pub async fn run(
     if left > 0 { Ending::Interrupted } else { Ending::Complete }
 }
 
-async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, answers: Answers) {
-    while let Some(job) = lane.next().await {
-        let (image, question) = match job {
-            Job::Followup { image, question } => (image, question),
-            Job::Opening { image, who } => (image, followup::opening(&evidence(&plan, image), who)),
-        };
-        let endpoint = endpoint_of(&plan, image, question.who);
-        let planned = &plan.images[image as usize];
+/// Puts the questions of one lane, one after the other.
+struct Worker {
+    plan: Arc<Plan>,
+    registries: Arc<Registries>,
+    twins: Arc<Twins>,
+    lane: Arc<Lane>,
+    answers: Answers,
+}
+
+impl Worker {
+    async fn work(self) {
+        while let Some(job) = self.lane.next().await {
+            let (image, question) = match job {
+                Job::Followup { image, question } => (image, question),
+                Job::Opening { image, who } => (image, followup::opening(&evidence(&self.plan, image), who)),
+            };
+            let mut told = Vec::new();
+            let answer = match self.twins.turn(&self.plan, image, &question) {
+                Turn::Leave => continue,
+                Turn::Have(answer) => *answer,
+                Turn::Ask => self.ask(image, &question).await,
+                Turn::AskForAll(key) => {
+                    let answer = self.ask(image, &question).await;
+                    told = self.twins.settle(key, &answer);
+                    answer
+                }
+            };
+            for (image, question) in told {
+                if self.answers.send((image, question, answer.clone())).await.is_err() {
+                    return;
+                }
+            }
+            if self.answers.send((image, question, answer)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn ask(&self, image: u32, question: &Question) -> Observation {
+        let endpoint = endpoint_of(&self.plan, image, question.who);
+        let image = &self.plan.images[image as usize].image;
         let reference = match &question.reference {
-            Reference::Tag => ManifestRef::Tag(planned.image.tag().unwrap_or("latest")),
+            Reference::Tag => ManifestRef::Tag(image.tag().unwrap_or("latest")),
             Reference::Digest(digest) => ManifestRef::Digest(digest),
         };
         let ask = match question.want {
             Want::Existence => Ask::Head,
             Want::Bytes => Ask::Get,
         };
-        let observation =
-            registries.observe(&plan.endpoints[endpoint as usize], &planned.image, reference, ask).await;
-        if answers.send((image, question, observation)).await.is_err() {
-            return;
-        }
+        self.registries.observe(&self.plan.endpoints[endpoint as usize], image, reference, ask).await
     }
 }
 
-fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
+pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     let planned = &plan.images[image as usize];
     match who {
         Who::Upstream => planned.upstream,
@@ -134,7 +167,7 @@ fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     }
 }
 
-fn evidence(plan: &Plan, image: u32) -> Evidence {
+pub(super) fn evidence(plan: &Plan, image: u32) -> Evidence {
     let planned = &plan.images[image as usize];
     let endpoint = |at: &u32| Arc::clone(&plan.endpoints[*at as usize]);
     Evidence::new(

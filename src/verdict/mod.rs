@@ -73,7 +73,7 @@ fn served(
     if evidence.depth < Depth::Manifest {
         return None;
     }
-    let own = own_digest?;
+    let own = own_digest.filter(|own| unserved::spared(Some(own)).is_none())?;
     let reason = match &own.outcome {
         Outcome::Found(_) => return None,
         Outcome::Missing(_) => {
@@ -191,7 +191,13 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         _ => facts,
     };
     let relation = followup::relation(evidence, mirror);
-    difference(evidence, facts, relation)
+    let verdict = difference(evidence, facts, relation);
+    let spared =
+        unserved::spared(mirror.document.as_ref()).or_else(|| unserved::spared(upstream.document.as_ref()));
+    match spared {
+        Some(why) => Verdict { reason: format!("{}{why}", verdict.reason).into(), ..verdict },
+        None => verdict,
+    }
 }
 
 /// What the header said and what was found, where the two disagree.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::verdict;
 use crate::model::code::Code;
 use crate::model::evidence::{Evidence, MirrorEvidence};
-use crate::model::fault::{NetFault, RedirectFault, seconds};
+use crate::model::fault::{NetFault, RedirectFault, Shut, seconds};
 use crate::model::observation::{
     Answer, AskedAs, Breakage, NotAsked, Observation, Outcome, Refusal, Rejection,
 };
@@ -31,22 +31,8 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
         }
         Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
         Outcome::Broken(breakage) => broken(breakage, observation, host),
-        Outcome::Unreached { fault, host } => {
-            let code = match fault {
-                NetFault::Dns(_) => Code::DnsFailed,
-                NetFault::ConnectRefused => Code::ConnectRefused,
-                NetFault::Connect(_) => Code::ConnectFailed,
-                NetFault::Tls(fault) => secured(fault),
-                NetFault::Proxy { .. } => Code::ProxyFailed,
-                NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
-                NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
-                NetFault::TimeoutBody(_) => Code::TimeoutBody,
-                NetFault::Reset(_) => Code::ConnectionReset,
-                NetFault::Truncated { .. } => Code::TruncatedBody,
-                NetFault::Protocol(_) => Code::HttpBroken,
-            };
-            verdict(code, format!("{host}: {fault}"), None)
-        }
+        Outcome::Unreached { fault, host } => verdict(unreached(fault), format!("{host}: {fault}"), None),
+        Outcome::NotAsked(NotAsked::Shut { host, shut }) => verdict(not_let_in(shut), shut.about(host), None),
         Outcome::NotAsked(NotAsked::Interrupted) => not_asked(),
         Outcome::NotAsked(NotAsked::Name(name)) => {
             let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
@@ -67,6 +53,42 @@ const fn secured(fault: &TlsFault) -> Code {
             Code::TlsClientCertificate
         }
         TlsFault::Other(_) => Code::TlsFailed,
+    }
+}
+
+const fn unreached(fault: &NetFault) -> Code {
+    match fault {
+        NetFault::Dns(_) => Code::DnsFailed,
+        NetFault::ConnectRefused => Code::ConnectRefused,
+        NetFault::Connect(_) => Code::ConnectFailed,
+        NetFault::Tls(fault) => secured(fault),
+        NetFault::Proxy { .. } => Code::ProxyFailed,
+        NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
+        NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
+        NetFault::TimeoutBody(_) => Code::TimeoutBody,
+        NetFault::Reset(_) => Code::ConnectionReset,
+        NetFault::Truncated { .. } => Code::TruncatedBody,
+        NetFault::Protocol(_) => Code::HttpBroken,
+        NetFault::Shut(shut) => not_let_in(shut),
+    }
+}
+
+/// The code of a question that was not put, for what others had met with.
+const fn not_let_in(shut: &Shut) -> Code {
+    match shut {
+        Shut::Down { fault, .. } => unreached(fault),
+        Shut::Throttling { .. } | Shut::LongWait { .. } => Code::RateLimited,
+        Shut::Reserved { .. } => Code::PullQuotaReserved,
+    }
+}
+
+/// Why nobody looked closer, where that was to spare a pull quota: what is known still stands.
+pub(super) fn spared(followup: Option<&Observation>) -> Option<String> {
+    match &followup?.outcome {
+        Outcome::NotAsked(NotAsked::Shut { host, shut: shut @ Shut::Reserved { .. } }) => {
+            Some(format!("; could not look closer: {}", shut.about(host)))
+        }
+        _ => None,
     }
 }
 
@@ -91,6 +113,10 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
     let hidden = |code, what: String| {
         verdict(code, format!("{host} answered 404 to the tag, but asked by digest {what}"), None)
     };
+    if let Some(why) = spared(Some(by_digest)) {
+        let plain = plain();
+        return Verdict { reason: format!("{}{why}", plain.reason).into(), ..plain };
+    }
     match &by_digest.outcome {
         Outcome::Missing(_) => plain(),
         Outcome::Found(facts) => {

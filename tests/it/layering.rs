@@ -87,6 +87,7 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("hyper", In(&["demo", "net"])),
     ("hyper_util", In(&["demo", "net"])),
     ("http_body_util", In(&["demo", "net"])),
+    ("rustix", In(&["net"])),
     ("oci_distribution", In(&["model/image", "model/manifest", "probe/oci"])),
     ("csv", In(&["report/csv"])),
     ("toml", In(&["config", "mirrors", "inputs"])),

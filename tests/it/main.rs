@@ -18,6 +18,7 @@ mod hostile_text;
 mod input_files;
 mod interruption;
 mod layering;
+mod load;
 mod namespaces;
 mod outputs;
 mod peers;

@@ -18,7 +18,7 @@ use super::token::{TokenFault, Tokens};
 use crate::credentials::Sources;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
-use crate::model::fault::NetFault;
+use crate::model::fault::{NetFault, Shut};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
@@ -56,6 +56,11 @@ enum Reading {
     Again {
         outcome: Outcome,
         why: Trouble,
+    },
+    /// Nothing more is asked of this host.
+    Shut {
+        host: Box<str>,
+        shut: Shut,
     },
 }
 
@@ -172,6 +177,7 @@ impl Registries {
         };
         let mut session = Session::default();
         let mut tries = 0;
+        let mut last = None;
         loop {
             trail.attempts += 1;
             tries += 1;
@@ -210,7 +216,17 @@ impl Registries {
                     match retry::next(&self.retry, tries, fault, retry_after, fastrand::f64()) {
                         Next::Stop => return outcome,
                         Next::Wait(pause) => tokio::time::sleep(pause).await,
+                        Next::WhenAllowed => {}
                     }
+                    last = Some(outcome);
+                }
+                Reading::Shut { host, shut } => {
+                    // A token service may be what is shut; then the registry has been asked.
+                    if Authority::of(&url).is_some_and(|asked| asked.to_string() == *host) {
+                        trail.attempts -= 1;
+                    }
+                    // What the host said itself tells more.
+                    return last.unwrap_or(Outcome::NotAsked(NotAsked::Shut { host, shut }));
                 }
             }
         }
@@ -429,6 +445,7 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Not
 
 fn read_fault(fault: ExchangeFault, trail: &mut Trail) -> Reading {
     match fault {
+        ExchangeFault::Net { fault: NetFault::Shut(shut), host } => Reading::Shut { host, shut },
         ExchangeFault::Net { fault, host } => {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
@@ -442,6 +459,7 @@ fn read_fault(fault: ExchangeFault, trail: &mut Trail) -> Reading {
 
 fn read_token_fault(fault: TokenFault) -> Reading {
     match fault {
+        TokenFault::Net { host, fault: NetFault::Shut(shut) } => Reading::Shut { host, shut },
         TokenFault::Net { host, fault } => {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
