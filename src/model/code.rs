@@ -60,6 +60,9 @@ codes! {
     IndexReserialised SameContent "index-reserialised"
         "The index has other bytes, but names the same images for the same platforms (attestations aside)."
         "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
+    IndexUnwrapped SameContent "index-unwrapped"
+        "Upstream has an index of one image; the mirror serves that image in place of the index."
+        "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
     ManifestReserialised SameContent "manifest-reserialised"
         "The manifest has other bytes, but names the same config and layers."
         "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
@@ -174,7 +177,7 @@ codes! {
         "Redirected more than ten times."
         "look at the redirects of the proxy in front of this host";
     RedirectRefused ServerError "redirect-refused"
-        "A redirect that is not safe to follow: to plain http, into a local network, or without a target."
+        "A redirect that is not safe to follow: from https to plain http, from elsewhere to this machine or its link, or without a target."
         "correct the server's external URL setting";
     NotARegistry ServerError "not-a-registry"
         "404 with a page that no registry writes: the path is probably not a registry's."

@@ -15,7 +15,7 @@ use crate::model::run::Verdict;
 use crate::model::tls::TlsFault;
 
 pub(super) fn not_asked() -> Verdict {
-    verdict(Code::Interrupted, "the run was interrupted before this was asked", None)
+    verdict(Code::Interrupted, "the run was interrupted before this was answered", None)
 }
 
 /// The verdict on an answer without a manifest.
@@ -23,7 +23,7 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
     match &observation.outcome {
         // Callers handle what was found; if one does not, nothing is known against it.
         Outcome::Found(facts) => verdict(Code::Served, "", Some(facts)),
-        Outcome::Missing(answer) => missing(answer, host),
+        Outcome::Missing(answer) => missing(answer, observation, host),
         Outcome::Refused(refusal) => {
             // Whoever a request was sent on to may want what the first host does not (moby/moby#45333).
             let refused = refused(refusal, host);
@@ -92,16 +92,29 @@ pub(super) fn spared(followup: Option<&Observation>) -> Option<String> {
     }
 }
 
+/// Why a document that would explain a difference could not be read: what is known still stands.
+pub(super) fn unread(document: Option<&Observation>, host: &str) -> Option<String> {
+    let document = document?;
+    match &document.outcome {
+        Outcome::Found(_) => None,
+        Outcome::NotAsked(NotAsked::Shut { host, shut: shut @ Shut::Reserved { .. } }) => {
+            Some(format!("; could not look closer: {}", shut.about(host)))
+        }
+        _ => Some(format!("; could not look closer: {}", explain(document, host).reason)),
+    }
+}
+
 /// A clear "not there".
-pub(super) fn missing(answer: &Answer, host: &str) -> Verdict {
-    verdict(Code::ManifestUnknown, format!("{host} answered {}", said(answer)), None)
+pub(super) fn missing(answer: &Answer, observation: &Observation, host: &str) -> Verdict {
+    let from = from(observation);
+    verdict(Code::ManifestUnknown, format!("{host} answered {}{from}", said(answer)), None)
 }
 
 /// "Not there", said by a mirror: true, or a pull-through cache that hides its trouble.
 pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) -> Verdict {
     let host = &*mirror.endpoint.name;
-    let plain = || match mirror.answer.as_ref().map(|answer| &answer.outcome) {
-        Some(Outcome::Missing(answer)) => missing(answer, host),
+    let plain = || match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
+        Some((observation, Outcome::Missing(answer))) => missing(answer, observation, host),
         _ => not_asked(),
     };
     if let Some(Outcome::Missing(_)) = evidence.upstream.answer.as_ref().map(|answer| &answer.outcome)
@@ -246,10 +259,14 @@ fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict
             (Code::RedirectLoop, format!("{host}: {fault}"))
         }
         Breakage::Redirect(fault) => (Code::RedirectRefused, format!("{host}: {fault}")),
-        Breakage::NotARegistry(answer) => (
-            Code::NotARegistry,
-            format!("{host} answered {} with a page that no registry writes{from}", said(answer)),
-        ),
+        Breakage::NotARegistry(answer) => {
+            let words = match &*answer.message {
+                "" => String::new(),
+                message => format!(": {message}"),
+            };
+            let status = answer.status;
+            (Code::NotARegistry, format!("{host} answered {status}{from} as no registry does{words}"))
+        }
         Breakage::OddStatus(answer) => (Code::OddStatus, format!("{host} answered {}", said(answer))),
         Breakage::TokenService { host: service, why } => {
             (Code::TokenBroken, format!("the token service {service} of {host} gave no token: {why}"))

@@ -222,6 +222,8 @@ impl Authorizer {
             Some(basic) if &*basic.scheme == "basic" => {
                 Ok(self.basic_challenged(target, sent, session).await)
             }
+            // Bearer without a realm: nobody knows where to get a token.
+            Some(other) if &*other.scheme == "bearer" => Ok(Next::Final(Wanted::Nothing)),
             Some(other) => Ok(Next::Final(Wanted::Credentials(other.scheme.clone()))),
         }
     }

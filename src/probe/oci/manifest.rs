@@ -518,6 +518,11 @@ fn note_content_type(content_type: Option<&[u8]>, known: Option<MediaType>, note
 
 /// `Docker-Content-Digest`, if it is a digest; rubbish counts as absent.
 fn digest_header(headers: &HeaderMap) -> Option<Digest> {
-    let value = headers.get("docker-content-digest")?;
+    let mut values = headers.get_all("docker-content-digest").iter();
+    let value = values.next()?;
+    // Of two that differ, neither can be believed.
+    if values.any(|other| other != value) {
+        return None;
+    }
     std::str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
 }
