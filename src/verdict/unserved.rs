@@ -29,7 +29,12 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             let refused = refused(refusal, host);
             Verdict { reason: format!("{}{}", refused.reason, from(observation)).into(), ..refused }
         }
-        Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
+        Outcome::Throttled { answer, retry_after, service } => match service {
+            None => throttled(answer, *retry_after, host),
+            Some(service) => {
+                throttled(answer, *retry_after, &format!("the token service {service} of {host}"))
+            }
+        },
         Outcome::Broken(breakage) => broken(breakage, observation, host),
         Outcome::Unreached { fault, host } => {
             let code = match fault {

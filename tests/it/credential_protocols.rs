@@ -2,7 +2,7 @@
 //! are refused. The mirror is private, upstream is open; both are embedded and count what they are sent.
 
 use registry_check::credentials::ACR_NULL_USER;
-use registry_check::demo::token::{Acceptance, Refusal};
+use registry_check::demo::token::Refusal;
 use registry_check::demo::{
     Access, Behaviour, Hit, Registry, Scope, Store, Times, TokenRules, TokenService, User, content,
 };
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::credentials::{Helpers, auths, basic, entry, pair, sent_to};
 use crate::support::embedded::{Check, Pair, REPOSITORY, TAG};
 use crate::support::http;
+use crate::support::nginx::Nginx;
 
 const ADA: (&str, &str) = ("ada", "correct horse");
 const SCOPE: &str = "scope=repository%3Alibrary%2Fapp%3Apull";
@@ -157,7 +158,9 @@ fn of_several_challenges_the_best_that_can_be_met_is_met() {
         pair.check().docker_config(login(&pair)).run().expect("ok/digest-equal", 0);
         assert_eq!(identities(&service), ["ada"]);
     }
-    for lines in [&["Negotiate", "Basic realm=\"r\""][..], &["Digest realm=\"d\", nonce=\"a,b\", Basic realm=r"]] {
+    for lines in
+        [&["Negotiate", "Basic realm=\"r\""][..], &["Digest realm=\"d\", nonce=\"a,b\", Basic realm=r"]]
+    {
         let pair = Pair::new();
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();
         pair.mirror.set_behaviour_times(Scope::Manifests, Behaviour::Challenge(lines), Times::First(1));
@@ -184,17 +187,6 @@ fn a_token_that_is_no_longer_taken_costs_exactly_one_more() {
     let report = check.run();
     assert_eq!(report.verdicts("m"), ["ok/digest-equal"; 2]);
     assert_eq!((report.token_exchanges, identities(&service)), (2, vec!["ada".to_owned(); 2]));
-}
-
-#[test]
-fn a_registry_that_takes_no_token_is_denied_after_one_exchange_and_says_who_was_refused() {
-    let (pair, _) = guarded(TokenRules { acceptance: Acceptance::Never, ..private(vec![ada()]) });
-    let report = pair.check().docker_config(login(&pair)).run();
-    let row = report.expect("denied/unauthorized", 3);
-    for part in [&*pair.mirror.authority(), "user ada", ".docker/config.json"] {
-        assert!(row.reason.contains(part) || part == pair.mirror.authority() && row.mirror == "m", "{row:#?}");
-    }
-    assert_eq!((report.token_exchanges, pair.mirror.hits_to("/token")), (1, 1));
 }
 
 /// Ten tags in five public repositories of a mirror that knows Ada by another password.
@@ -227,8 +219,11 @@ fn bad_credentials_do_not_hide_what_is_public_and_are_warned_of_once() {
             });
         }
         let config = auths(&[(&mirror.authority(), ADA.0, "wrong horse")]);
-        let report =
-            Check::of(&images).upstream(&upstream.url()).mirror("m", &mirror.url()).docker_config(config).run();
+        let report = Check::of(&images)
+            .upstream(&upstream.url())
+            .mirror("m", &mirror.url())
+            .docker_config(config)
+            .run();
         assert_eq!(report.verdicts("m"), vec!["ok/digest-equal"; 10]);
         assert_eq!(report.exit, 0);
         let start = format!(
@@ -246,7 +241,7 @@ fn bad_credentials_do_not_hide_what_is_public_and_are_warned_of_once() {
 }
 
 #[test]
-fn bad_basic_credentials_are_tried_without_and_told() {
+fn bad_basic_credentials_are_told_with_host_user_and_source() {
     let pair = Pair::new();
     let lines = vec!["Basic realm=\"r\"".to_owned()];
     pair.mirror.set_behaviour(Scope::Manifests, Behaviour::Challenge(lines));
@@ -257,6 +252,35 @@ fn bad_basic_credentials_are_tried_without_and_told() {
         assert!(row.reason.contains(part), "{part}: {row:#?}");
     }
     assert!(!row.reason.contains(ADA.1));
+}
+
+#[test]
+fn bad_basic_credentials_that_were_brought_along_unasked_do_not_hide_what_is_public() {
+    let pair = Pair::new();
+    pair.upstream.store().put("library/private", TAG, &pair.image);
+    // Refuses whoever brings anything, as GitLab does, and one repository to those who bring nothing.
+    let nginx = Nginx::start(
+        "",
+        &format!(
+            "add_header WWW-Authenticate 'Basic realm=r' always; \
+             location /v2/library/private/ {{ return 401; }} \
+             location / {{ if ($http_authorization) {{ return 401; }} proxy_pass {}; }}",
+            pair.mirror.url()
+        ),
+    );
+    let host = nginx.authority();
+    let report = Check::of(&["private:1.0", "app:1.0"])
+        .upstream(&pair.upstream.url())
+        .mirror("m", &format!("http://{host}"))
+        .docker_config(auths(&[(&host, ADA.0, ADA.1)]))
+        .args("--per-host 1")
+        .run();
+    assert_eq!(report.verdicts("m"), ["denied/credentials-rejected", "ok/digest-equal"]);
+    let told = format!("credentials rejected, public access works: {host} answered 401 to user ada (from ");
+    let row = report.rows.iter().find(|row| row.mirror == "m" && row.status == "ok").unwrap();
+    assert!(row.notes_hold(&told), "{row:#?}");
+    assert_eq!(report.stderr.matches(&told).count(), 1, "{}", report.stderr);
+    assert_eq!(sent_to(&pair.mirror), [""; 0]);
 }
 
 #[test]

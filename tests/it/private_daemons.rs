@@ -65,8 +65,7 @@ impl Storage {
     fn daemons(&self, auth: impl Fn(usize) -> Auth) -> [DockerRegistry; 3] {
         let mut number = 0;
         ["upstream", "full", "patchy"].map(|name| {
-            let options =
-                Options { storage: Some(self.of(name)), auth: auth(number), ..Options::default() };
+            let options = Options { storage: Some(self.of(name)), auth: auth(number), ..Options::default() };
             number += 1;
             DockerRegistry::start(options)
         })
@@ -117,7 +116,8 @@ fn check(storage: &Storage, hosts: &[String; 3]) -> Tool {
 fn verdicts(report: &Value, role: &str, host: &str) -> Vec<String> {
     let rows = report["results"].as_array().expect("results");
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
-    let at_host = rows.iter().filter(|row| row["role"] == role && row["url"].as_str().unwrap().contains(host));
+    let at_host =
+        rows.iter().filter(|row| row["role"] == role && row["url"].as_str().unwrap().contains(host));
     at_host.map(|row| format!("{}/{}", text(row, "status"), text(row, "code"))).collect()
 }
 
@@ -141,8 +141,7 @@ fn three_registries_with_passwords_are_checked_with_dockers_file_alone() {
     let hosts = authorities(&daemons);
     let output = check(&storage, &hosts).run();
     let fine = storage.all("ok/digest-equal");
-    let report =
-        expect(&output, &hosts, [storage.all("ok/served"), fine, storage.patchy_verdicts()]);
+    let report = expect(&output, &hosts, [storage.all("ok/served"), fine, storage.patchy_verdicts()]);
     assert_eq!(report["summary"]["token_exchanges"], 0);
     for daemon in &daemons {
         let log = daemon.log();
@@ -164,8 +163,7 @@ fn three_registries_with_passwords_are_checked_with_dockers_file_alone() {
     ]);
     let output = check(&storage, &hosts).file(".docker/config.json", wrong).run();
     let refused = storage.all("denied/credentials-rejected");
-    let report =
-        expect(&output, &hosts, [storage.all("ok/served"), refused, storage.patchy_verdicts()]);
+    let report = expect(&output, &hosts, [storage.all("ok/served"), refused, storage.patchy_verdicts()]);
     let rows = report::json_rows(&report);
     let reason = &rows.iter().find(|row| row.code == "credentials-rejected").expect("one").reason;
     for part in [&*hosts[1], "user bob", ".docker/config.json", "401"] {
@@ -239,8 +237,7 @@ fn three_registries_behind_tls_are_checked_with_dockers_file_and_its_certificate
          if ($ssl_client_verify != SUCCESS) {{ return 403; }}",
         ca.file().display()
     );
-    let fronts =
-        [front(&daemons[0], ""), front(&daemons[1], ""), front(&daemons[2], &known)];
+    let fronts = [front(&daemons[0], ""), front(&daemons[1], ""), front(&daemons[2], &known)];
     let hosts = [0, 1, 2].map(|number| fronts[number].authority());
     let me = ca.issue("me", &[]);
     let urls = format!(
@@ -346,10 +343,13 @@ fn skopeo_with_the_same_file_agrees_on_who_may_read_what() {
         ]),
         of(&[(format!("https://{a}/v1/"), UPSTREAM.0, UPSTREAM.1), (b.clone(), FULL.0, "wrong-word")]),
     ] {
-        let tool = Tool::new()
-            .file("auth.json", &config)
-            .file("images.txt", images.join("\n"))
-            .args(["images.txt", "-f", "json", "--auth-file", "auth.json"]);
+        let tool = Tool::new().file("auth.json", &config).file("images.txt", images.join("\n")).args([
+            "images.txt",
+            "-f",
+            "json",
+            "--auth-file",
+            "auth.json",
+        ]);
         let home = TempDir::new().expect("a temporary directory");
         let theirs: Vec<bool> = images
             .iter()

@@ -81,7 +81,8 @@ impl DockerRegistry {
         let storage = options.storage.clone().unwrap_or_else(|| dir.path().join("storage"));
         // The daemon reads YAML, of which JSON is a part.
         let config = dir.path().join("config.yml");
-        fs::write(&config, configuration(&options, dir.path(), &storage).to_string()).expect("its configuration");
+        fs::write(&config, configuration(&options, dir.path(), &storage).to_string())
+            .expect("its configuration");
         let mut command = Command::new("/usr/bin/docker-registry");
         command.arg("serve").arg(&config).stdout(File::create(&access_log).expect("its access log"));
         let (process, address) = Process::start(command, listening_on)

@@ -113,7 +113,13 @@ impl Check {
     /// Of these images, one a line.
     pub fn of<S: AsRef<str>>(images: &[S]) -> Self {
         let lines: Vec<_> = images.iter().map(AsRef::as_ref).collect();
-        Self { images: lines.join("\n"), config: String::new(), args: Vec::new(), files: Vec::new(), variables: Vec::new() }
+        Self {
+            images: lines.join("\n"),
+            config: String::new(),
+            args: Vec::new(),
+            files: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 
     /// docker.io is asked at `url`.
