@@ -70,7 +70,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         mirrors: MirrorMap::default(),
         credentials: credentials::Options {
             auth_files: args.auth_files.clone(),
-            ..credentials::Options::default()
+            helper_timeout: args.helper_timeout.unwrap_or(credentials::Options::default().helper_timeout),
         },
         tls: TlsOptions {
             ca_files: args.ca_files.clone(),

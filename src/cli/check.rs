@@ -50,6 +50,9 @@ pub struct CheckArgs {
     /// Look here for credentials first: docker, podman or Kubernetes secret file; repeatable
     #[arg(long = "auth-file", value_name = "FILE", help_heading = "Credentials")]
     pub auth_files: Vec<PathBuf>,
+    /// Time for one credential helper [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Credentials")]
+    pub helper_timeout: Option<Duration>,
 
     /// Trust the certificates in this PEM file too, for every host; repeatable
     #[arg(long = "ca-file", value_name = "FILE", help_heading = "TLS")]

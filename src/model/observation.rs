@@ -45,6 +45,8 @@ pub enum Outcome {
         answer: Answer,
         /// What it asked to wait, if it said so.
         retry_after: Option<Duration>,
+        /// The token service that said it, if it was not the registry.
+        service: Option<Box<str>>,
     },
     /// An answer that is no answer to the question.
     Broken(Breakage),

@@ -29,7 +29,12 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             let refused = refused(refusal, host);
             Verdict { reason: format!("{}{}", refused.reason, from(observation)).into(), ..refused }
         }
-        Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
+        Outcome::Throttled { answer, retry_after, service } => match service {
+            None => throttled(answer, *retry_after, host),
+            Some(service) => {
+                throttled(answer, *retry_after, &format!("the token service {service} of {host}"))
+            }
+        },
         Outcome::Broken(breakage) => broken(breakage, observation, host),
         Outcome::Unreached { fault, host } => verdict(unreached(fault), format!("{host}: {fault}"), None),
         Outcome::NotAsked(NotAsked::Shut { host, shut }) => verdict(not_let_in(shut), shut.about(host), None),

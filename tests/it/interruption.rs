@@ -105,9 +105,9 @@ fn interruption_while_a_reason_is_looked_for_is_an_interruption() {
     let [upstream, copy] = [registry(&["one"]), registry(&["one"])];
     let other = registry_check::demo::content::image("other", "linux/amd64");
     copy.store().put("one", "1.0", &other);
-    // HEAD is answered, and says that the digests differ; GET, which would say how, is not.
-    let never = Behaviour::Silent;
-    upstream.set_behaviour(Scope::reference("one", &upstream_digest(&upstream)), never);
+    // The tags are answered, and say that the digests differ; whether upstream knows the other one is not.
+    let others = other.digest().to_string();
+    upstream.set_behaviour(Scope::reference("one", &others), Behaviour::Silent);
     let running = Tool::new()
         .stdin(list(&upstream, &["one"]))
         .args(["-", &mirror(&upstream, &copy), "-f", "json"])
@@ -120,10 +120,6 @@ fn interruption_while_a_reason_is_looked_for_is_an_interruption() {
     let report = report::json(&output.stdout);
     assert_eq!(report["decision"]["exit_code"], 130);
     assert_eq!(report::json_rows(&report)[1].mirror, copy.authority());
-}
-
-fn upstream_digest(registry: &Registry) -> String {
-    registry.store().tagged("one", "1.0").expect("its tag").to_string()
 }
 
 #[test]

@@ -6,8 +6,11 @@
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
 mod anonymous_tokens;
+mod bad_credentials;
 mod bad_mirrors;
 mod command_line;
+mod credential_leaks;
+mod credential_protocols;
 mod credentials;
 mod deadlines;
 mod documentation;
@@ -22,6 +25,7 @@ mod load;
 mod namespaces;
 mod outputs;
 mod peers;
+mod private_daemons;
 mod real_registries;
 mod redirects;
 mod request_counts;

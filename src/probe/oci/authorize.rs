@@ -364,7 +364,8 @@ impl Authorizer {
         }
         let answer = self.sources.lookup(&target.authority.to_string(), target.repository).await;
         let credential = answer.credential?;
-        Some(Arc::new(Login { credential, source: answer.source.to_string().into() }))
+        let registry = target.authority.clone();
+        Some(Arc::new(Login { registry, credential, source: answer.source.to_string().into() }))
     }
 
     async fn basic(&self, target: Target<'_>) -> Option<Authorization> {

@@ -323,7 +323,7 @@ fn transient(exchange: &Exchange, answer: Answer) -> Reading {
         .get(header::RETRY_AFTER)
         .and_then(|value| retry::parse_retry_after(value.as_bytes(), SystemTime::now()));
     let outcome = if status == 429 {
-        Outcome::Throttled { answer, retry_after }
+        Outcome::Throttled { answer, retry_after, service: None }
     } else {
         Outcome::Broken(Breakage::ServerError(answer))
     };
@@ -474,7 +474,7 @@ fn read_token_fault(fault: TokenFault) -> Reading {
             let retry_after =
                 retry_after.and_then(|value| retry::parse_retry_after(&value, SystemTime::now()));
             let outcome = match status {
-                429 => Outcome::Throttled { answer, retry_after },
+                429 => Outcome::Throttled { answer, retry_after, service: Some(host) },
                 408 | 500..600 => {
                     let why = format!("it answered {}", in_words(&answer));
                     Outcome::Broken(Breakage::TokenService { host, why: why.into() })
