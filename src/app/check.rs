@@ -193,7 +193,7 @@ fn result(
     let facts = |observation: &Option<Observation>| -> Option<_> {
         observation.as_ref().and_then(Observation::facts).and_then(|facts| facts.media_type)
     };
-    let question = followup::opening(evidence, who);
+    let question = followup::opening(&evidence.image, evidence.depth, evidence.mirrors.len(), who);
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(evidence.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),

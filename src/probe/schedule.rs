@@ -103,7 +103,7 @@ async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, ans
     while let Some(job) = lane.next().await {
         let (image, question) = match job {
             Job::Followup { image, question } => (image, question),
-            Job::Opening { image, who } => (image, followup::opening(&evidence(&plan, image), who)),
+            Job::Opening { image, who } => (image, opening(&plan, image, who)),
         };
         let endpoint = endpoint_of(&plan, image, question.who);
         let planned = &plan.images[image as usize];
@@ -121,6 +121,11 @@ async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, ans
             return;
         }
     }
+}
+
+fn opening(plan: &Plan, image: u32, who: Who) -> Question {
+    let planned = &plan.images[image as usize];
+    followup::opening(&planned.image, plan.depth, planned.mirrors.len(), who)
 }
 
 fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {

@@ -89,8 +89,11 @@ impl Registries {
         let outcome = match endpoint.repository(image) {
             Err(error) => Outcome::NotAsked(NotAsked::Name(error.name.into())),
             Ok(repository) => {
-                let url = endpoint.manifest_url(image, &repository, reference);
-                self.put(&mut trail, &url, &repository, reference, ask).await
+                let text = endpoint.manifest_url(image, &repository, reference);
+                match endpoint.read_url(&text) {
+                    Ok(url) => self.put(&mut trail, &url, &repository, reference, ask).await,
+                    Err(_) => Outcome::NotAsked(NotAsked::Name(text.into())),
+                }
             }
         };
         let outcome = match outcome {
@@ -122,10 +125,10 @@ impl Registries {
         ask: Ask,
     ) -> Option<Outcome> {
         let repository = endpoint.repository(image).ok()?;
-        let url = endpoint.manifest_url(image, &repository, reference);
-        let url = url.split('?').next().unwrap_or(&url);
+        let mut url = endpoint.read_url(&endpoint.manifest_url(image, &repository, reference)).ok()?;
+        url.set_query(None);
         let mut second = Trail::default();
-        let outcome = self.put(&mut second, url, &repository, reference, ask).await;
+        let outcome = self.put(&mut second, &url, &repository, reference, ask).await;
         second.attempts += trail.attempts;
         if !matches!(outcome, Outcome::Found(_)) {
             trail.attempts = second.attempts;
@@ -140,14 +143,11 @@ impl Registries {
     async fn put(
         &self,
         trail: &mut Trail,
-        url: &str,
+        url: &Url,
         repository: &str,
         reference: ManifestRef<'_>,
         ask: Ask,
     ) -> Outcome {
-        let Ok(url) = Url::parse(url) else {
-            return Outcome::NotAsked(NotAsked::Name(url.into()));
-        };
         let asked = match reference {
             ManifestRef::Digest(digest) => Some(digest),
             ManifestRef::Tag(_) => None,
@@ -161,7 +161,7 @@ impl Registries {
         loop {
             trail.attempts += 1;
             tries += 1;
-            let target = (&url, repository);
+            let target = (url, repository);
             let end = exchange::exchange(&self.client, &self.tokens, &mut session, &method, target).await;
             let reading = match end {
                 Ok(exchange) => {
