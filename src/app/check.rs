@@ -107,7 +107,7 @@ pub async fn pass(
         Some(Arc::clone(&plan)),
     ));
     let mut progress = Progress::start(options.progress, plan.images.len());
-    let mut judged: Vec<Box<[CheckResult]>> = vec![Box::default(); plan.images.len()];
+    let mut judged = Judged::of(&plan);
     let mut not_ok = 0;
     let mut rejections = BTreeSet::new();
     let on_event = |event| match event {
@@ -115,8 +115,7 @@ pub async fn pass(
         Event::Done { image, evidence } => {
             let results = judge(&plan, image, &evidence);
             rejections.extend(verdict::rejections(&evidence));
-            not_ok += results.iter().filter(|result| result.verdict.code.status() != Status::Ok).count();
-            judged[image as usize] = results.into();
+            not_ok += judged.put(image, results);
             progress.done(not_ok);
         }
     };
@@ -125,7 +124,7 @@ pub async fn pass(
     for rejection in rejections {
         log::warn!("{rejection}");
     }
-    let results: Vec<CheckResult> = judged.into_iter().flatten().collect();
+    let results = judged.results();
     let plan = Arc::unwrap_or_clone(plan);
     Ok(Run {
         started_at,
@@ -147,8 +146,44 @@ fn warn_of_spent_quotas(run: &Run) {
     }
 }
 
+/// The results so far, each where it belongs in the end: a large run is too large to be put in order by a
+/// copy.
+struct Judged {
+    /// Where the results of each image begin.
+    first: Vec<usize>,
+    results: Vec<Option<CheckResult>>,
+}
+
+impl Judged {
+    fn of(plan: &Plan) -> Self {
+        let mut all = 0;
+        let first = plan.images.iter().map(|image| {
+            let first = all;
+            all += 1 + image.mirrors.len();
+            first
+        });
+        let first = first.collect();
+        Self { first, results: std::iter::repeat_with(|| None).take(all).collect() }
+    }
+
+    /// Keeps the results of an image, and tells how many of them are not what they should be.
+    fn put(&mut self, image: u32, results: impl Iterator<Item = CheckResult>) -> usize {
+        let mut not_ok = 0;
+        for (place, result) in self.results[self.first[image as usize]..].iter_mut().zip(results) {
+            not_ok += usize::from(result.verdict.code.status() != Status::Ok);
+            *place = Some(result);
+        }
+        not_ok
+    }
+
+    #[expect(clippy::filter_map_identity, reason = "works in place, where `flatten` would copy")]
+    fn results(self) -> Vec<CheckResult> {
+        self.results.into_iter().filter_map(|result| result).collect()
+    }
+}
+
 /// One result for upstream and one for each mirror of the image.
-fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
+fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterator<Item = CheckResult> {
     let planned = &plan.images[image as usize];
     let counts = if planned.mirrors.is_empty() { Counts::ForGate } else { Counts::ShownOnly };
     let upstream = result(
@@ -158,7 +193,7 @@ fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
         &evidence.upstream.endpoint,
         verdict::upstream(evidence),
     );
-    let mirrors = planned.mirrors.iter().enumerate().map(|(index, endpoint)| {
+    let mirrors = planned.mirrors.iter().enumerate().map(move |(index, endpoint)| {
         result(
             evidence,
             Who::Mirror(index),
@@ -167,7 +202,7 @@ fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
             verdict::mirror(evidence, index),
         )
     });
-    std::iter::once(upstream).chain(mirrors).collect()
+    std::iter::once(upstream).chain(mirrors)
 }
 
 fn result(
@@ -185,7 +220,7 @@ fn result(
     let facts = |observation: &Option<Observation>| -> Option<_> {
         observation.as_ref().and_then(Observation::facts).and_then(|facts| facts.media_type)
     };
-    let question = followup::opening(evidence, who);
+    let question = followup::opening(&evidence.image, evidence.depth, evidence.mirrors.len(), who);
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(evidence.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),

@@ -50,9 +50,28 @@ struct Pass {
     is_done: Vec<bool>,
 }
 
-struct UnderWay {
-    evidence: Box<Evidence>,
-    pending: usize,
+/// What is known of an image that is not yet complete.
+enum UnderWay {
+    /// Some of the first answers. Where one host is slow, that may be all images: nothing is held but what
+    /// was said.
+    Opening(Vec<(Who, Observation)>),
+    /// All first answers, and questions that came of them.
+    Followup { evidence: Box<Evidence>, pending: usize },
+}
+
+impl UnderWay {
+    fn into_evidence(self, plan: &Plan, image: u32) -> Box<Evidence> {
+        match self {
+            Self::Followup { evidence, .. } => evidence,
+            Self::Opening(answers) => {
+                let mut evidence = Box::new(evidence(plan, image));
+                for (who, observation) in answers {
+                    evidence.record(&opening(plan, image, who), observation);
+                }
+                evidence
+            }
+        }
+    }
 }
 
 /// Asks everything that the plan wants to know, and tells `on_event` as it comes to be known.
@@ -120,7 +139,7 @@ impl Worker {
         while let Some(job) = self.lane.next().await {
             let (image, question) = match job {
                 Job::Followup { image, question } => (image, question),
-                Job::Opening { image, who } => (image, followup::opening(&evidence(&self.plan, image), who)),
+                Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
             };
             let mut told = Vec::new();
             let answer = match self.twins.turn(&self.plan, image, &question) {
@@ -159,6 +178,11 @@ impl Worker {
     }
 }
 
+pub(super) fn opening(plan: &Plan, image: u32, who: Who) -> Question {
+    let planned = &plan.images[image as usize];
+    followup::opening(&planned.image, plan.depth, planned.mirrors.len(), who)
+}
+
 pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     let planned = &plan.images[image as usize];
     match who {
@@ -167,7 +191,7 @@ pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     }
 }
 
-pub(super) fn evidence(plan: &Plan, image: u32) -> Evidence {
+fn evidence(plan: &Plan, image: u32) -> Evidence {
     let planned = &plan.images[image as usize];
     let endpoint = |at: &u32| Arc::clone(&plan.endpoints[*at as usize]);
     Evidence::new(
@@ -198,21 +222,32 @@ impl Pass {
     /// Records an answer; gives the evidence back when the image is complete.
     fn take(&mut self, image: u32, question: &Question, observation: Observation) -> Option<Box<Evidence>> {
         let plan = &self.plan;
-        let under_way = self.under_way.entry(image).or_insert_with(|| UnderWay {
-            pending: 1 + plan.images[image as usize].mirrors.len(),
-            evidence: Box::new(evidence(plan, image)),
-        });
-        under_way.evidence.record(question, observation);
-        under_way.pending -= 1;
-        if under_way.pending > 0 {
+        let first_answers = 1 + plan.images[image as usize].mirrors.len();
+        let under_way = self
+            .under_way
+            .entry(image)
+            .or_insert_with(|| UnderWay::Opening(Vec::with_capacity(first_answers)));
+        let is_waiting = match under_way {
+            UnderWay::Opening(answers) => {
+                answers.push((question.who, observation));
+                answers.len() < first_answers
+            }
+            UnderWay::Followup { evidence, pending } => {
+                evidence.record(question, observation);
+                *pending -= 1;
+                *pending > 0
+            }
+        };
+        if is_waiting {
             return None;
         }
-        let questions = followup::next(&under_way.evidence);
+        let evidence = self.under_way.remove(&image)?.into_evidence(plan, image);
+        let questions = followup::next(&evidence);
         if questions.is_empty() {
             self.is_done[image as usize] = true;
-            return self.under_way.remove(&image).map(|under_way| under_way.evidence);
+            return Some(evidence);
         }
-        under_way.pending = questions.len();
+        self.under_way.insert(image, UnderWay::Followup { evidence, pending: questions.len() });
         for question in questions {
             let endpoint = &plan.endpoints[endpoint_of(plan, image, question.who) as usize];
             if let Some(lane) = self.lanes.get(&endpoint.authority) {
@@ -239,10 +274,8 @@ impl Pass {
                 continue;
             }
             let image = u32::try_from(image).unwrap_or(u32::MAX);
-            let mut evidence = self
-                .under_way
-                .remove(&image)
-                .map_or_else(|| Box::new(evidence(&self.plan, image)), |under_way| under_way.evidence);
+            let under_way = self.under_way.remove(&image).unwrap_or(UnderWay::Opening(Vec::new()));
+            let mut evidence = under_way.into_evidence(&self.plan, image);
             evidence.upstream.answer.get_or_insert_with(not_asked);
             for mirror in &mut evidence.mirrors {
                 mirror.answer.get_or_insert_with(not_asked);

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::schedule;
 use crate::model::image::ManifestRef;
 use crate::model::observation::{Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want, What, Who};
-use crate::plan::followup;
 
 /// The questions that are asked more than once.
 #[derive(Debug)]
@@ -65,10 +65,9 @@ impl Twins {
         let hasher = RandomState::new();
         let mut to_come: HashMap<u64, u32> = HashMap::new();
         for (image, planned) in (0..).zip(&plan.images) {
-            let evidence = super::schedule::evidence(plan, image);
             let mirrors = (0..planned.mirrors.len()).map(Who::Mirror);
             for who in std::iter::once(Who::Upstream).chain(mirrors) {
-                if let Some(key) = key(plan, image, &followup::opening(&evidence, who)) {
+                if let Some(key) = key(plan, image, &schedule::opening(plan, image, who)) {
                     *to_come.entry(hasher.hash_one(&key)).or_default() += 1;
                 }
             }
@@ -190,7 +189,7 @@ mod tests {
     }
 
     fn opening(plan: &Plan, image: u32) -> Question {
-        followup::opening(&super::super::schedule::evidence(plan, image), Who::Mirror(0))
+        schedule::opening(plan, image, Who::Mirror(0))
     }
 
     fn must_ask(turn: Turn) -> Key {

@@ -107,8 +107,11 @@ impl Registries {
         let outcome = match endpoint.repository(image) {
             Err(error) => Outcome::NotAsked(NotAsked::Name(error.name.into())),
             Ok(repository) => {
-                let url = endpoint.manifest_url(image, &repository, reference);
-                self.put(&mut trail, &url, &repository, reference, ask).await
+                let text = endpoint.manifest_url(image, &repository, reference);
+                match endpoint.read_url(&text) {
+                    Ok(url) => self.put(&mut trail, &url, &repository, reference, ask).await,
+                    Err(_) => Outcome::NotAsked(NotAsked::Name(text.into())),
+                }
             }
         };
         let outcome = match outcome {
@@ -141,10 +144,10 @@ impl Registries {
         ask: Ask,
     ) -> Option<Outcome> {
         let repository = endpoint.repository(image).ok()?;
-        let url = endpoint.manifest_url(image, &repository, reference);
-        let url = url.split('?').next().unwrap_or(&url);
+        let mut url = endpoint.read_url(&endpoint.manifest_url(image, &repository, reference)).ok()?;
+        url.set_query(None);
         let mut second = Trail::default();
-        let outcome = self.put(&mut second, url, &repository, reference, ask).await;
+        let outcome = self.put(&mut second, &url, &repository, reference, ask).await;
         second.attempts += trail.attempts;
         if !matches!(outcome, Outcome::Found(_)) {
             trail.attempts = second.attempts;
@@ -159,14 +162,11 @@ impl Registries {
     async fn put(
         &self,
         trail: &mut Trail,
-        url: &str,
+        url: &Url,
         repository: &str,
         reference: ManifestRef<'_>,
         ask: Ask,
     ) -> Outcome {
-        let Ok(url) = Url::parse(url) else {
-            return Outcome::NotAsked(NotAsked::Name(url.into()));
-        };
         let asked = match reference {
             ManifestRef::Digest(digest) => Some(digest),
             ManifestRef::Tag(_) => None,
@@ -181,7 +181,7 @@ impl Registries {
         loop {
             trail.attempts += 1;
             tries += 1;
-            let target = (&url, repository);
+            let target = (url, repository);
             let end = exchange::exchange(&self.client, &self.authorizer, &mut session, &method, target).await;
             let reading = match end {
                 Ok(mut exchange) => {
@@ -222,7 +222,7 @@ impl Registries {
                 }
                 Reading::Shut { host, shut } => {
                     // A token service may be what is shut; then the registry has been asked.
-                    if Authority::of(&url).is_some_and(|asked| asked.to_string() == *host) {
+                    if Authority::of(url).is_some_and(|asked| asked.to_string() == *host) {
                         trail.attempts -= 1;
                     }
                     // What the host said itself tells more.
