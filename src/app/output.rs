@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::OutputError;
+use super::interrupt::Interruptions;
 use crate::report::{self, Format, TableStyle, View};
 
 /// Every place that gets a report.
@@ -41,8 +42,13 @@ enum Target {
 impl Outputs {
     /// Opens every place; without any, standard output.
     ///
-    /// A file's extension decides its format; where it says nothing, `format` does.
-    pub(super) fn open(paths: &[PathBuf], format: Option<Format>) -> Result<Self, Vec<OutputError>> {
+    /// A file's extension decides its format; where it says nothing, `format` does. May block
+    /// as long as a pipe has no reader.
+    pub(super) fn open(
+        paths: &[PathBuf],
+        format: Option<Format>,
+        interruptions: &Interruptions,
+    ) -> Result<Self, Vec<OutputError>> {
         let default = format.unwrap_or(Format::Table);
         if paths.is_empty() {
             return Ok(Self(vec![Output { format: default, target: Target::Stdout }]));
@@ -66,7 +72,8 @@ impl Outputs {
                 ));
                 continue;
             };
-            match open(path) {
+            log::debug!("opening {}", path.display());
+            match open(path, interruptions) {
                 Ok(target) => {
                     if seen.insert(target.path().map(Path::to_owned)) {
                         outputs.push(Output { format, target });
@@ -83,15 +90,6 @@ impl Outputs {
     /// Whether standard output gets a report.
     pub(super) fn has_stdout(&self) -> bool {
         self.0.iter().any(|output| matches!(output.target, Target::Stdout))
-    }
-
-    /// The files that have not got their right name yet.
-    pub(super) fn unfinished(&self) -> Vec<PathBuf> {
-        let temporary = |output: &Output| match &output.target {
-            Target::File { temporary, .. } => Some(temporary.path().to_owned()),
-            Target::Stdout | Target::Special { .. } => None,
-        };
-        self.0.iter().filter_map(temporary).collect()
     }
 
     /// Writes every report. One that fails does not keep the others from being written.
@@ -116,7 +114,7 @@ impl Target {
     }
 }
 
-fn open(path: &Path) -> io::Result<Target> {
+fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
@@ -145,7 +143,7 @@ fn open(path: &Path) -> io::Result<Target> {
         }
         None => new_file(&mut builder),
     }
-    let temporary = builder.tempfile_in(folder).map_err(plain)?;
+    let temporary = interruptions.temporary(&builder, folder).map_err(plain)?;
     Ok(Target::File { path, temporary })
 }
 
