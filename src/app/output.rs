@@ -14,6 +14,9 @@ use super::OutputError;
 use super::interrupt::Interruptions;
 use crate::report::{self, Format, TableStyle, View};
 
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
+
 /// Every place that gets a report.
 #[derive(Debug)]
 pub(super) struct Outputs(Vec<Output>);
@@ -42,11 +45,12 @@ enum Target {
 impl Outputs {
     /// Opens every place; without any, standard output.
     ///
-    /// A file's extension decides its format; where it says nothing, `format` does. May block
-    /// as long as a pipe has no reader.
+    /// A file's extension decides its format; where it says nothing, `format` does. None of the files
+    /// `read` by this run is written to. May block as long as a pipe has no reader.
     pub(super) fn open(
         paths: &[PathBuf],
         format: Option<Format>,
+        read: &[PathBuf],
         interruptions: &Interruptions,
     ) -> Result<Self, Vec<OutputError>> {
         let default = format.unwrap_or(Format::Table);
@@ -56,6 +60,7 @@ impl Outputs {
         let mut outputs = Vec::new();
         let mut errors = Vec::new();
         let mut seen = HashSet::new();
+        let read: HashSet<PathBuf> = read.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
         for path in paths {
             let fail = |why: String| OutputError { path: path.clone(), why };
             if path.as_os_str() == "-" {
@@ -74,6 +79,9 @@ impl Outputs {
             };
             log::debug!("opening {}", path.display());
             match open(path, interruptions) {
+                Ok(Target::File { path, .. }) if read.contains(&path) => {
+                    errors.push(fail("is read by this run, and would be overwritten".to_owned()));
+                }
                 Ok(target) => {
                     if seen.insert(target.path().map(Path::to_owned)) {
                         outputs.push(Output { format, target });
@@ -118,7 +126,9 @@ fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(path).map_err(plain)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            new_path(&behind_links(path)).map_err(plain)?
+        }
         Err(error) => return Err(plain(error)),
     };
     let permissions = match fs::metadata(&path) {
@@ -145,6 +155,21 @@ fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     }
     let temporary = interruptions.temporary(&builder, folder).map_err(plain)?;
     Ok(Target::File { path, temporary })
+}
+
+/// Where links lead to that end at nothing yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        // The links in /proc to pipes lead there, though what they say is no path.
+        if fs::metadata(&path).is_ok() {
+            break;
+        }
+        // A relative target is meant from the link's folder.
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
 }
 
 /// The absolute path of a file that is not there yet.
