@@ -38,9 +38,11 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let Prepared { options, plan, sources } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
-    let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
-    let cancel = interruptions.first(outputs.unfinished()).boxed();
+    let read = prepare::files_read(&args, &options);
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel).await?;
+    interruptions.leave_at_once();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }

@@ -1,11 +1,13 @@
 //! What every command that asks registries does first: options, inputs, plan, credentials. Nothing is asked.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
 use super::options::{self, CheckOptions};
 use crate::cli::{CheckArgs, CommonArgs};
+use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{self, Inputs, Source};
 use crate::model::endpoint::Authority;
@@ -38,6 +40,21 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let sources = Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?);
     Ok(Prepared { options, plan, sources })
+}
+
+/// Every file that the user has named for this run to read.
+pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBuf> {
+    let inputs = args.inputs.iter().cloned().map(|argument| match Source::from(argument) {
+        Source::File(path) => path,
+        // Where there is such a path, it leads to the file that the shell has opened.
+        Source::Stdin => PathBuf::from("/dev/stdin"),
+    });
+    let tls = options.tls.hosts.iter().flat_map(|host| {
+        let client = host.settings.client.iter().flat_map(|client| [&client.certificate, &client.key]);
+        host.settings.ca_files.iter().chain(client)
+    });
+    let named = args.auth_files.iter().chain(&options.tls.ca_files).chain(tls).cloned();
+    inputs.chain(named).chain(config::place(args.config.as_deref()).map(Path::to_owned)).collect()
 }
 
 /// What happens to lines that name no image.

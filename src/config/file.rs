@@ -159,16 +159,18 @@ enum NamespaceWord {
     Never,
 }
 
+/// The file that [`load`] reads, if any.
+#[must_use]
+pub fn place(named: Option<&Path>) -> Option<&Path> {
+    named.or_else(|| Some(Path::new(FILE_NAME)).filter(|path| path.exists()))
+}
+
 /// Reads the named file, or else the one in the working directory, if there is one.
 ///
 /// # Errors
 /// The file cannot be read, or says something that cannot be meant.
 pub fn load(named: Option<&Path>) -> Result<Config, Error> {
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None if Path::new(FILE_NAME).exists() => PathBuf::from(FILE_NAME),
-        None => return Ok(Config::default()),
-    };
+    let Some(path) = place(named).map(Path::to_owned) else { return Ok(Config::default()) };
     let unreadable = |cause| Error::Unreadable { path: path.clone(), cause };
     let mut text = String::new();
     let file = std::fs::File::open(&path).map_err(unreadable)?;

@@ -40,6 +40,12 @@ pub enum Fault {
     /// `to` of a prefix rule.
     #[error("prefixes: '{0}' is not a legal repository path")]
     PrefixTarget(String),
+    /// Nothing to be known by.
+    #[error("the mirror's name is empty")]
+    NoName,
+    /// What reports call the registry itself.
+    #[error("a mirror cannot be named '{0}': reports call the registry itself so (give it another 'name')")]
+    ReservedName(String),
     /// The same name twice.
     #[error("a mirror named '{0}' exists already (give each a 'name')")]
     SameName(String),

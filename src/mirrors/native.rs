@@ -148,6 +148,12 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
     };
     let (url, api_root) = url::read(&spec.url, spec.plain_http, spec.path_meaning)?;
     let endpoint = endpoint(url, api_root, Role::Mirror, spec.name.as_deref())?;
+    if endpoint.name.trim().is_empty() {
+        return Err(Fault::NoName);
+    }
+    if endpoint.name.trim().eq_ignore_ascii_case(Role::Upstream.as_str()) {
+        return Err(Fault::ReservedName(endpoint.name.into()));
+    }
     Ok(Mirror { endpoint: Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint }), serves })
 }
 
@@ -269,6 +275,20 @@ mod tests {
         assert_eq!(texts.len(), 6, "{texts:#?}");
         assert!(texts[1].contains("'notahost' is not a registry"), "{texts:#?}");
         assert!(texts[3].contains("named 'same' exists already"), "{texts:#?}");
+    }
+
+    #[test]
+    fn names_that_nobody_could_tell_apart_are_refused() {
+        let named = |name: &str| MirrorSpec { name: Some(name.to_owned()), ..spec("https://m.example", &[]) };
+        let specs = ["", " ", "upstream", "Upstream"].map(named).into_iter();
+        let errors = build(specs.chain([spec("https://upstream", &[])]).collect(), vec![]).unwrap_err();
+        let faults: Vec<_> = errors.into_iter().map(|error| error.fault).collect();
+        let reserved = |name: &str| Fault::ReservedName(name.to_owned());
+        assert_eq!(
+            faults,
+            [Fault::NoName, Fault::NoName, reserved("upstream"), reserved("Upstream"), reserved("upstream")]
+        );
+        assert!(build(vec![named("upstream-2")], vec![]).is_ok());
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub enum UrlError {
     /// A query or fragment would be sent with nothing.
     #[error("'{0}' has a query or fragment, which an API root cannot have")]
     Query(String),
+    /// Port 0 stands for any, and nobody listens there.
+    #[error("'{0}' has port 0, where no server can be")]
+    Port(String),
     /// `plain_http = true` and `https://`.
     #[error("'{0}' says https, plain_http says http")]
     Contradiction(String),
@@ -85,6 +88,9 @@ pub(super) fn read(text: &str, plain: PlainHttp, path: PathMeaning) -> Result<(U
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(UrlError::Query(shown(text)));
+    }
+    if url.port() == Some(0) {
+        return Err(UrlError::Port(text.to_owned()));
     }
     let Some(host) = url.host() else { return Err(unreadable("no host".to_owned())) };
     let wants_http = plain == PlainHttp::Yes || !has_scheme && is_loopback(&host);
@@ -164,6 +170,9 @@ mod tests {
         assert_eq!(error("https://x/?sig=hunter2"), UrlError::Query("https://x/?…".to_owned()));
         assert_eq!(error("https://x/#a"), UrlError::Query("https://x/#…".to_owned()));
         assert!(matches!(error("https://"), UrlError::Unreadable { .. }));
+        for text in ["https://x:0/a", "x:0", "localhost:00"] {
+            assert_eq!(error(text), UrlError::Port(text.to_owned()));
+        }
         assert!(matches!(error("https://x:99999"), UrlError::Unreadable { .. }));
         for text in [
             "https://user:hunter2@x",

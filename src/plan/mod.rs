@@ -141,6 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn the_case_of_a_registry_makes_no_other_image_of_it_and_is_kept_as_first_written() {
+        let images = [
+            "LOCALHOST:18101/good",
+            "localhost:18101/good",
+            "example.com/x",
+            "EXAMPLE.com/x",
+            "example.com/x:Latest",
+        ];
+        let plan = expand(located(&images), &MirrorMap::default(), Depth::Head).unwrap();
+        let planned: Vec<_> = plan.images.iter().map(|planned| planned.image.to_string()).collect();
+        let expected = ["LOCALHOST:18101/good:latest", "example.com/x:latest", "example.com/x:Latest"];
+        assert_eq!(planned, expected);
+        assert_eq!(plan.places.iter().map(|place| place.image).collect::<Vec<_>>(), [0, 0, 1, 1, 2]);
+    }
+
+    #[test]
     fn upstreams_are_asked_where_their_names_say() {
         for (image, root) in [
             ("nginx", "https://registry-1.docker.io/v2"),

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::lane::{Job, Lane};
 use super::oci::{Ask, Registries};
 use super::twins::{Turn, Twins};
-use crate::model::endpoint::{Authority, Endpoint};
+use crate::model::endpoint::Authority;
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
@@ -204,13 +204,7 @@ fn evidence(plan: &Plan, image: u32) -> Evidence {
 
 impl Pass {
     fn new(plan: Arc<Plan>) -> Self {
-        let mut lanes = HashMap::new();
-        for endpoint in &plan.endpoints {
-            lanes.entry(endpoint.authority.clone()).or_insert_with_key(|authority| {
-                let is_ours = |endpoint: &Arc<Endpoint>| endpoint.authority == *authority;
-                Arc::new(Lane::new(Arc::clone(&plan), plan.endpoints.iter().map(is_ours).collect()))
-            });
-        }
+        let lanes = Lane::all(&plan);
         let is_done = vec![false; plan.images.len()];
         Self { plan, lanes, under_way: HashMap::new(), is_done }
     }
