@@ -270,11 +270,15 @@ impl Client {
         }
         let is_success = response.status().is_success();
         let limit = if is_success { request.body_limit } else { MAX_ERROR_BYTES };
-        let body = match tokio::time::timeout(left.saturating_sub(first_byte), read(response, limit)).await {
-            Ok(body) => body?,
+        let mut bytes = Vec::new();
+        let left = left.saturating_sub(first_byte);
+        let body = match tokio::time::timeout(left, read(response, limit, &mut bytes)).await {
+            Ok(Ok(Length::Whole)) => Body::Read(bytes),
+            Ok(Ok(Length::OverLimit)) => Body::OverLimit,
+            Ok(Err(failure)) => return Err(failure),
             Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total).into()),
-            // The status of an error is its message; a body that never ends adds nothing.
-            Err(_) => Body::Read(Vec::new()),
+            // The status of an error is its message; what was said of it until now will do.
+            Err(_) => Body::Read(bytes),
         };
         Ok((Reply { status, headers, body, first_byte }, version))
     }
@@ -330,26 +334,32 @@ fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
     retry::parse_retry_after(value.as_bytes(), SystemTime::now())
 }
 
+/// How a body ended.
+enum Length {
+    Whole,
+    OverLimit,
+}
+
 /// Reads at most `limit` bytes. An error's body that is longer is cut, a manifest's is refused.
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, Failure> {
+async fn read(mut response: reqwest::Response, limit: usize, body: &mut Vec<u8>) -> Result<Length, Failure> {
     let is_error = !response.status().is_success();
     let promised = response.content_length();
-    let mut body = Vec::with_capacity(
+    body.reserve(
         promised.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(limit).min(64 * 1024),
     );
     loop {
         match response.chunk().await {
-            Ok(None) => return Ok(Body::Read(body)),
+            Ok(None) => return Ok(Length::Whole),
             Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                 if !is_error {
-                    return Ok(Body::OverLimit);
+                    return Ok(Length::OverLimit);
                 }
                 body.extend_from_slice(&chunk[..limit - body.len()]);
-                return Ok(Body::Read(body));
+                return Ok(Length::Whole);
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             // What an error said is worth having even if it was cut short.
-            Err(_) if is_error => return Ok(Body::Read(body)),
+            Err(_) if is_error => return Ok(Length::Whole),
             Err(error) => {
                 return Err(Failure {
                     fault: classify::body_fault(&error, body.len() as u64, promised),

@@ -298,6 +298,10 @@ impl State {
     fn let_in(&mut self, now: Instant, wakes: &mut Wakes) {
         let mut without_room = 0;
         while without_room < self.ready.len() {
+            // With thousands of hosts, nobody need be asked whether there is room in none.
+            if self.total >= self.policy.all {
+                return;
+            }
             let Some(lane) = self.ready.pop_front() else { return };
             match self.serve(lane, now, wakes) {
                 Served::One => {

@@ -14,6 +14,7 @@ use super::authorize::{Authorizer, Session, Wanted};
 use super::error_body::{self, Shape};
 use super::exchange::{self, Exchange, ExchangeFault};
 use super::front;
+use super::root::Roots;
 use super::token::{TokenFault, Tokens};
 use crate::credentials::Sources;
 use crate::model::digest::Digest;
@@ -35,6 +36,7 @@ use crate::net::retry::{self, Fault, Next, RetryPolicy};
 pub struct Registries {
     client: Arc<Client>,
     authorizer: Authorizer,
+    roots: Roots,
     retry: RetryPolicy,
 }
 
@@ -50,6 +52,8 @@ pub enum Ask {
 /// What came of one attempt.
 enum Reading {
     Final(Outcome),
+    /// 404, and nothing shows that a registry says so.
+    Vague(Answer),
     /// HEAD said too little.
     TryGet,
     /// May be better next time; if not, this is the outcome.
@@ -92,7 +96,7 @@ impl Registries {
         plan: Option<Arc<Plan>>,
     ) -> Self {
         let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
-        Self { client, authorizer, retry }
+        Self { client, authorizer, roots: Roots::default(), retry }
     }
 
     /// Asks `endpoint` for `image` under `reference`.
@@ -198,6 +202,10 @@ impl Registries {
             };
             match reading {
                 Reading::Final(outcome) => return outcome,
+                Reading::Vague(answer) if self.roots.is_registry(&self.client, url, repository).await => {
+                    return Outcome::Missing(answer);
+                }
+                Reading::Vague(answer) => return Outcome::Broken(Breakage::NotARegistry(answer)),
                 Reading::TryGet => {
                     if let Some(status) = trail.http_status.filter(|status| *status >= 400) {
                         trail.notes.push(Note::HeadUnsupported(status));
@@ -352,12 +360,11 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         answer.code = inner.or(answer.code);
     }
     match exchange.status {
-        404 | 410
-            if is_registry(&exchange.headers)
-                || matches!(parsed.shape, Shape::Registry | Shape::Json | Shape::Empty) =>
-        {
+        404 | 410 if is_registry(&exchange.headers) || parsed.shape == Shape::Registry => {
             Reading::Final(Outcome::Missing(answer))
         }
+        // Static registries say no more; neither does an API gateway without a route.
+        404 | 410 if matches!(parsed.shape, Shape::Json | Shape::Empty) => Reading::Vague(answer),
         404 | 410 => Reading::Final(Outcome::Broken(Breakage::NotARegistry(answer))),
         401 => Reading::Final(Outcome::Refused(match exchange.wanted {
             Some(Wanted::Credentials(scheme)) => Refusal::CredentialsNeeded { answer, scheme },
