@@ -66,6 +66,10 @@ pub enum NotAsked {
     Interrupted,
     /// The mirror cannot express the image's name.
     Name(Box<str>),
+    /// The runtime whose configuration was read takes no images by tag from the mirror.
+    NotForTags,
+    /// The same, by digest.
+    NotForDigests,
 }
 
 /// What is known of a manifest that was served.

@@ -294,7 +294,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+    use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
 
@@ -308,6 +308,7 @@ mod tests {
             role,
             rewrite: Rewrite::default(),
             namespace: Namespace::Never,
+            accepts: Accepts::All,
         })
     }
 

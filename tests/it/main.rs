@@ -19,6 +19,7 @@ mod input_files;
 mod interruption;
 mod layering;
 mod namespaces;
+mod node_configurations;
 mod outputs;
 mod peers;
 mod real_registries;
