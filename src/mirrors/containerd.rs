@@ -31,6 +31,12 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
         let mut folders = folders(root)?;
         // `host_port_` is looked for before `host:port`, and `_default` last.
         folders.sort_by_key(|name| (name == DEFAULT, !name.ends_with('_'), name.clone()));
+        if !folders.iter().any(|name| root.join(name).join(FILE).exists()) {
+            node.notes.push(Note {
+                place: root.display().to_string().into(),
+                text: "no folder here has a hosts.toml: no mirrors".into(),
+            });
+        }
         let is_hidden = node.routes.iter().any(|route| route.scope == Scope::Any);
         for name in folders {
             let folder = root.join(&name);

@@ -46,8 +46,13 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
             Ok(Kind::RegistriesConf) => {
                 confs.push(path.clone());
                 // As the runtime does: the folder beside the file belongs to it.
-                confs.extend(beside(path));
-                continue;
+                match beside(path) {
+                    Ok(files) => {
+                        confs.extend(files);
+                        continue;
+                    }
+                    Err(error) => Err(vec![error]),
+                }
             }
             Ok(Kind::HostsFile) => containerd::read_file(path).map_err(|error| vec![error]),
             Ok(Kind::Docker) => docker_daemon::read(path),
@@ -119,10 +124,16 @@ fn unusable(path: &Path, why: impl Into<String>) -> Error {
     Error { place: path.display().to_string(), fault: Fault::Unusable(why.into()) }
 }
 
-fn beside(path: &Path) -> Vec<PathBuf> {
+fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".d");
-    containers::drop_ins(Path::new(&folder)).unwrap_or_default()
+    let folder = Path::new(&folder);
+    match containers::drop_ins(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(unusable(folder, format!("cannot be read: {error}")))
+        }
+        files => Ok(files.unwrap_or_default()),
+    }
 }
 
 fn kind(path: &Path) -> Result<Kind, Error> {
@@ -160,5 +171,98 @@ fn by_content(path: &Path) -> Result<Kind, Error> {
         _ if is_buildkit => Ok(Kind::Buildkit),
         _ if get(&root, "host").is_some() || get(&root, "server").is_some() => Ok(Kind::HostsFile),
         _ => Err(unusable(path, UNKNOWN)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::mirrors::{MirrorSpec, build};
+    use crate::model::tls::TlsSettings;
+
+    fn imported(files: &[(&str, &str)], paths: &[&str]) -> Vec<Node> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        import(&paths.iter().map(|path| dir.path().join(path)).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn each_path_goes_to_its_importer_and_parts_of_one_configuration_together() {
+        let files = [
+            ("a/docker.io/hosts.toml", ""),
+            ("b/quay.io/hosts.toml", ""),
+            ("daemon.json", "{}"),
+            ("registries.yaml", "mirrors: {}"),
+            ("buildkitd.toml", ""),
+            ("my.toml", "[registry.\"docker.io\"]\n"),
+            ("registries.conf", "[[registry]]\nlocation='a.io'\n"),
+            ("registries.conf.d/1.conf", "[[registry]]\nlocation='b.io'\n"),
+            ("registries.conf.d/2.txt", "no TOML"),
+            ("other/registries.conf.d/3.conf", "[[registry]]\nlocation='c.io'\n"),
+        ];
+        let paths = [
+            "a",
+            "daemon.json",
+            "registries.conf",
+            "registries.conf.d",
+            "other/registries.conf.d",
+            "registries.yaml",
+            "buildkitd.toml",
+            "my.toml",
+            "b",
+        ];
+        let nodes = imported(&files, &paths);
+        let found: Vec<_> = nodes.iter().map(|node| (node.runtime.as_str(), node.routes.len())).collect();
+        let expected = [
+            ("docker", 1),
+            ("k3s", 0),
+            ("buildkit", 0),
+            ("buildkit", 1),
+            ("containerd", 2),
+            ("containers", 3),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_folder_that_holds_no_mirrors_is_told_of() {
+        let nodes = imported(&[("empty/x/y.txt", "")], &["empty"]);
+        assert!(nodes[0].notes[0].text.contains("has a hosts.toml: no mirrors"), "{:?}", nodes[0].notes);
+    }
+
+    #[test]
+    fn endpoints_that_differ_get_names_that_differ_and_our_own_tls_settings_count() {
+        let host = "[host.\"https://m.example\"]\nca = \"theirs.pem\"\n";
+        let nodes = imported(
+            &[
+                ("a/docker.io/hosts.toml", host),
+                ("a/quay.io/hosts.toml", host),
+                ("a/ghcr.io/hosts.toml", "[host.\"https://m.example\"]\ncapabilities = [\"pull\"]\n"),
+            ],
+            &["a"],
+        );
+        let tls = TlsSettings { ca_files: vec!["ours.pem".into()], ..TlsSettings::default() };
+        let url = "https://m.example".to_owned();
+        let own = MirrorSpec { url, tls, place: "c.toml:1".to_owned(), ..MirrorSpec::default() };
+        let mut map = build(vec![own], Vec::new()).unwrap();
+        join(&mut map, nodes);
+        let name = |image: &str| {
+            let route = map.nodes[0].route(&image.parse().unwrap()).unwrap();
+            route.hops[0].endpoint.name.to_string()
+        };
+        assert_eq!(name("nginx"), name("quay.io/a/b"));
+        let names = [name("nginx"), name("ghcr.io/a/b"), map.mirrors[0].endpoint.name.to_string()];
+        let different: HashSet<_> = names.iter().collect();
+        assert_eq!(different.len(), 3, "{names:?}");
+        assert!(names[0].starts_with("m.example (containerd"), "{names:?}");
+        assert_eq!(map.tls.len(), 1);
+        let notes = format!("{:?}", map.nodes[0].notes);
+        assert!(notes.contains("other TLS settings at c.toml:1"), "{notes}");
     }
 }
