@@ -368,3 +368,45 @@ fn a_check_asks_the_mirrors_of_a_node_and_none_for_tags_that_cannot_resolve_them
     assert!(results[1]["url"].as_str().unwrap().contains("?ns=127.0.0.1"), "{}", results[1]);
     assert_eq!((mirror.connections() > 0, other.connections()), (true, 0));
 }
+
+#[test]
+fn skopeo_asks_what_resolve_says_in_the_same_order() {
+    let registries = [(); 3].map(|()| Registry::start(Store::new()).unwrap());
+    let [first, second, primary] = &registries;
+    let conf = format!(
+        "[[registry]]\nprefix = \"docker.io/library\"\nlocation = \"{}/prim\"\ninsecure = true\n\
+         [[registry.mirror]]\nlocation = \"{}/ns\"\ninsecure = true\n\
+         [[registry.mirror]]\nlocation = \"{}\"\ninsecure = true\n\
+         [[registry.mirror]]\nlocation = \"{}/never\"\ninsecure = true\npull-from-mirror = \"digest-only\"\n",
+        primary.authority(),
+        first.authority(),
+        second.authority(),
+        second.authority(),
+    );
+    let ours = Tool::new()
+        .file("registries.conf", &conf)
+        .line("resolve -f json nginx:1.25 --mirrors-from registries.conf")
+        .run();
+    let resolved: Value = serde_json::from_str(&ours.stdout).expect("one object");
+    let used = resolved["endpoints"].as_array().unwrap().iter().filter(|endpoint| endpoint["used"] == true);
+    let urls: Vec<_> = used.map(|endpoint| endpoint["url"].as_str().unwrap()).collect();
+    let expected: Vec<_> = registries
+        .iter()
+        .zip(["ns/", "", "prim/"])
+        .map(|(registry, path)| format!("http://{}/v2/{path}nginx/manifests/1.25", registry.authority()))
+        .collect();
+    assert_eq!(urls, expected);
+
+    let theirs = Tool::of("skopeo")
+        .file("registries.conf", &conf)
+        .line("--registries-conf registries.conf inspect --raw docker://docker.io/library/nginx:1.25")
+        .run();
+    assert_ne!(theirs.code, Some(0), "nobody has the image: {theirs:?}");
+    for (registry, url) in registries.iter().zip(&urls) {
+        let path = url.strip_prefix(&format!("http://{}", registry.authority())).unwrap();
+        assert_eq!((registry.hits_to(path), registry.manifest_hits("GET")), (1, 1), "{path} {theirs:?}");
+    }
+    // Its last words name those that failed in the order in which they were asked.
+    let at = |registry: &Registry| theirs.stderr.find(&format!("{}/", registry.authority())).unwrap();
+    assert!(at(first) < at(second) && at(second) < at(primary), "{}", theirs.stderr);
+}
