@@ -7,6 +7,7 @@ mod interrupt;
 mod options;
 mod output;
 mod prepare;
+mod resolve;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -41,6 +42,9 @@ pub enum Error {
     /// Mirror settings.
     #[error("{} that cannot be used", count(.0.len(), "setting"))]
     Mirrors(Vec<mirrors::Error>),
+    /// Arguments that name no image.
+    #[error("{} that cannot be asked for", count(.0.len(), "image"))]
+    Images(Vec<String>),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] gate::PolicyError),
@@ -115,7 +119,7 @@ impl Error {
             Self::Outputs(items) => lines(items),
             Self::Tls(items) => lines(items),
             Self::Credentials(error) => lines(&error.0),
-            Self::Config(config::Error::Faults(items)) => items.clone(),
+            Self::Config(config::Error::Faults(items)) | Self::Images(items) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
             | Self::Config(_)
@@ -140,6 +144,7 @@ impl Error {
             }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::NothingLeft
+            | Self::Images(_)
             | Self::Registries(_)
             | Self::Config(_)
             | Self::Policy(_)
@@ -164,6 +169,7 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         None => check::run(cli.check, &cli.common).await,
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
+        Some(Command::Resolve(args)) => resolve::run(&args).await,
     }
 }
 
@@ -174,6 +180,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         Error::Inputs(_)
         | Error::BadLines(_)
         | Error::NothingLeft
+        | Error::Images(_)
         | Error::Registries(_)
         | Error::Config(_)
         | Error::Mirrors(_)

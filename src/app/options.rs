@@ -11,6 +11,7 @@ use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::Depth;
 use crate::model::mirror::MirrorMap;
+use crate::model::node::Node;
 use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
@@ -55,10 +56,20 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let config = config::load(args.config.as_deref())?;
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
-    let mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
+    let mut mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
+    let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
+    mirrors::join(&mut mirrors, nodes);
+    tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     Ok(CheckOptions { mirrors, tls, ..defaults })
+}
+
+/// What cannot be represented, or is not what it seems.
+pub(super) fn tell_notes(nodes: &[Node]) {
+    for note in nodes.iter().flat_map(|node| &node.notes) {
+        log::warn!("{}: {}", note.place, note.text);
+    }
 }
 
 /// The options of a check as far as flags decide them: no file, no mirrors.

@@ -11,6 +11,7 @@ use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{self, Inputs, Source};
 use crate::model::endpoint::Authority;
+use crate::model::node::End;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::{LimitPolicy, Limits};
@@ -34,6 +35,8 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     let inputs = inputs::read(&named, std::io::stdin().lock())?;
     let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+    secure_addresses(&mut options, &plan);
+    warn_of_blocked(&options, &plan);
     if args.insecure {
         take_any_certificate(&mut options.tls, &plan);
     }
@@ -55,6 +58,32 @@ pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBu
     });
     let named = args.auth_files.iter().chain(&options.tls.ca_files).chain(tls).cloned();
     inputs.chain(named).chain(config::place(args.config.as_deref()).map(Path::to_owned)).collect()
+}
+
+/// Networks in a node's configuration: which addresses lie in them is known only with the plan.
+fn secure_addresses(options: &mut CheckOptions, plan: &Plan) {
+    for endpoint in &plan.endpoints {
+        let found = options.mirrors.nodes.iter().find_map(|node| node.tls_of(&endpoint.authority));
+        let is_new = |host: &HostTls| options.tls.hosts.iter().all(|known| known.authority != host.authority);
+        if let Some(host) = found.filter(is_new) {
+            options.tls.hosts.push(host);
+        }
+    }
+}
+
+fn warn_of_blocked(options: &CheckOptions, plan: &Plan) {
+    for node in &options.mirrors.nodes {
+        for image in &plan.images {
+            if let Some(route) = node.route(&image.image).filter(|route| route.end == End::Blocked) {
+                log::warn!(
+                    "{}: {} is blocked: {} would not pull it",
+                    route.place,
+                    image.image,
+                    node.runtime.as_str()
+                );
+            }
+        }
+    }
 }
 
 /// What happens to lines that name no image.

@@ -20,6 +20,10 @@ pub struct CheckArgs {
     /// A mirror and the registry it stands in for (docker.io, if not said); repeatable
     #[arg(long = "mirror", value_name = "[UPSTREAM=]URL", value_parser = parse::mirror)]
     pub mirrors: Vec<MirrorArg>,
+    /// Mirrors of a node: certs.d, daemon.json, registries.conf(.d), registries.yaml, buildkitd.toml;
+    /// repeatable
+    #[arg(long = "mirrors-from", value_name = "PATH")]
+    pub mirrors_from: Vec<PathBuf>,
     /// Settings and mirrors [default: registry-check.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

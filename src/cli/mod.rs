@@ -6,11 +6,13 @@ mod auth;
 mod check;
 mod demo;
 mod parse;
+mod resolve;
 
 pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
 pub use parse::MirrorArg;
+pub use resolve::ResolveArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -56,6 +58,8 @@ pub enum Command {
     Auth(Box<AuthArgs>),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
+    /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
+    Resolve(Box<ResolveArgs>),
 }
 
 /// What every command knows.

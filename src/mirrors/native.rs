@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::url::{self, PathMeaning, PlainHttp};
 use super::{Error, Fault};
-use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::{DOCKER_HUB, ImageRef, registry_key};
 use crate::model::mirror::{Mirror, MirrorMap, Upstream};
 use crate::model::rewrite::{Library, PrefixRule, Rewrite};
@@ -145,6 +145,7 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
         prefixes: prefixes.collect::<Result<_, _>>()?,
         template: spec.path.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         library: spec.library,
+        patterns: Vec::new(),
     };
     let (url, api_root) = url::read(&spec.url, spec.plain_http, spec.path_meaning)?;
     let endpoint = endpoint(url, api_root, Role::Mirror, spec.name.as_deref())?;
@@ -185,6 +186,7 @@ fn endpoint(url: ::url::Url, api_root: Box<str>, role: Role, name: Option<&str>)
         role,
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
+        accepts: Accepts::All,
     })
 }
 

@@ -247,6 +247,12 @@ codes! {
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)";
+    NotUsedForTags NotChecked "not-used-for-tags"
+        "The runtime's configuration uses this mirror for digests at most, so not for this image's tag."
+        "pin the image by digest, or have the mirror resolve tags (containerd: capabilities; registries.conf: pull-from-mirror)";
+    NotUsedForDigests NotChecked "not-used-for-digests"
+        "The runtime's configuration does not use this mirror for images that are pinned by digest."
+        "registries.conf: pull-from-mirror; containerd: capabilities";
 }
 
 impl fmt::Display for Code {

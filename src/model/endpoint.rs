@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Host, ParseError, Position, Url};
 
-use super::image::{ImageRef, ManifestRef};
+use super::image::{DOCKER_HUB, ImageRef, ManifestRef};
 use super::rewrite::{NameError, Rewrite};
 
 /// Scheme, host and port: the unit of limits, connections and back-off.
@@ -69,6 +69,35 @@ pub enum Namespace {
     Always,
     /// Never sent.
     Never,
+    /// Sent where the host is not the image's own (containerd's `isProxy`).
+    AsProxy,
+}
+
+/// Which images a runtime takes from an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accepts {
+    /// All.
+    #[default]
+    All,
+    /// Those that are pinned by digest.
+    Digests,
+    /// Those that are not.
+    Tags,
+    /// None: it is there for something else, such as pushes.
+    Nothing,
+}
+
+impl Accepts {
+    /// Whether an image that is asked for by `reference` is taken from here.
+    #[must_use]
+    pub const fn takes(self, reference: ManifestRef<'_>) -> bool {
+        match (self, reference) {
+            (Self::All, _) | (Self::Digests, ManifestRef::Digest(_)) | (Self::Tags, ManifestRef::Tag(_)) => {
+                true
+            }
+            (Self::Digests | Self::Tags | Self::Nothing, _) => false,
+        }
+    }
 }
 
 /// One place to ask.
@@ -88,6 +117,8 @@ pub struct Endpoint {
     pub rewrite: Rewrite,
     /// Whether `?ns=` is sent.
     pub namespace: Namespace,
+    /// Which images a runtime takes from it.
+    pub accepts: Accepts,
 }
 
 impl Endpoint {
@@ -103,7 +134,7 @@ impl Endpoint {
     #[must_use]
     pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
         let mut url = format!("{}/{repository}/manifests/{reference}", self.api_root);
-        if self.namespace == Namespace::Always {
+        if self.sends_namespace(image) {
             url.push_str("?ns=");
             url.extend(url::form_urlencoded::byte_serialize(image.registry().as_bytes()));
         }
@@ -127,6 +158,17 @@ impl Endpoint {
         url.set_query(query);
         url.set_fragment(None);
         Ok(url)
+    }
+
+    fn sends_namespace(&self, image: &ImageRef) -> bool {
+        match self.namespace {
+            Namespace::Always => true,
+            Namespace::Auto | Namespace::Never => false,
+            Namespace::AsProxy => {
+                let (registry, host) = (image.registry(), self.authority.to_string());
+                registry != host && !(registry == DOCKER_HUB && host == "registry-1.docker.io")
+            }
+        }
     }
 }
 
@@ -161,6 +203,7 @@ mod tests {
             role: Role::Mirror,
             rewrite: Rewrite::default(),
             namespace: Namespace::Always,
+            accepts: Accepts::All,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::endpoint::{Authority, Endpoint};
 use super::image::ImageRef;
+use super::node::Node;
 use super::rewrite::strip_components;
 use super::tls::HostTls;
 
@@ -36,6 +37,8 @@ pub struct MirrorMap {
     pub upstreams: Vec<Upstream>,
     /// TLS settings, each host once; hosts that are neither mirror nor upstream among them.
     pub tls: Vec<HostTls>,
+    /// What runtimes were told; their mirrors come behind our own.
+    pub nodes: Vec<Node>,
     /// Most requests in any minute, at hosts where that is configured.
     pub paces: HashMap<Authority, NonZeroU32>,
 }

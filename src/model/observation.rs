@@ -75,6 +75,10 @@ pub enum NotAsked {
         /// Why.
         shut: Shut,
     },
+    /// The runtime whose configuration was read takes no images by tag from the mirror.
+    NotForTags,
+    /// The same, by digest.
+    NotForDigests,
 }
 
 /// What is known of a manifest that was served.

@@ -10,7 +10,7 @@ use super::view::View;
 use crate::gate::{Decision, Policy, decide};
 use crate::model::code::Code;
 use crate::model::digest::Digest;
-use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
@@ -54,6 +54,7 @@ fn endpoint(name: &str, url: &str, role: Role) -> Arc<Endpoint> {
         role,
         rewrite: Rewrite::default(),
         namespace: Namespace::Auto,
+        accepts: Accepts::All,
     })
 }
 

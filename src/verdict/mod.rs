@@ -311,7 +311,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+    use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
 
@@ -325,6 +325,7 @@ mod tests {
             role,
             rewrite: Rewrite::default(),
             namespace: Namespace::Never,
+            accepts: Accepts::All,
         })
     }
 

@@ -43,6 +43,14 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
             verdict(Code::NameNotExpressible, reason, None)
         }
+        Outcome::NotAsked(NotAsked::NotForTags) => {
+            let reason = format!("the runtime takes no images by tag from {host}: not used for tags");
+            verdict(Code::NotUsedForTags, reason, None)
+        }
+        Outcome::NotAsked(NotAsked::NotForDigests) => {
+            let reason = format!("the runtime takes no images by digest from {host}");
+            verdict(Code::NotUsedForDigests, reason, None)
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod interruption;
 mod layering;
 mod load;
 mod namespaces;
+mod node_configurations;
 mod outputs;
 mod peers;
 mod private_daemons;

@@ -108,7 +108,13 @@ impl Registries {
         ask: Ask,
     ) -> Observation {
         let mut trail = Trail::default();
+        // As the image is written: what is asked later to explain an answer goes by other references.
+        let wanted = image.manifest_ref();
         let outcome = match endpoint.repository(image) {
+            _ if !endpoint.accepts.takes(wanted) => Outcome::NotAsked(match wanted {
+                ManifestRef::Tag(_) => NotAsked::NotForTags,
+                ManifestRef::Digest(_) => NotAsked::NotForDigests,
+            }),
             Err(error) => Outcome::NotAsked(NotAsked::Name(error.name.into())),
             Ok(repository) => {
                 let text = endpoint.manifest_url(image, &repository, reference);
