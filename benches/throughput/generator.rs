@@ -58,9 +58,10 @@ pub fn run(arguments: &[String]) {
 }
 
 async fn by_hyper(queues: Vec<Arc<Queue>>, window: usize) {
+    let share = window / queues.len();
     let mut connections = JoinSet::new();
     for queue in queues {
-        for _ in 0..window.min(queue.paths.len()) {
+        for _ in 0..share.min(queue.paths.len()) {
             let queue = Arc::clone(&queue);
             connections.spawn_local(async move {
                 let stream = TcpStream::connect(&queue.authority).await.expect("a connection");
@@ -90,6 +91,7 @@ async fn by_hyper(queues: Vec<Arc<Queue>>, window: usize) {
 }
 
 async fn by_reqwest(queues: Vec<Arc<Queue>>, window: usize) {
+    let share = window / queues.len();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -104,7 +106,7 @@ async fn by_reqwest(queues: Vec<Arc<Queue>>, window: usize) {
         .expect("a client");
     let mut tasks = JoinSet::new();
     for queue in queues {
-        for _ in 0..window.min(queue.paths.len()) {
+        for _ in 0..share.min(queue.paths.len()) {
             let (queue, client) = (Arc::clone(&queue), client.clone());
             tasks.spawn_local(async move {
                 while let Some(path) = queue.take() {

@@ -73,8 +73,9 @@ impl Work {
             .iter()
             .flat_map(|mirror| ["--mirror".to_owned(), format!("{}=http://{mirror}", self.authorities[0])])
             .collect();
-        let (per_host, all) = (window.to_string(), (window * self.authorities.len()).to_string());
-        let mut arguments = vec![text(&list), "--per-host", &per_host, "-j", &all];
+        // The window is of all requests together, as it is for the others.
+        let window = window.to_string();
+        let mut arguments = vec![text(&list), "--per-host", &window, "-j", &window];
         arguments.extend(mirrors.iter().map(String::as_str));
         arguments.extend(more);
         Contender::ours(self.checks(), &arguments)

@@ -220,6 +220,10 @@ impl Client {
     }
 
     fn versions(&self, authority: &Authority) -> Versions {
+        // Without TLS nothing but HTTP/1.1 is spoken, and nothing need be looked up.
+        if &*authority.scheme == "http" {
+            return Versions::Both;
+        }
         let http1_only = self.http1_only.lock().unwrap_or_else(PoisonError::into_inner);
         if http1_only.contains(authority) { Versions::Http1 } else { Versions::Both }
     }

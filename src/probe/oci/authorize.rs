@@ -156,6 +156,15 @@ impl Authorizer {
         Self { tokens, sources, plan, hosts: Mutex::default() }
     }
 
+    /// The host, if it has challenged before: most never do, and are looked up for each request.
+    fn known_host(&self, target: Target<'_>) -> Option<SharedHost> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.is_empty() {
+            return None;
+        }
+        hosts.get(&(target.authority.clone(), target.trust)).cloned()
+    }
+
     fn host(&self, target: Target<'_>) -> SharedHost {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(hosts.entry((target.authority.clone(), target.trust)).or_default())
@@ -175,7 +184,7 @@ impl Authorizer {
             Some(Step::Refused(_)) => return Ok(None),
             None => {}
         }
-        let host = self.host(target);
+        let Some(host) = self.known_host(target) else { return Ok(None) };
         let (scheme, assigned) = {
             let host = host.lock().await;
             (host.scheme.clone(), host.assigned.get(target.repository).cloned())
