@@ -9,7 +9,7 @@ use registry_check::demo::{
 use serde_json::{Value, json};
 
 use crate::support::credentials::{Helpers, auths, basic, entry, pair, sent_to};
-use crate::support::embedded::{Check, Pair, REPOSITORY, TAG};
+use crate::support::embedded::{Check, Pair, REPOSITORY, TAG, start};
 use crate::support::http;
 use crate::support::nginx::Nginx;
 
@@ -416,4 +416,29 @@ fn places_are_asked_in_their_order_and_each_is_good_enough_alone() {
 
 fn pair_of(user: &str) -> String {
     pair(user, user)
+}
+
+#[test]
+fn a_wrong_password_is_not_sent_once_for_each_repository() {
+    let names: Vec<_> = (0..40).map(|number| format!("library/app-{number}")).collect();
+    let image = content::image("a", "linux/amd64");
+    let held: Vec<_> = names.iter().map(|name| (&**name, "1", &image)).collect();
+    let images: Vec<_> = (0..40).flat_map(|number| [1, 2].map(|_| format!("app-{number}:1"))).collect();
+    for (anonymous, code) in [(Access::All, "ok/digest-equal"), (Access::None, "denied/credentials-rejected")]
+    {
+        let [upstream, mirror] = [(); 2].map(|()| start(&held));
+        mirror.require_token(TokenRules {
+            anonymous,
+            users: vec![User::new(ADA.0, ADA.1)],
+            refusal: Refusal::Status(401),
+            ..TokenRules::default()
+        });
+        let config = auths(&[(&mirror.authority(), ADA.0, "wrong horse")]);
+        let check = Check::of(&images).upstream(&upstream.url()).mirror("m", &mirror.url());
+        let report = check.docker_config(&config).run();
+        assert_eq!(report.verdicts("m"), vec![code; 80]);
+        let sent = mirror.count(|hit| hit.path == "/token" && hit.authorization.is_some());
+        // For the lot, for the first of it alone, and once more.
+        assert!(sent <= 4, "{sent} times");
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 
 use super::challenge::{self, Challenge};
+use super::standing::Standing;
 use super::token::{Grant, Login, MAX_SCOPES, Service, TokenFault, Tokens, basic_line};
 use crate::credentials::{Credential, Sources};
 use crate::model::endpoint::Authority;
@@ -132,6 +133,11 @@ struct Host {
     /// Repositories that will be asked for, in the order of the plan: a token may be asked for several.
     upcoming: VecDeque<Box<str>>,
     together: Together,
+    /// Repositories for which the token service said no: it is not asked again.
+    refused: HashMap<Box<str>, TokenFault>,
+    standing: Standing,
+    /// Held by whoever tries credentials that have never been accepted, so that others learn from it.
+    trial: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Clone, Debug)]
@@ -190,7 +196,11 @@ impl Authorizer {
             (host.scheme.clone(), host.assigned.get(target.repository).cloned())
         };
         let had = match (scheme, assigned) {
-            (Some(Scheme::Basic), _) => return Ok(self.basic(target).await),
+            (Some(Scheme::Basic), _) => {
+                let own = self.basic(target).await;
+                let host = host.lock().await;
+                return Ok(own.filter(|own| host.standing.given_up(&own.asked_as).is_none()));
+            }
             (Some(Scheme::Bearer(service)), _) => self.bearer(target, &host, service).await,
             (None, Some(grant)) => self.tokens.obtain(&grant).await.map(|line| token(line, &grant)),
             (None, None) => return Ok(None),
@@ -247,14 +257,21 @@ impl Authorizer {
             return Next::Final(Wanted::Credentials("basic".into()));
         };
         let was_sent = sent.is_some_and(|sent| matches!(sent.kind, Kind::Basic));
+        let host = self.host(target);
+        let mut host = host.lock().await;
         if was_sent {
-            let host = target.authority.to_string().into();
+            let refuser = target.authority.to_string().into();
             let answer = Answer { status: 401, ..Answer::default() };
-            session.rejection = Some(Rejection { host, answer, credentials: own.asked_as.clone() });
+            let rejection = Rejection { host: refuser, answer, credentials: own.asked_as.clone() };
+            host.standing.refused(&rejection);
+            session.rejection = Some(rejection);
+        } else if let Some(rejection) = host.standing.given_up(&own.asked_as) {
+            session.rejection = Some(rejection);
+            return Next::Final(Wanted::Better);
         }
         match (was_sent, session.step(target)) {
             (false, None) => {
-                self.host(target).lock().await.scheme = Some(Scheme::Basic);
+                host.scheme = Some(Scheme::Basic);
                 session.record(target, Step::Answered(Some(own.clone())));
                 Next::Again(Some(own))
             }
@@ -337,7 +354,15 @@ impl Authorizer {
     ///
     /// A token for several repositories that is not taken may mean a service that grants only one at a
     /// time, or a repository that nobody may pull: it is the former if a token for it alone is taken.
-    pub(super) async fn accepted(&self, target: Target<'_>, session: &mut Session) {
+    pub(super) async fn accepted(
+        &self,
+        target: Target<'_>,
+        sent: Option<&Authorization>,
+        session: &mut Session,
+    ) {
+        if sent.is_some_and(|sent| matches!(sent.kind, Kind::Basic)) {
+            self.host(target).lock().await.standing.accepted();
+        }
         if std::mem::take(&mut session.is_alone) {
             self.host(target).lock().await.together = Together::No;
         }
@@ -402,6 +427,25 @@ impl Authorizer {
             let asked_as = login.asked_as();
             return Ok(Authorization { line, asked_as, rejection: None, kind: Kind::Ready });
         }
+        let trial = {
+            let host = host.lock().await;
+            (login.is_some() && !host.standing.is_good()).then(|| Arc::clone(&host.trial))
+        };
+        let _trial = match trial {
+            Some(trial) => Some(trial.lock_owned().await),
+            None => None,
+        };
+        let given_up = {
+            let host = host.lock().await;
+            if let Some(fault) = host.refused.get(target.repository) {
+                return Err(fault.clone());
+            }
+            login.as_ref().and_then(|login| host.standing.given_up(&login.asked_as()))
+        };
+        if let Some(rejection) = given_up {
+            let own = Grant::new(service, vec![target.repository.into()], None);
+            return self.without_credentials(target, host, &own, rejection).await;
+        }
         let mut grant = self.assign(target, host, service, login.clone()).await;
         let mut had = self.tokens.obtain(&grant).await;
         if grant.is_together() && had.as_ref().is_err_and(TokenFault::is_refusal) {
@@ -414,11 +458,30 @@ impl Authorizer {
             had = self.tokens.obtain(&grant).await;
         }
         match (had, login) {
-            (Ok(line), _) => Ok(token(line, &grant)),
-            (Err(fault), Some(login)) if fault.is_refusal() => {
-                self.without_credentials(target, host, &grant, fault.rejection(&login)).await
+            (Ok(line), None) => Ok(token(line, &grant)),
+            (Ok(line), Some(_)) => {
+                let mut host = host.lock().await;
+                // A grant without the login is what was left after its refusal.
+                let rejection = match grant.asked_as() {
+                    AskedAs::User { .. } => {
+                        host.standing.accepted();
+                        None
+                    }
+                    AskedAs::Anonymous | AskedAs::Nobody => host.standing.last_refusal(),
+                };
+                Ok(Authorization { rejection, ..token(line, &grant) })
             }
-            (Err(fault), _) => Err(fault),
+            (Err(fault), Some(login)) if fault.is_refusal() => {
+                let rejection = fault.rejection(&login);
+                host.lock().await.standing.refused(&rejection);
+                self.without_credentials(target, host, &grant, rejection).await
+            }
+            (Err(fault), _) => {
+                if fault.is_refusal() {
+                    host.lock().await.refused.insert(target.repository.into(), fault.clone());
+                }
+                Err(fault)
+            }
         }
     }
 
@@ -436,7 +499,11 @@ impl Authorizer {
                 host.lock().await.assigned.insert(target.repository.into(), Arc::clone(&anonymous));
                 Ok(Authorization { rejection: Some(rejection), ..token(line, &anonymous) })
             }
-            Err(fault) if fault.is_refusal() => Err(TokenFault::Rejected(rejection)),
+            Err(fault) if fault.is_refusal() => {
+                let fault = TokenFault::Rejected(rejection);
+                host.lock().await.refused.insert(target.repository.into(), fault.clone());
+                Err(fault)
+            }
             Err(fault) => Err(fault),
         }
     }

@@ -116,7 +116,7 @@ pub(super) async fn exchange(
             }
         }
         if reply.status != 401 {
-            authorizer.accepted(step.target(), session).await;
+            authorizer.accepted(step.target(), authorization.as_ref(), session).await;
         }
         let Reply { status, headers, body, first_byte } = reply;
         let (asked_as, rejection) =

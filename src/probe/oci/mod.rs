@@ -10,6 +10,7 @@ mod front;
 pub mod manifest;
 pub mod realm;
 mod root;
+mod standing;
 mod token;
 
 pub use manifest::{Ask, Registries};
