@@ -29,7 +29,7 @@ use crate::inputs::stream::Stream;
 use crate::inputs::{self, Inputs, STDIN_NAME};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::plan::Plan;
-use crate::model::run::{CheckResult, Ending};
+use crate::model::run::{CheckResult, Cost, Ending, Quota};
 use crate::plan;
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
@@ -44,6 +44,8 @@ const LIKELY_UPSTREAMS: usize = 4;
 
 /// What is kept of what was asked.
 struct Totals {
+    started_at: OffsetDateTime,
+    clock: Instant,
     summary: Summary,
     images: BTreeMap<Outcome, usize>,
     upstreams: BTreeMap<Box<str>, Arc<Endpoint>>,
@@ -53,6 +55,35 @@ struct Totals {
 }
 
 impl Totals {
+    /// Nothing asked so far, from now on.
+    fn new(mirrors: usize) -> Self {
+        Self {
+            started_at: OffsetDateTime::now_utc(),
+            clock: Instant::now(),
+            summary: Summary { mirrors, ..Summary::default() },
+            images: BTreeMap::new(),
+            upstreams: BTreeMap::new(),
+            rejections: BTreeSet::new(),
+            has_lines: false,
+        }
+    }
+
+    /// How it ended, now.
+    fn end<'a>(&self, ending: Ending, cost: Cost, quotas: &'a [Quota], who: &'a [Arc<Endpoint>]) -> End<'a> {
+        let Cost { requests, token_exchanges } = cost;
+        End {
+            tool_version: env!("CARGO_PKG_VERSION"),
+            started_at: self.started_at,
+            finished_at: OffsetDateTime::now_utc(),
+            duration: self.clock.elapsed(),
+            summary: Summary { requests, token_exchanges, ..self.summary },
+            quotas,
+            outcome: self.outcome(),
+            exit_code: exit::code(ending, self.outcome()),
+            endpoints: who,
+        }
+    }
+
     fn outcome(&self) -> Outcome {
         self.images.keys().next_back().copied().unwrap_or(Outcome::Pass)
     }
@@ -112,7 +143,6 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
     let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;
-    let (started_at, clock) = (OffsetDateTime::now_utc(), Instant::now());
     let progress = Progress::start(options.progress, None);
     let cancel = interruptions.first().boxed().shared();
     let mut pump = Pump {
@@ -121,13 +151,7 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
         cancel,
         rows: &rows,
         progress: &progress,
-        totals: Totals {
-            summary: Summary { mirrors, ..Summary::default() },
-            images: BTreeMap::new(),
-            upstreams: BTreeMap::new(),
-            rejections: BTreeSet::new(),
-            has_lines: false,
-        },
+        totals: Totals::new(mirrors),
     };
     let client = asker.client();
     let ended = tokio::select! {
@@ -150,26 +174,15 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
             return Err(error);
         }
     };
-    let exit_code = exit::code(ending, totals.outcome());
     if !outputs.has_stdout() && !common.quiet {
         tell_decision(totals.outcome(), |outcome| totals.images.get(&outcome).copied().unwrap_or(0));
     }
-    let cost = asker.cost();
     known.truncate(mirrors);
     known.extend(totals.upstreams.values().cloned());
-    rows.put(ndjson::end(&End {
-        tool_version: env!("CARGO_PKG_VERSION"),
-        started_at,
-        finished_at: OffsetDateTime::now_utc(),
-        duration: clock.elapsed(),
-        summary: Summary { requests: cost.requests, token_exchanges: cost.token_exchanges, ..totals.summary },
-        quotas: &quotas,
-        outcome: totals.outcome(),
-        exit_code,
-        endpoints: &known,
-    }));
+    let end = totals.end(ending, asker.cost(), &quotas, &known);
+    rows.put(ndjson::end(&end));
     let errors = outputs.finish_rows(rows);
-    if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
+    if errors.is_empty() { Ok(end.exit_code) } else { Err(Error::Outputs(errors)) }
 }
 
 impl Pump<'_> {

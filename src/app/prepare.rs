@@ -79,7 +79,6 @@ impl BadLines {
 }
 
 /// The inputs, once nothing is to be said against them. What is left may be no image at all.
-
 pub(super) fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
     match bad_lines {
         _ if inputs.bad.is_empty() => Ok(inputs),

@@ -58,7 +58,7 @@ pub fn csv(text: &str) -> Vec<Row> {
 
 /// A JSON report, once the schema has nothing against it.
 pub fn json(text: &str) -> Value {
-    let report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let mut report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let faults: Vec<_> = SCHEMA.iter_errors(&report).map(|fault| fault.to_string()).collect();
     assert!(faults.is_empty(), "{faults:?}: {text}");
     report
@@ -96,7 +96,6 @@ static END: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let report = include_str!("../../../schemas/report-v1.schema.json");
     let report: Value =
         serde_json::from_str(&report.replace("\"#/$defs/", "\"#/$defs/report/$defs/")).expect("JSON");
-    let mut report = report;
     report.as_object_mut().expect("an object").remove("$id");
     schema["$defs"]["report"] = report;
     let schema = serde_json::json!({"$ref": "#/$defs/end", "$defs": schema["$defs"]});
