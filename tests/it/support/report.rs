@@ -58,7 +58,7 @@ pub fn csv(text: &str) -> Vec<Row> {
 
 /// A JSON report, once the schema has nothing against it.
 pub fn json(text: &str) -> Value {
-    let mut report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let faults: Vec<_> = SCHEMA.iter_errors(&report).map(|fault| fault.to_string()).collect();
     assert!(faults.is_empty(), "{faults:?}: {text}");
     report
@@ -94,7 +94,7 @@ static END: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
         serde_json::from_str(&text.replace("urn:registry-check:report:v1#/", "#/$defs/report/"))
             .expect("JSON");
     let report = include_str!("../../../schemas/report-v1.schema.json");
-    let report: Value =
+    let mut report: Value =
         serde_json::from_str(&report.replace("\"#/$defs/", "\"#/$defs/report/$defs/")).expect("JSON");
     report.as_object_mut().expect("an object").remove("$id");
     schema["$defs"]["report"] = report;
