@@ -33,7 +33,7 @@ struct Question {
 pub(super) async fn run(args: &AuthArgs, common: &CommonArgs) -> Result<u8, Error> {
     let format = format(args)?;
     let Prepared { options, plan, sources } = prepare(&args.check, common)?;
-    let client = Arc::new(prepare::client(&plan, &options)?);
+    let client = Arc::new(prepare::client(prepare::hosts(&plan.endpoints), &options)?);
     let mut questions = Vec::new();
     let mut known = HashSet::new();
     for (image, planned) in (0..).zip(&plan.images) {

@@ -38,7 +38,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     // Nobody's credentials: these registries want none.
     let sources = Arc::new(Sources::new(credentials::Options::default(), &Environment::default())?);
-    let run = check::pass(plan, &options, sources, interruptions.first().boxed()).await?;
+    let run = check::pass(plan, &options, sources, interruptions.first().boxed(), None).await?;
     interruptions.leave_at_once();
     let decision = gate::decide(&options.policy, &run);
     let view = check::view(&run, &decision, &options.policy, exit::code(run.ending, decision.outcome));

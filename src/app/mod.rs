@@ -1,13 +1,17 @@
 //! One file for each command: the only place where the stages meet.
 
+mod asker;
 mod auth;
 pub mod check;
 pub mod demo;
+mod endless;
 mod interrupt;
+mod judge;
 mod options;
 mod output;
 mod prepare;
 mod resolve;
+mod rows;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -61,6 +65,12 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// Reports that are written while results come.
+    #[error("cannot write results as they come: {0}")]
+    Rows(std::io::Error),
+    /// Standard input that is read as it comes.
+    #[error("cannot read standard input: {0}")]
+    Stdin(std::io::Error),
     /// Certificates and keys.
     #[error("{} that cannot be used", count(.0.len(), "TLS file"))]
     Tls(Vec<TlsError>),
@@ -128,6 +138,8 @@ impl Error {
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::Rows(_)
+            | Self::Stdin(_)
             | Self::Signals(_)
             | Self::Runtime(_) => Vec::new(),
         }
@@ -154,6 +166,8 @@ impl Error {
             | Self::Credentials(_)
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::Rows(_)
+            | Self::Stdin(_)
             | Self::Signals(_)
             | Self::Runtime(_) => Vec::new(),
         }
@@ -192,6 +206,8 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Credentials(_)
         | Error::Client(_)
         | Error::Demo(_)
+        | Error::Rows(_)
+        | Error::Stdin(_)
         | Error::Signals(_)
         | Error::Runtime(_) => exit::USAGE,
     }

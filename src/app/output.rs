@@ -12,10 +12,13 @@ use tempfile::NamedTempFile;
 
 use super::OutputError;
 use super::interrupt::Interruptions;
+use super::rows::{self, Rows};
 use crate::report::{self, Format, TableStyle, View};
 
 /// As many as Linux follows.
 const MOST_LINKS: usize = 40;
+/// What standard output is called in errors.
+const STDOUT: &str = "standard output";
 
 /// Every place that gets a report.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Outputs {
             }
             let Some(format) = Format::from_extension(path).or(format) else {
                 errors.push(fail(
-                    "its extension names no format: use .csv, .md, .json or .txt, or -f".to_owned(),
+                    "its extension names no format: use .csv, .md, .json, .ndjson or .txt, or -f".to_owned(),
                 ));
                 continue;
             };
@@ -100,11 +103,59 @@ impl Outputs {
         self.0.iter().any(|output| matches!(output.target, Target::Stdout))
     }
 
+    /// Whether results are to be told one by one anywhere.
+    pub(super) fn has_rows(&self) -> bool {
+        self.0.iter().any(|output| output.format == Format::Ndjson)
+    }
+
+    /// Whether [`Self::open`] will find no other place than those where results are told one by one.
+    pub(super) fn are_rows_only(paths: &[PathBuf], format: Option<Format>) -> bool {
+        let is_row = |path: &PathBuf| Format::from_extension(path).or(format) == Some(Format::Ndjson);
+        if paths.is_empty() { format == Some(Format::Ndjson) } else { paths.iter().all(is_row) }
+    }
+
+    /// Begins to write results where they are to be told one by one.
+    ///
+    /// # Errors
+    /// A place cannot be written to.
+    pub(super) fn rows(&self) -> io::Result<Rows> {
+        let places = self.0.iter().filter(|output| output.format == Format::Ndjson).map(|output| {
+            Ok(rows::Place {
+                path: output.target.path().unwrap_or(Path::new(STDOUT)).to_owned(),
+                to: match &output.target {
+                    Target::Stdout => Box::new(io::stdout()),
+                    Target::File { temporary, .. } => Box::new(temporary.as_file().try_clone()?),
+                    Target::Special { file, .. } => Box::new(file.try_clone()?),
+                },
+            })
+        });
+        Rows::to(places.collect::<io::Result<_>>()?)
+    }
+
+    /// Gives the files into which `rows` went their right names, but for those that could not be written.
+    pub(super) fn finish_rows(&mut self, rows: Rows) -> Vec<OutputError> {
+        let mut errors = rows.finish();
+        for at in (0..self.0.len()).rev() {
+            if self.0[at].format != Format::Ndjson {
+                continue;
+            }
+            let Output { target, .. } = self.0.remove(at);
+            let Target::File { path, temporary } = target else { continue };
+            if errors.iter().any(|error| error.path == path) {
+                continue;
+            }
+            if let Err(error) = name(temporary, &path) {
+                errors.push(OutputError { path, why: error.to_string() });
+            }
+        }
+        errors
+    }
+
     /// Writes every report. One that fails does not keep the others from being written.
     pub(super) fn write(self, view: &View<'_>, style: &TableStyle) -> Result<(), Vec<OutputError>> {
         let mut errors = Vec::new();
         for Output { format, target } in self.0 {
-            let path = target.path().unwrap_or(Path::new("standard output")).to_owned();
+            let path = target.path().unwrap_or(Path::new(STDOUT)).to_owned();
             if let Err(error) = write(format, target, view, style) {
                 errors.push(OutputError { path, why: error.to_string() });
             }
@@ -219,9 +270,14 @@ fn write(format: Format, target: Target, view: &View<'_>, style: &TableStyle) ->
         },
         Target::File { path, mut temporary } => {
             report::render(format, view, &plain_style, temporary.as_file_mut())?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&path).map_err(|error| error.error)?;
-            Ok(())
+            name(temporary, &path)
         }
     }
+}
+
+/// Gives a report that is whole its right name.
+fn name(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

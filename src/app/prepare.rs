@@ -10,7 +10,7 @@ use crate::cli::{CheckArgs, CommonArgs};
 use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{self, Inputs, Source};
-use crate::model::endpoint::Authority;
+use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::node::End;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
@@ -33,16 +33,24 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     let mut options = options::resolve(args, common)?;
     let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
     let inputs = inputs::read(&named, std::io::stdin().lock())?;
-    let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
+    let inputs = usable(inputs, BadLines::of(args))?;
+    if inputs.images.is_empty() {
+        return Err(Error::NothingLeft);
+    }
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
     if args.insecure {
-        take_any_certificate(&mut options.tls, &plan);
+        take_any_certificate(&mut options.tls, &plan.endpoints);
     }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
-    let sources = Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?);
+    let sources = sources(&options)?;
     Ok(Prepared { options, plan, sources })
+}
+
+/// Whose credentials there are.
+pub(super) fn sources(options: &CheckOptions) -> Result<Arc<Sources>, Error> {
+    Ok(Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?))
 }
 
 /// Every file that the user has named for this run to read.
@@ -87,12 +95,20 @@ fn warn_of_blocked(options: &CheckOptions, plan: &Plan) {
 }
 
 /// What happens to lines that name no image.
-enum BadLines {
+#[derive(Clone, Copy)]
+pub(super) enum BadLines {
     Refuse,
     Skip,
 }
 
-fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
+impl BadLines {
+    pub(super) const fn of(args: &CheckArgs) -> Self {
+        if args.skip_invalid { Self::Skip } else { Self::Refuse }
+    }
+}
+
+/// The inputs, once nothing is to be said against them. What is left may be no image at all.
+pub(super) fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
     match bad_lines {
         _ if inputs.bad.is_empty() => Ok(inputs),
         BadLines::Refuse => Err(Error::BadLines(inputs.bad)),
@@ -100,7 +116,7 @@ fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
             for line in &inputs.bad {
                 log::warn!("skipped {line}");
             }
-            if inputs.images.is_empty() { Err(Error::NothingLeft) } else { Ok(inputs) }
+            Ok(inputs)
         }
     }
 }
@@ -117,9 +133,9 @@ fn warn_of_idle_mirrors(plan: &Plan, mirrors: usize) {
 
 /// `--insecure` holds for the hosts that are named in its warning and for no other: not for those that they
 /// refer to, such as token services.
-fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
+pub(super) fn take_any_certificate(tls: &mut TlsOptions, endpoints: &[Arc<Endpoint>]) {
     let is_secured = |authority: &&Authority| &*authority.scheme == "https";
-    let hosts: BTreeSet<_> = plan.endpoints.iter().map(|asked| &asked.authority).filter(is_secured).collect();
+    let hosts: BTreeSet<_> = endpoints.iter().map(|asked| &asked.authority).filter(is_secured).collect();
     if hosts.is_empty() {
         return;
     }
@@ -137,12 +153,17 @@ fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
     }
 }
 
+/// How many hosts these are.
+pub(super) fn hosts(endpoints: &[Arc<Endpoint>]) -> usize {
+    endpoints.iter().map(|endpoint| &endpoint.authority).collect::<HashSet<_>>().len()
+}
+
 /// An HTTP client that keeps to what the user, the hosts and this machine allow.
-pub(super) fn client(plan: &Plan, options: &CheckOptions) -> Result<Client, Error> {
-    let hosts: HashSet<_> = plan.endpoints.iter().map(|endpoint| &endpoint.authority).collect();
+///
+/// `hosts` is how many of them are asked.
+pub(super) fn client(hosts: usize, options: &CheckOptions) -> Result<Client, Error> {
     // Each may have a token service, or redirect to one other host.
-    let wanted =
-        Wanted { in_flight: options.concurrency, per_host: options.per_host, hosts: hosts.len() * 2 };
+    let wanted = Wanted { in_flight: options.concurrency, per_host: options.per_host, hosts: hosts * 2 };
     let room = sockets::make_room(wanted);
     if room.in_flight < wanted.in_flight {
         log::warn!(

@@ -14,7 +14,7 @@ use crate::report::Format;
 /// `registry-check [OPTIONS] [INPUT]...`
 #[derive(Debug, Default, Args)]
 pub struct CheckArgs {
-    /// Lists of images, one a line; `-` is standard input
+    /// Lists of images, one a line; `-` is standard input (with -f ndjson it need not end)
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<OsString>,
     /// A mirror and the registry it stands in for (docker.io, if not said); repeatable
@@ -47,7 +47,7 @@ pub struct CheckArgs {
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,
-    /// Write a report to this file instead (.csv, .md, .json, .txt); repeatable
+    /// Write a report to this file instead (.csv, .md, .json, .ndjson, .txt); repeatable
     #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
 

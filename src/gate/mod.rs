@@ -4,7 +4,7 @@ mod policy;
 
 pub use policy::{Level, Policy, PolicyError, Require};
 
-use crate::model::run::{Counts, Run};
+use crate::model::run::{CheckResult, Counts, Run};
 use crate::model::status::Status;
 
 /// How the gate came out.
@@ -59,6 +59,16 @@ pub fn decide(policy: &Policy, run: &Run) -> Decision {
     let images: Vec<_> = tallies.iter().map(|tally| tally.outcome(policy.require)).collect();
     let outcome = images.iter().copied().max().unwrap_or(Outcome::Pass);
     Decision { outcome, images }
+}
+
+/// Judges one image by `policy`, from all its results.
+#[must_use]
+pub fn decide_image<'a>(policy: &Policy, results: impl IntoIterator<Item = &'a CheckResult>) -> Outcome {
+    let mut tally = Tally::default();
+    for result in results.into_iter().filter(|result| result.counts == Counts::ForGate) {
+        tally.add(policy.level(result.verdict.code.status()));
+    }
+    tally.outcome(policy.require)
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -87,6 +87,14 @@ pub enum FileFault {
         /// The first such line, counted from 1.
         line: u32,
     },
+    /// A line that no name needs, of input that is read line by line.
+    #[error("line {line} is longer than {most} bytes")]
+    LongLine {
+        /// The line, counted from 1.
+        line: u32,
+        /// The bound.
+        most: u64,
+    },
     /// More than is read.
     #[error("larger than {most} bytes")]
     TooLarge {
@@ -104,7 +112,7 @@ impl FileFault {
             Self::Directory => Some("name a file in the directory, one image a line"),
             Self::Denied => Some("make the file readable for this user, or pipe it in and name `-`"),
             Self::Io(_) => None,
-            Self::Binary | Self::TooLarge { .. } => {
+            Self::Binary | Self::LongLine { .. } | Self::TooLarge { .. } => {
                 Some("an input is a plain text file with one image a line")
             }
             Self::Utf16 | Self::NotUtf8 { .. } => Some("save the file as UTF-8"),

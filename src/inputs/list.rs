@@ -15,16 +15,21 @@ const TRANSPORTS: [&str; 2] = ["docker://", "oci://"];
 
 /// Adds what `text` names to `inputs`.
 pub(super) fn read(text: &str, file: &Arc<str>, inputs: &mut Inputs) {
-    for (line, text) in text::lines(text) {
-        let name = name(text);
-        if name.is_empty() {
-            continue;
-        }
-        let origin = Origin { file: Arc::clone(file), line };
-        match image(name) {
-            Ok(value) => inputs.images.push(Located { value, input: name.into(), origin }),
-            Err(why) => inputs.bad.push(BadLine::new(origin, name, why)),
-        }
+    for (number, line) in text::lines(text) {
+        read_line(line, number, file, inputs);
+    }
+}
+
+/// Adds what one line names, if anything.
+pub(super) fn read_line(text: &str, line: u32, file: &Arc<str>, inputs: &mut Inputs) {
+    let name = name(text);
+    if name.is_empty() {
+        return;
+    }
+    let origin = Origin { file: Arc::clone(file), line };
+    match image(name) {
+        Ok(value) => inputs.images.push(Located { value, input: name.into(), origin }),
+        Err(why) => inputs.bad.push(BadLine::new(origin, name, why)),
     }
 }
 

@@ -7,6 +7,7 @@
 mod bad_line;
 mod error;
 mod list;
+pub mod stream;
 mod text;
 
 use std::collections::HashSet;

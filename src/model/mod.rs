@@ -10,6 +10,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 pub mod fault;
+pub mod host;
 pub mod image;
 pub mod manifest;
 pub mod mirror;

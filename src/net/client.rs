@@ -22,6 +22,7 @@ use super::retry;
 use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
+use crate::model::host::HostState;
 use crate::model::run::Quota;
 use crate::model::secret::Secret;
 use crate::model::tls::TlsFault;
@@ -165,6 +166,12 @@ impl Client {
     #[must_use]
     pub fn quotas(&self) -> Vec<Quota> {
         self.limits.quotas()
+    }
+
+    /// Whether each of these hosts is asked at the moment.
+    #[must_use]
+    pub fn states<'a>(&self, of: impl IntoIterator<Item = &'a Authority>) -> Vec<HostState> {
+        self.limits.states(of)
     }
 
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {

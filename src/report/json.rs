@@ -5,6 +5,7 @@
 //! it came, its hidden characters written as `\u` escapes: safe to print, and equal once parsed.
 
 use std::io;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, SerializeStruct as _, Serializer};
@@ -14,6 +15,7 @@ use url::Url;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::endpoint::Endpoint;
 use crate::model::run::Quota;
 
 /// What stands in `schema`.
@@ -36,21 +38,24 @@ impl Serialize for Document<'_> {
         document.serialize_field("started_at", &Timestamp(view.run.started_at))?;
         document.serialize_field("finished_at", &Timestamp(view.run.finished_at))?;
         document.serialize_field("duration_ms", &milliseconds(view.run.duration))?;
-        document.serialize_field("summary", &SummaryLine(*view))?;
+        document.serialize_field(
+            "summary",
+            &SummaryLine { counts: Summary::of(view.run), quotas: &view.run.quotas },
+        )?;
         document.serialize_field(
             "decision",
             &DecisionLine { outcome: view.decision.outcome.as_str(), exit_code: view.exit_code },
         )?;
-        document.serialize_field("mirrors", &Mirrors(*view))?;
+        document.serialize_field("mirrors", &Mirrors(&view.run.endpoints))?;
         document.serialize_field("results", &Rows(*view))?;
         document.end()
     }
 }
 
 #[derive(Serialize)]
-struct DecisionLine {
-    outcome: &'static str,
-    exit_code: u8,
+pub(super) struct DecisionLine {
+    pub(super) outcome: &'static str,
+    pub(super) exit_code: u8,
 }
 
 #[derive(Serialize)]
@@ -60,11 +65,11 @@ struct MirrorLine<'a> {
     role: &'static str,
 }
 
-struct Mirrors<'a>(View<'a>);
+pub(super) struct Mirrors<'a>(pub(super) &'a [Arc<Endpoint>]);
 
 impl Serialize for Mirrors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.run.endpoints.iter().map(|endpoint| MirrorLine {
+        serializer.collect_seq(self.0.iter().map(|endpoint| MirrorLine {
             name: &endpoint.name,
             url: shown_url(&endpoint.url),
             role: endpoint.role.as_str(),
@@ -91,12 +96,14 @@ impl Serialize for Timestamp {
     }
 }
 
-struct SummaryLine<'a>(View<'a>);
+pub(super) struct SummaryLine<'a> {
+    pub(super) counts: Summary,
+    pub(super) quotas: &'a [Quota],
+}
 
 impl Serialize for SummaryLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let counts = Summary::of(self.0.run);
-        let quotas = &self.0.run.quotas;
+        let Self { counts, quotas } = self;
         let mut summary = serializer.serialize_struct("Summary", 7 + usize::from(!quotas.is_empty()))?;
         summary.serialize_field("artifacts", &counts.artifacts)?;
         summary.serialize_field("mirrors", &counts.mirrors)?;
@@ -263,18 +270,7 @@ impl Formatter for Lines {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if !has_hidden(fragment) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let mut plain_from = 0;
-        for (at, c) in fragment.char_indices().filter(|(_, c)| is_hidden(*c)) {
-            writer.write_all(&fragment.as_bytes()[plain_from..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            plain_from = at + c.len_utf8();
-        }
-        writer.write_all(&fragment.as_bytes()[plain_from..])
+        write_visible(writer, fragment)
     }
 
     fn write_char_escape<W: io::Write + ?Sized>(
@@ -284,6 +280,35 @@ impl Formatter for Lines {
     ) -> io::Result<()> {
         serde_json::ser::CompactFormatter.write_char_escape(writer, escape)
     }
+}
+
+/// Everything on one line.
+pub(super) struct Compact;
+
+impl Formatter for Compact {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        write_visible(writer, fragment)
+    }
+}
+
+/// Hidden characters as `\u` escapes, all others as they are.
+fn write_visible<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
+    if !has_hidden(fragment) {
+        return writer.write_all(fragment.as_bytes());
+    }
+    let mut plain_from = 0;
+    for (at, c) in fragment.char_indices().filter(|(_, c)| is_hidden(*c)) {
+        writer.write_all(&fragment.as_bytes()[plain_from..at])?;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(writer, "\\u{unit:04x}")?;
+        }
+        plain_from = at + c.len_utf8();
+    }
+    writer.write_all(&fragment.as_bytes()[plain_from..])
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn write_problems(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if groups.is_empty() {
         return Ok(());
     }
-    let places = Places::of(view.run);
+    let places = Places::of(&view.run.places);
     writeln!(out, "## Problems")?;
     groups.iter().try_for_each(|group| write_group(view, group, &places, out))
 }

@@ -12,6 +12,7 @@ mod fixture;
 mod json;
 mod markdown;
 mod matrix;
+pub mod ndjson;
 mod problems;
 pub mod resolve;
 pub mod sign_in;
@@ -29,7 +30,7 @@ use thiserror::Error;
 pub use json::SCHEMA_ID;
 pub use summary::{StatusCounts, Summary, UpstreamSummary};
 pub use table::{Colour, TableStyle};
-pub use view::{Row, Timestamp, View};
+pub use view::{Places, Row, Timestamp, View};
 
 /// The formats in which a run can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,16 +43,18 @@ pub enum Format {
     Markdown,
     /// `registry-check/report/v1`.
     Json,
+    /// One result a line, while they come: `registry-check/stream/v1`.
+    Ndjson,
 }
 
 /// A text that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown format '{0}' (known: table, csv, markdown, json)")]
+#[error("unknown format '{0}' (known: table, csv, markdown, json, ndjson)")]
 pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Table, Self::Csv, Self::Markdown, Self::Json];
+    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Markdown, Self::Json, Self::Ndjson];
 
     /// The name on the command line.
     #[must_use]
@@ -61,6 +64,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Markdown => "markdown",
             Self::Json => "json",
+            Self::Ndjson => "ndjson",
         }
     }
 
@@ -71,6 +75,7 @@ impl Format {
             "csv" => Some(Self::Csv),
             "md" | "markdown" => Some(Self::Markdown),
             "json" => Some(Self::Json),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
             "txt" => Some(Self::Table),
             _ => None,
         }
@@ -114,6 +119,7 @@ pub fn render(
         Format::Csv => csv::write(view, &mut out)?,
         Format::Markdown => markdown::write(view, &mut out)?,
         Format::Json => json::write(view, &mut out)?,
+        Format::Ndjson => ndjson::write(view, &mut out)?,
     }
     out.flush()
 }
@@ -136,6 +142,8 @@ mod tests {
             ("report.MD", Some(Format::Markdown)),
             ("report.markdown", Some(Format::Markdown)),
             ("report.v1.json", Some(Format::Json)),
+            ("report.ndjson", Some(Format::Ndjson)),
+            ("report.jsonl", Some(Format::Ndjson)),
             ("report.txt", Some(Format::Table)),
             ("report.html", None),
             ("json", None),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::gate::{Outcome, Require};
 use crate::model::endpoint::Role;
 use crate::model::fault::seconds;
-use crate::model::run::{Counts, Ending, Quota, Run};
+use crate::model::run::{CheckResult, Counts, Ending, Quota, Run};
 use crate::model::status::Status;
 
 use super::view::{Bearing, View};
@@ -86,16 +86,18 @@ impl Summary {
             token_exchanges: run.cost.token_exchanges,
             ..Self::default()
         };
-        for result in &run.results {
-            let by_status = match result.counts {
-                Counts::ForGate => &mut summary.by_status,
-                Counts::ShownOnly => &mut summary.upstream.by_status,
-            };
-            by_status.add(result.verdict.code.status());
-        }
-        summary.checks = summary.by_status.total();
-        summary.upstream.asked = summary.upstream.by_status.total();
+        run.results.iter().for_each(|result| summary.add(result));
         summary
+    }
+
+    /// Counts one result more.
+    pub fn add(&mut self, result: &CheckResult) {
+        let (by_status, all) = match result.counts {
+            Counts::ForGate => (&mut self.by_status, &mut self.checks),
+            Counts::ShownOnly => (&mut self.upstream.by_status, &mut self.upstream.asked),
+        };
+        by_status.add(result.verdict.code.status());
+        *all += 1;
     }
 }
 

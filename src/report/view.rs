@@ -55,6 +55,25 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// The row of `result`, which is about `image`, named at `place`, and `endpoint`.
+    #[must_use]
+    pub fn new(
+        image: &'a ImageRef,
+        place: &'a Place,
+        endpoint: &'a Endpoint,
+        result: &'a CheckResult,
+    ) -> Self {
+        Self {
+            artifact: image,
+            input: &place.input,
+            origin: &place.origin,
+            mirror: &endpoint.name,
+            role: endpoint.role,
+            code: result.verdict.code,
+            result,
+        }
+    }
+
     /// URL that was asked.
     #[must_use]
     pub fn url(&self) -> Option<&'a str> {
@@ -127,18 +146,9 @@ impl<'a> View<'a> {
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let view = *self;
         view.run.places.iter().flat_map(move |place| {
-            view.results(place.image).iter().map(move |result| {
-                let endpoint = view.endpoint(result);
-                Row {
-                    artifact: view.image(place.image),
-                    input: &place.input,
-                    origin: &place.origin,
-                    mirror: &endpoint.name,
-                    role: endpoint.role,
-                    code: result.verdict.code,
-                    result,
-                }
-            })
+            view.results(place.image)
+                .iter()
+                .map(move |result| Row::new(view.image(place.image), place, view.endpoint(result), result))
         })
     }
 
@@ -196,21 +206,22 @@ pub(super) enum Bearing {
 
 /// Finds the places of an image.
 #[derive(Clone, Debug)]
-pub(super) struct Places<'a> {
+pub struct Places<'a> {
     places: &'a [Place],
     by_image: Vec<u32>,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(run: &'a Run) -> Self {
-        let places = &run.places[..];
+    /// Sorts them by image.
+    #[must_use]
+    pub fn of(places: &'a [Place]) -> Self {
         let mut by_image: Vec<u32> = (0..).take(places.len()).collect();
         by_image.sort_by_key(|place| places[*place as usize].image);
         Self { places, by_image }
     }
 
     /// In the order of the inputs.
-    pub(super) fn at(&self, image: u32) -> impl ExactSizeIterator<Item = &'a Place> {
+    pub fn at(&self, image: u32) -> impl ExactSizeIterator<Item = &'a Place> + use<'a, '_> {
         let places = self.places;
         let from = self.by_image.partition_point(|place| places[*place as usize].image < image);
         let rest = &self.by_image[from..];
@@ -274,7 +285,7 @@ mod tests {
         };
         assert!(!at("images.txt:1").is_empty());
         assert_eq!(at("images.txt:1"), at("deploy/compose.yaml:12"));
-        let places = Places::of(&fixture.run);
+        let places = Places::of(&fixture.run.places);
         let origins: Vec<_> = places.at(0).map(|place| place.origin.to_string()).collect();
         assert_eq!(origins, ["images.txt:1", "deploy/compose.yaml:12"]);
     }

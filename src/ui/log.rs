@@ -25,7 +25,7 @@ impl Log for Stderr {
 }
 
 /// Names in certificates and other words of servers may hold control characters, which a terminal obeys.
-fn fit(text: &str) -> String {
+pub(super) fn fit(text: &str) -> String {
     let fit = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(fit).collect()
 }

@@ -6,7 +6,7 @@ use crate::support::report;
 use crate::support::small::{list, mirror, registry};
 use crate::support::tool::{Output, Tool};
 
-const FORMATS: [&str; 4] = ["table", "csv", "markdown", "json"];
+const FORMATS: [&str; 5] = ["table", "csv", "markdown", "json", "ndjson"];
 
 /// An upstream, and a mirror that is made to behave by `bend`.
 fn peers(bend: impl Fn(&Registry)) -> [Registry; 2] {

@@ -32,6 +32,7 @@ mod redirects;
 mod request_counts;
 mod retries;
 mod sign_in;
+mod streaming;
 mod support;
 mod tls;
 mod why_digests_differ;

@@ -26,7 +26,7 @@ fn refused(flags: &[&str]) -> Output {
 
 #[test]
 fn reports_that_cannot_be_written_fail_before_the_first_request() {
-    let unknown = "its extension names no format: use .csv, .md, .json or .txt, or -f";
+    let unknown = "its extension names no format: use .csv, .md, .json, .ndjson or .txt, or -f";
     for (flags, faults) in [
         (&["-o", "no/such/report.csv"][..], &["no/such/report.csv: no such folder"][..]),
         (&["-o", "images.txt/report.csv"], &["images.txt/report.csv: what should be its folder is a file"]),
@@ -103,7 +103,7 @@ fn full_disk_is_an_error_and_keeps_no_other_report_from_being_written() {
 #[test]
 fn reader_that_has_left_is_no_error() {
     let registry = registry(&["app"]);
-    for format in ["table", "csv", "markdown", "json"] {
+    for format in ["table", "csv", "markdown", "json", "ndjson"] {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let output = Tool::new()

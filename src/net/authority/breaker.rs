@@ -77,6 +77,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the host is taken to be down.
+    pub(super) const fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed)
+    }
+
     /// A request goes out.
     pub(super) fn sent(&mut self, role: Role) {
         self.unresolved = self.unresolved.saturating_add(1);

@@ -13,6 +13,7 @@ use super::quota::{PullQuota, Spending};
 use super::window::Window;
 use super::{Answered, Kind};
 use crate::model::fault::{NetFault, Shut};
+use crate::model::host::HostState;
 use crate::model::run::Quota;
 
 /// One authority.
@@ -95,6 +96,20 @@ impl Host {
     /// Whether it had something on the wire a moment ago, and may well have again.
     pub(super) fn was_busy(&self, now: Instant, moment: Duration) -> bool {
         self.in_flight == 0 && self.idle_since.is_some_and(|since| now.duration_since(since) < moment)
+    }
+
+    /// Whether it is asked at the moment; changes nothing.
+    pub(super) fn state(&self, now: Instant) -> HostState {
+        if self.cooldown.over().is_some() {
+            return HostState::LeftAlone;
+        }
+        if self.breaker.is_open() {
+            return HostState::Down;
+        }
+        match self.cooldown.until(now) {
+            Some(until) => HostState::CoolingDown(until.duration_since(now)),
+            None => HostState::Asked,
+        }
     }
 
     /// What is left of its pull quota.
@@ -235,6 +250,33 @@ mod tests {
             sent.push(host.send(kind, role, now));
         }
         sent
+    }
+
+    #[test]
+    fn a_host_is_said_to_be_asked_cooling_down_left_alone_or_down() {
+        let now = Instant::now();
+        let mut throttled = host(None, None);
+        assert_eq!(throttled.state(now), HostState::Asked);
+        for wait in [SECOND, 2 * SECOND] {
+            let Admission::Go(role) = throttled.admission(Kind::Other, now + 10 * wait) else { panic!() };
+            let at = now + 10 * wait;
+            let sent = throttled.send(Kind::Other, role, at);
+            throttled.answered(&sent, &answer(429), at, 0.0);
+            throttled.release(at);
+            assert_eq!(throttled.state(at), HostState::CoolingDown(wait));
+            assert_eq!(throttled.state(at + wait), HostState::Asked);
+        }
+        let at = now + 60 * SECOND;
+        let sent = throttled.send(Kind::Other, Role::Ordinary, at);
+        throttled.answered(&sent, &answer(429), at, 0.0);
+        assert_eq!(throttled.state(at), HostState::LeftAlone);
+
+        let mut silent = host(None, None);
+        let sent = silent.send(Kind::Other, Role::Ordinary, now);
+        silent.failed(&sent, &NetFault::TimeoutFirstByte(5 * SECOND), now + 5 * SECOND);
+        assert_eq!(silent.state(now + 5 * SECOND), HostState::Down);
+        // Until an answer came: that it may be tried again says nothing yet.
+        assert_eq!(silent.state(now + 100 * SECOND), HostState::Down);
     }
 
     #[test]

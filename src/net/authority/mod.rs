@@ -24,6 +24,7 @@ pub use self::quota::QuotaReport;
 use self::host::{Admission, Host, HostPolicy, News, Sent};
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut, seconds};
+use crate::model::host::HostState;
 use crate::model::run::Quota;
 
 /// A host that was busy so short a time ago will want a place again: one is kept for it.
@@ -158,6 +159,17 @@ impl Limits {
             state.lanes.iter().filter_map(|lane| lane.host.quota(&lane.authority.to_string())).collect();
         quotas.sort_by(|one, other| one.host.cmp(&other.host));
         quotas
+    }
+}
+
+impl Limits {
+    /// Whether each of these is asked at the moment; one that never was counts as asked.
+    #[must_use]
+    pub fn states<'a>(&self, of: impl IntoIterator<Item = &'a Authority>) -> Vec<HostState> {
+        let now = now();
+        let state = lock(&self.0);
+        let host = |authority| state.index.get(authority).map(|lane| state.lanes[*lane].host.state(now));
+        of.into_iter().map(|authority| host(authority).unwrap_or_default()).collect()
     }
 }
 

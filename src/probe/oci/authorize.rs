@@ -118,8 +118,15 @@ impl Session {
 pub(super) struct Authorizer {
     tokens: Tokens,
     sources: Arc<Sources>,
-    plan: Option<Arc<Plan>>,
+    expected: Mutex<Expected>,
     hosts: Mutex<HashMap<(Authority, Trust), SharedHost>>,
+}
+
+/// What will be asked for, and the how-manieth such plan this is.
+#[derive(Clone, Debug, Default)]
+struct Expected {
+    plan: Option<Arc<Plan>>,
+    number: u64,
 }
 
 type SharedHost = Arc<AsyncMutex<Host>>;
@@ -132,6 +139,8 @@ struct Host {
     assigned: HashMap<Box<str>, Arc<Grant>>,
     /// Repositories that will be asked for, in the order of the plan: a token may be asked for several.
     upcoming: VecDeque<Box<str>>,
+    /// The number of the plan that they are from.
+    of_plan: u64,
     together: Together,
     /// Repositories for which the token service said no: it is not asked again.
     refused: HashMap<Box<str>, TokenFault>,
@@ -159,7 +168,14 @@ enum Together {
 impl Authorizer {
     /// Answers with what `sources` know; `plan` tells which tokens may be asked for together.
     pub(super) fn new(tokens: Tokens, sources: Arc<Sources>, plan: Option<Arc<Plan>>) -> Self {
-        Self { tokens, sources, plan, hosts: Mutex::default() }
+        let expected = Mutex::new(Expected { number: u64::from(plan.is_some()), plan });
+        Self { tokens, sources, expected, hosts: Mutex::default() }
+    }
+
+    /// From now on these are the repositories that will be asked for.
+    pub(super) fn expect(&self, plan: Arc<Plan>) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        *expected = Expected { plan: Some(plan), number: expected.number + 1 };
     }
 
     /// The host, if it has challenged before: most never do, and are looked up for each request.
@@ -340,9 +356,6 @@ impl Authorizer {
             return;
         }
         service.forget_names();
-        if host.scheme.is_none() && host.together == Together::Yes {
-            host.upcoming = self.upcoming(target);
-        }
         host.scheme = Some(Scheme::Bearer(service.clone()));
         if was_together {
             let own = Grant::new(service.clone(), vec![target.repository.into()], login);
@@ -368,27 +381,16 @@ impl Authorizer {
         }
     }
 
-    /// The repositories of the plan at this host, each once.
-    fn upcoming(&self, target: Target<'_>) -> VecDeque<Box<str>> {
-        let Some(plan) = self.plan.as_ref().filter(|_| target.trust == Trust::Configured) else {
-            return VecDeque::new();
-        };
-        let mut seen = HashSet::new();
-        let mut upcoming = VecDeque::new();
-        for planned in &plan.images {
-            for endpoint in std::iter::once(&planned.upstream).chain(planned.mirrors.iter()) {
-                let endpoint = &plan.endpoints[*endpoint as usize];
-                if endpoint.authority != *target.authority {
-                    continue;
-                }
-                let Ok(name) = endpoint.repository(&planned.image) else { continue };
-                let name: Box<str> = name.into();
-                if seen.insert(name.clone()) {
-                    upcoming.push_back(name);
-                }
-            }
+    /// Looks up what will be asked of this host, if that is not known yet.
+    fn look_ahead(&self, target: Target<'_>, host: &mut Host) {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if host.of_plan == expected.number || host.together == Together::No {
+            return;
         }
-        upcoming
+        host.of_plan = expected.number;
+        if let Some(plan) = expected.plan.filter(|_| target.trust == Trust::Configured) {
+            host.upcoming = upcoming(&plan, target);
+        }
     }
 
     /// The credentials for this host and repository, if any may be sent there.
@@ -523,6 +525,7 @@ impl Authorizer {
         {
             return Arc::clone(grant);
         }
+        self.look_ahead(target, &mut host);
         let asked_as = |login: &Option<Arc<Login>>| login.as_ref().map(|login| login.asked_as());
         let mut repositories: Vec<Box<str>> = vec![target.repository.into()];
         while host.together == Together::Yes && repositories.len() < MAX_SCOPES {
@@ -541,6 +544,26 @@ impl Authorizer {
         }
         grant
     }
+}
+
+/// The repositories of the plan at this host, each once.
+fn upcoming(plan: &Plan, target: Target<'_>) -> VecDeque<Box<str>> {
+    let mut seen = HashSet::new();
+    let mut upcoming = VecDeque::new();
+    for planned in &plan.images {
+        for endpoint in std::iter::once(&planned.upstream).chain(planned.mirrors.iter()) {
+            let endpoint = &plan.endpoints[*endpoint as usize];
+            if endpoint.authority != *target.authority {
+                continue;
+            }
+            let Ok(name) = endpoint.repository(&planned.image) else { continue };
+            let name: Box<str> = name.into();
+            if seen.insert(name.clone()) {
+                upcoming.push_back(name);
+            }
+        }
+    }
+    upcoming
 }
 
 fn token(line: Secret, grant: &Arc<Grant>) -> Authorization {

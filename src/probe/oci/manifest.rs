@@ -99,6 +99,11 @@ impl Registries {
         Self { client, authorizer, roots: Roots::default(), retry }
     }
 
+    /// From now on this plan tells what else will be asked; what is known of hosts and tokens is kept.
+    pub fn expect(&self, plan: Arc<Plan>) {
+        self.authorizer.expect(plan);
+    }
+
     /// Asks `endpoint` for `image` under `reference`.
     pub async fn observe(
         &self,

@@ -144,7 +144,7 @@ fn write_problems(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Res
         return Ok(());
     }
     writeln!(out)?;
-    let places = Places::of(view.run);
+    let places = Places::of(&view.run.places);
     for group in &groups {
         if group.is_told_once() {
             write_whole(view, group, paint, out)?;

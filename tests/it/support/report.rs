@@ -79,6 +79,49 @@ pub fn json_rows(report: &Value) -> Vec<Row> {
     rows.collect()
 }
 
+static RESULT: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let mut schema: Value =
+        serde_json::from_str(include_str!("../../../schemas/report-v1.schema.json")).expect("JSON");
+    let definitions = schema["$defs"].take();
+    let schema = serde_json::json!({"$ref": "#/$defs/result", "$defs": definitions});
+    jsonschema::draft202012::new(&schema).expect("a schema")
+});
+
+/// What schemas/stream-v1.schema.json says, with what it takes from the report's schema put into it.
+static END: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let text = include_str!("../../../schemas/stream-v1.schema.json");
+    let mut schema: Value =
+        serde_json::from_str(&text.replace("urn:registry-check:report:v1#/", "#/$defs/report/"))
+            .expect("JSON");
+    let report = include_str!("../../../schemas/report-v1.schema.json");
+    let mut report: Value =
+        serde_json::from_str(&report.replace("\"#/$defs/", "\"#/$defs/report/$defs/")).expect("JSON");
+    report.as_object_mut().expect("an object").remove("$id");
+    schema["$defs"]["report"] = report;
+    let schema = serde_json::json!({"$ref": "#/$defs/end", "$defs": schema["$defs"]});
+    jsonschema::draft202012::new(&schema).expect("a schema")
+});
+
+/// One line of NDJSON that is a result, once the schema has nothing against it.
+pub fn ndjson_result(line: &str) -> Value {
+    held_to(&RESULT, line)
+}
+
+/// The results and the last line of NDJSON, each held to its schema.
+pub fn ndjson(text: &str) -> (Vec<Value>, Value) {
+    assert!(text.ends_with('\n'), "{text}");
+    let mut lines: Vec<_> = text.lines().collect();
+    let end = held_to(&END, lines.pop().expect("a last line"));
+    (lines.into_iter().map(ndjson_result).collect(), end)
+}
+
+fn held_to(schema: &jsonschema::Validator, line: &str) -> Value {
+    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let faults: Vec<_> = schema.iter_errors(&value).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}: {line}");
+    value
+}
+
 fn row(cell: impl Fn(&str) -> String) -> Row {
     Row {
         artifact: cell("artifact"),

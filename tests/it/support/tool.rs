@@ -21,6 +21,7 @@ pub struct Tool {
     command: Command,
     dir: TempDir,
     stdin: Vec<u8>,
+    stdin_from: Option<Stdio>,
     stdout: Option<Stdio>,
     deadline: Duration,
 }
@@ -65,7 +66,7 @@ impl Tool {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, dir, stdin: Vec::new(), stdout: None, deadline: DEADLINE }
+        Self { command, dir, stdin: Vec::new(), stdin_from: None, stdout: None, deadline: DEADLINE }
     }
 
     /// Puts a file into the directory; `name` may have folders.
@@ -104,6 +105,12 @@ impl Tool {
         self
     }
 
+    /// Where its standard input comes from, in place of a text.
+    pub fn stdin_from(mut self, from: impl Into<Stdio>) -> Self {
+        self.stdin_from = Some(from.into());
+        self
+    }
+
     /// Where its standard output goes, which is then not collected.
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.stdout = Some(to.into());
@@ -120,18 +127,22 @@ impl Tool {
 
     /// Starts it.
     pub fn start(mut self) -> Running {
-        self.command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdin(self.stdin_from.unwrap_or_else(Stdio::piped)).stderr(Stdio::piped());
         self.command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let mut child = self.command.spawn().expect("the program starts");
-        let mut stdin = child.stdin.take().expect("a piped standard input");
-        let input = self.stdin;
-        // A program need not read what it is given.
-        thread::spawn(move || stdin.write_all(&input).ok());
+        // A pipe would stay open in here, and its other end never see its end.
+        let command = format!("{:?}", self.command);
+        drop(self.command);
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.stdin;
+            // A program need not read what it is given.
+            thread::spawn(move || stdin.write_all(&input).ok());
+        }
         Running {
             stdout: child.stdout.take().map_or_else(Stream::ended, Stream::read),
             stderr: child.stderr.take().map_or_else(Stream::ended, Stream::read),
             child,
-            command: format!("{:?}", self.command),
+            command,
             dir: Some(self.dir),
             deadline: self.deadline,
         }
