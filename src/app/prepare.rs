@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Error;
 use super::options::{self, CheckOptions};
-use crate::cli::{CheckArgs, CommonArgs};
+use super::sources::{self, BadLines};
+use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::credentials::{Environment, Sources};
-use crate::inputs::{self, Inputs, Source};
+use crate::inputs::Inputs;
 use crate::model::endpoint::Authority;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
@@ -25,9 +26,7 @@ pub(super) struct Prepared {
 /// Reads what the command line names.
 pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
     let mut options = options::resolve(args, common)?;
-    let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
-    let inputs = inputs::read(&named, std::io::stdin().lock())?;
-    let inputs = usable(inputs, if args.skip_invalid { BadLines::Skip } else { BadLines::Refuse })?;
+    let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     if args.insecure {
         take_any_certificate(&mut options.tls, &plan);
@@ -37,22 +36,16 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     Ok(Prepared { options, plan, sources })
 }
 
-/// What happens to lines that name no image.
-enum BadLines {
-    Refuse,
-    Skip,
-}
-
-fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
-    match bad_lines {
-        _ if inputs.bad.is_empty() => Ok(inputs),
-        BadLines::Refuse => Err(Error::BadLines(inputs.bad)),
-        BadLines::Skip => {
-            for line in &inputs.bad {
-                log::warn!("skipped {line}");
-            }
-            if inputs.images.is_empty() { Err(Error::NothingLeft) } else { Ok(inputs) }
-        }
+/// The images, once nothing stands against asking for them.
+fn usable(mut inputs: Inputs, args: &InputArgs) -> Result<Inputs, Error> {
+    sources::warn(&inputs);
+    let bad = std::mem::take(&mut inputs.bad);
+    let had_bad = !bad.is_empty();
+    sources::hold(args, bad, std::mem::take(&mut inputs.dynamic), BadLines::of(args))?;
+    match inputs.images.is_empty() {
+        false => Ok(inputs),
+        true if had_bad => Err(Error::NothingLeft),
+        true => Err(Error::NothingKnown),
     }
 }
 

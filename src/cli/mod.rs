@@ -5,11 +5,15 @@
 mod auth;
 mod check;
 mod demo;
+mod images;
+mod inputs;
 mod parse;
 
 pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
+pub use images::ImagesArgs;
+pub use inputs::{InputArgs, KindArg};
 pub use parse::MirrorArg;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +60,8 @@ pub enum Command {
     Auth(Box<AuthArgs>),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
+    /// Print the images that the inputs name, each with its places; nobody is asked
+    Images(ImagesArgs),
 }
 
 /// What every command knows.
