@@ -15,7 +15,9 @@ fn main() -> ExitCode {
         (false, 1) => Verbosity::Verbose,
         (false, _) => Verbosity::Requests,
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime);
+    // One thread: the wire and the registries are the limit, and with more of them each answer costs a
+    // wake-up of another core (see benches/README.md).
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime);
     let ended = runtime.and_then(|runtime| {
         let ended = runtime.block_on(app::run(cli));
         // A resolver that hangs must not hold up the end.

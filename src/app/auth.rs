@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{self, Prepared, prepare};
 use super::{Error, OutputError};
 use crate::cli::{AuthArgs, CommonArgs};
 use crate::exit;
@@ -17,9 +17,6 @@ use crate::model::image::ManifestRef;
 use crate::model::observation::AskedAs;
 use crate::model::plan::Plan;
 use crate::model::sign_in::{Acceptance, SignIn};
-use crate::net::authority::Limits;
-use crate::net::client::Client;
-use crate::net::tls::Policies;
 use crate::probe::oci::{Ask, Registries};
 use crate::report::{self, Format};
 use crate::verdict;
@@ -36,9 +33,7 @@ struct Question {
 pub(super) async fn run(args: &AuthArgs, common: &CommonArgs) -> Result<u8, Error> {
     let format = format(args)?;
     let Prepared { options, plan, sources } = prepare(&args.check, common)?;
-    let limits = Limits::new(options.per_host, options.concurrency);
-    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
-    let client = Arc::new(Client::new(options.timeouts, limits, policies)?);
+    let client = Arc::new(prepare::client(&plan, &options)?);
     let mut questions = Vec::new();
     let mut known = HashSet::new();
     for (image, planned) in (0..).zip(&plan.images) {

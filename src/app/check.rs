@@ -13,7 +13,7 @@ use super::Error;
 use super::interrupt::Interruptions;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
-use super::prepare::{Prepared, prepare};
+use super::prepare::{self, Prepared, prepare};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::credentials::Sources;
 use crate::exit;
@@ -25,9 +25,7 @@ use crate::model::observation::Observation;
 use crate::model::plan::{Plan, Reference, Who};
 use crate::model::run::{CheckResult, Cost, Counts, Run, Verdict};
 use crate::model::status::Status;
-use crate::net::authority::Limits;
-use crate::net::client::{Client, Purpose};
-use crate::net::tls::Policies;
+use crate::net::client::Purpose;
 use crate::plan::followup;
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event};
@@ -40,12 +38,15 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let Prepared { options, plan, sources } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
-    let outputs = Outputs::open(&args.outputs, args.format).map_err(Error::Outputs)?;
-    let cancel = interruptions.first(outputs.unfinished()).boxed();
+    let read = prepare::files_read(&args, &options);
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel).await?;
+    interruptions.leave_at_once();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
+    warn_of_spent_quotas(&run);
     let decision = gate::decide(&options.policy, &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
@@ -99,9 +100,7 @@ pub async fn pass(
 ) -> Result<Run, Error> {
     let started_at = OffsetDateTime::now_utc();
     let clock = Instant::now();
-    let limits = Limits::new(options.per_host, options.concurrency);
-    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
-    let client = Arc::new(Client::new(options.timeouts, limits, policies)?);
+    let client = Arc::new(prepare::client(&plan, options)?);
     let plan = Arc::new(plan);
     let registries = Arc::new(Registries::new(
         Arc::clone(&client),
@@ -110,7 +109,7 @@ pub async fn pass(
         Some(Arc::clone(&plan)),
     ));
     let mut progress = Progress::start(options.progress, plan.images.len());
-    let mut judged: Vec<Box<[CheckResult]>> = vec![Box::default(); plan.images.len()];
+    let mut judged = Judged::of(&plan);
     let mut not_ok = 0;
     let mut rejections = BTreeSet::new();
     let on_event = |event| match event {
@@ -118,8 +117,7 @@ pub async fn pass(
         Event::Done { image, evidence } => {
             let results = judge(&plan, image, &evidence);
             rejections.extend(verdict::rejections(&evidence));
-            not_ok += results.iter().filter(|result| result.verdict.code.status() != Status::Ok).count();
-            judged[image as usize] = results.into();
+            not_ok += judged.put(image, results);
             progress.done(not_ok);
         }
     };
@@ -128,7 +126,7 @@ pub async fn pass(
     for rejection in rejections {
         log::warn!("{rejection}");
     }
-    let results: Vec<CheckResult> = judged.into_iter().flatten().collect();
+    let results = judged.results();
     let plan = Arc::unwrap_or_clone(plan);
     Ok(Run {
         started_at,
@@ -140,11 +138,54 @@ pub async fn pass(
         places: plan.places,
         results,
         cost: Cost { requests: client.sent(Purpose::Registry), token_exchanges: client.sent(Purpose::Token) },
+        quotas: client.quotas(),
     })
 }
 
+fn warn_of_spent_quotas(run: &Run) {
+    for quota in run.quotas.iter().filter(|quota| quota.is_nearly_spent()) {
+        log::warn!("{} has {} of {} pulls left", quota.host, quota.remaining, quota.limit);
+    }
+}
+
+/// The results so far, each where it belongs in the end: a large run is too large to be put in order by a
+/// copy.
+struct Judged {
+    /// Where the results of each image begin.
+    first: Vec<usize>,
+    results: Vec<Option<CheckResult>>,
+}
+
+impl Judged {
+    fn of(plan: &Plan) -> Self {
+        let mut all = 0;
+        let first = plan.images.iter().map(|image| {
+            let first = all;
+            all += 1 + image.mirrors.len();
+            first
+        });
+        let first = first.collect();
+        Self { first, results: std::iter::repeat_with(|| None).take(all).collect() }
+    }
+
+    /// Keeps the results of an image, and tells how many of them are not what they should be.
+    fn put(&mut self, image: u32, results: impl Iterator<Item = CheckResult>) -> usize {
+        let mut not_ok = 0;
+        for (place, result) in self.results[self.first[image as usize]..].iter_mut().zip(results) {
+            not_ok += usize::from(result.verdict.code.status() != Status::Ok);
+            *place = Some(result);
+        }
+        not_ok
+    }
+
+    #[expect(clippy::filter_map_identity, reason = "works in place, where `flatten` would copy")]
+    fn results(self) -> Vec<CheckResult> {
+        self.results.into_iter().filter_map(|result| result).collect()
+    }
+}
+
 /// One result for upstream and one for each mirror of the image.
-fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
+fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterator<Item = CheckResult> {
     let planned = &plan.images[image as usize];
     let counts = if planned.mirrors.is_empty() { Counts::ForGate } else { Counts::ShownOnly };
     let upstream = result(
@@ -154,7 +195,7 @@ fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
         &evidence.upstream.endpoint,
         verdict::upstream(evidence),
     );
-    let mirrors = planned.mirrors.iter().enumerate().map(|(index, endpoint)| {
+    let mirrors = planned.mirrors.iter().enumerate().map(move |(index, endpoint)| {
         result(
             evidence,
             Who::Mirror(index),
@@ -163,7 +204,7 @@ fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> Vec<CheckResult> {
             verdict::mirror(evidence, index),
         )
     });
-    std::iter::once(upstream).chain(mirrors).collect()
+    std::iter::once(upstream).chain(mirrors)
 }
 
 fn result(
@@ -181,7 +222,7 @@ fn result(
     let facts = |observation: &Option<Observation>| -> Option<_> {
         observation.as_ref().and_then(Observation::facts).and_then(|facts| facts.media_type)
     };
-    let question = followup::opening(evidence, who);
+    let question = followup::opening(&evidence.image, evidence.depth, evidence.mirrors.len(), who);
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(evidence.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),

@@ -38,7 +38,8 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     // Nobody's credentials: these registries want none.
     let sources = Arc::new(Sources::new(credentials::Options::default(), &Environment::default())?);
-    let run = check::pass(plan, &options, sources, interruptions.first(Vec::new()).boxed()).await?;
+    let run = check::pass(plan, &options, sources, interruptions.first().boxed()).await?;
+    interruptions.leave_at_once();
     let decision = gate::decide(&options.policy, &run);
     let view = check::view(&run, &decision, &options.policy, exit::code(run.ending, decision.outcome));
     let mut text = Vec::new();
@@ -57,7 +58,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
         return Ok(exit::INTERRUPTED);
     }
     if args.serve {
-        Interruptions::listen().map_err(Error::Signals)?.any().await;
+        interruptions.any().await;
         return Ok(exit::PASSED);
     }
     Ok(if surprises.is_empty() { exit::PASSED } else { exit::FAILED })

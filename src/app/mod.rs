@@ -8,6 +8,7 @@ mod interrupt;
 mod options;
 mod output;
 mod prepare;
+mod resolve;
 mod sources;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
@@ -49,6 +50,9 @@ pub enum Error {
     /// Mirror settings.
     #[error("{} that cannot be used", count(.0.len(), "setting"))]
     Mirrors(Vec<mirrors::Error>),
+    /// Arguments that name no image.
+    #[error("{} that cannot be asked for", count(.0.len(), "image"))]
+    Images(Vec<String>),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] gate::PolicyError),
@@ -124,7 +128,7 @@ impl Error {
             Self::Outputs(items) => lines(items),
             Self::Tls(items) => lines(items),
             Self::Credentials(error) => lines(&error.0),
-            Self::Config(config::Error::Faults(items)) => items.clone(),
+            Self::Config(config::Error::Faults(items)) | Self::Images(items) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
             | Self::NothingKnown
@@ -154,6 +158,7 @@ impl Error {
             }
             Self::NothingLeft
             | Self::NothingKnown
+            | Self::Images(_)
             | Self::Registries(_)
             | Self::Config(_)
             | Self::Policy(_)
@@ -179,6 +184,7 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
         Some(Command::Images(args)) => images::run(&args),
+        Some(Command::Resolve(args)) => resolve::run(&args).await,
     }
 }
 
@@ -191,6 +197,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Dynamic(_)
         | Error::NothingKnown
         | Error::NothingLeft
+        | Error::Images(_)
         | Error::Registries(_)
         | Error::Config(_)
         | Error::Mirrors(_)

@@ -11,6 +11,7 @@ use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::Depth;
 use crate::model::mirror::MirrorMap;
+use crate::model::node::Node;
 use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
@@ -44,6 +45,8 @@ pub struct CheckOptions {
     pub concurrency: usize,
     /// Requests in flight to one host.
     pub per_host: usize,
+    /// Pulls to leave unspent at hosts that tell their quota.
+    pub reserve: Option<u64>,
     /// How progress is told.
     pub progress: progress::Style,
 }
@@ -53,10 +56,20 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let config = config::load(args.config.as_deref())?;
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
-    let mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
+    let mut mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
+    let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
+    mirrors::join(&mut mirrors, nodes);
+    tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     Ok(CheckOptions { mirrors, tls, ..defaults })
+}
+
+/// What cannot be represented, or is not what it seems.
+pub(super) fn tell_notes(nodes: &[Node]) {
+    for note in nodes.iter().flat_map(|node| &node.notes) {
+        log::warn!("{}: {}", note.place, note.text);
+    }
 }
 
 /// The options of a check as far as flags decide them: no file, no mirrors.
@@ -68,7 +81,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         mirrors: MirrorMap::default(),
         credentials: credentials::Options {
             auth_files: args.auth_files.clone(),
-            ..credentials::Options::default()
+            helper_timeout: args.helper_timeout.unwrap_or(credentials::Options::default().helper_timeout),
         },
         tls: TlsOptions {
             ca_files: args.ca_files.clone(),
@@ -91,6 +104,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         retry: RetryPolicy { retries: args.retries.unwrap_or(retry.retries), ..retry },
         concurrency: args.concurrency.unwrap_or(CONCURRENCY),
         per_host: args.per_host.unwrap_or(PER_HOST),
+        reserve: args.reserve,
         progress: progress_style(common),
     })
 }

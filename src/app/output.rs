@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::OutputError;
+use super::interrupt::Interruptions;
 use crate::report::{self, Format, TableStyle, View};
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
 
 /// Every place that gets a report.
 #[derive(Debug)]
@@ -41,8 +45,14 @@ enum Target {
 impl Outputs {
     /// Opens every place; without any, standard output.
     ///
-    /// A file's extension decides its format; where it says nothing, `format` does.
-    pub(super) fn open(paths: &[PathBuf], format: Option<Format>) -> Result<Self, Vec<OutputError>> {
+    /// A file's extension decides its format; where it says nothing, `format` does. None of the files
+    /// `read` by this run is written to. May block as long as a pipe has no reader.
+    pub(super) fn open(
+        paths: &[PathBuf],
+        format: Option<Format>,
+        read: &[PathBuf],
+        interruptions: &Interruptions,
+    ) -> Result<Self, Vec<OutputError>> {
         let default = format.unwrap_or(Format::Table);
         if paths.is_empty() {
             return Ok(Self(vec![Output { format: default, target: Target::Stdout }]));
@@ -50,6 +60,7 @@ impl Outputs {
         let mut outputs = Vec::new();
         let mut errors = Vec::new();
         let mut seen = HashSet::new();
+        let read: HashSet<PathBuf> = read.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
         for path in paths {
             let fail = |why: String| OutputError { path: path.clone(), why };
             if path.as_os_str() == "-" {
@@ -66,7 +77,11 @@ impl Outputs {
                 ));
                 continue;
             };
-            match open(path) {
+            log::debug!("opening {}", path.display());
+            match open(path, interruptions) {
+                Ok(Target::File { path, .. }) if read.contains(&path) => {
+                    errors.push(fail("is read by this run, and would be overwritten".to_owned()));
+                }
                 Ok(target) => {
                     if seen.insert(target.path().map(Path::to_owned)) {
                         outputs.push(Output { format, target });
@@ -83,15 +98,6 @@ impl Outputs {
     /// Whether standard output gets a report.
     pub(super) fn has_stdout(&self) -> bool {
         self.0.iter().any(|output| matches!(output.target, Target::Stdout))
-    }
-
-    /// The files that have not got their right name yet.
-    pub(super) fn unfinished(&self) -> Vec<PathBuf> {
-        let temporary = |output: &Output| match &output.target {
-            Target::File { temporary, .. } => Some(temporary.path().to_owned()),
-            Target::Stdout | Target::Special { .. } => None,
-        };
-        self.0.iter().filter_map(temporary).collect()
     }
 
     /// Writes every report. One that fails does not keep the others from being written.
@@ -116,11 +122,13 @@ impl Target {
     }
 }
 
-fn open(path: &Path) -> io::Result<Target> {
+fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(path).map_err(plain)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            new_path(&behind_links(path)).map_err(plain)?
+        }
         Err(error) => return Err(plain(error)),
     };
     let permissions = match fs::metadata(&path) {
@@ -145,8 +153,23 @@ fn open(path: &Path) -> io::Result<Target> {
         }
         None => new_file(&mut builder),
     }
-    let temporary = builder.tempfile_in(folder).map_err(plain)?;
+    let temporary = interruptions.temporary(&builder, folder).map_err(plain)?;
     Ok(Target::File { path, temporary })
+}
+
+/// Where links lead to that end at nothing yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        // The links in /proc to pipes lead there, though what they say is no path.
+        if fs::metadata(&path).is_ok() {
+            break;
+        }
+        // A relative target is meant from the link's folder.
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
 }
 
 /// The absolute path of a file that is not there yet.

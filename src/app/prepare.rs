@@ -1,18 +1,24 @@
 //! What every command that asks registries does first: options, inputs, plan, credentials. Nothing is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
 use super::options::{self, CheckOptions};
 use super::sources::{self, BadLines};
 use crate::cli::{CheckArgs, CommonArgs, InputArgs};
+use crate::config;
 use crate::credentials::{Environment, Sources};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Source};
 use crate::model::endpoint::Authority;
+use crate::model::node::End;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
-use crate::net::tls::TlsOptions;
+use crate::net::authority::{LimitPolicy, Limits};
+use crate::net::client::Client;
+use crate::net::sockets::{self, Wanted};
+use crate::net::tls::{Policies, TlsOptions};
 use crate::plan;
 
 /// Everything that is known before the first request.
@@ -28,12 +34,55 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     let mut options = options::resolve(args, common)?;
     let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+    secure_addresses(&mut options, &plan);
+    warn_of_blocked(&options, &plan);
     if args.insecure {
         take_any_certificate(&mut options.tls, &plan);
     }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let sources = Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?);
     Ok(Prepared { options, plan, sources })
+}
+
+/// Every file that the user has named for this run to read.
+pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBuf> {
+    let inputs = args.sources.inputs.iter().cloned().map(|argument| match Source::from(argument) {
+        Source::File(path) => path,
+        // Where there is such a path, it leads to the file that the shell has opened.
+        Source::Stdin => PathBuf::from("/dev/stdin"),
+    });
+    let tls = options.tls.hosts.iter().flat_map(|host| {
+        let client = host.settings.client.iter().flat_map(|client| [&client.certificate, &client.key]);
+        host.settings.ca_files.iter().chain(client)
+    });
+    let named = args.auth_files.iter().chain(&options.tls.ca_files).chain(tls).cloned();
+    inputs.chain(named).chain(config::place(args.config.as_deref()).map(Path::to_owned)).collect()
+}
+
+/// Networks in a node's configuration: which addresses lie in them is known only with the plan.
+fn secure_addresses(options: &mut CheckOptions, plan: &Plan) {
+    for endpoint in &plan.endpoints {
+        let found = options.mirrors.nodes.iter().find_map(|node| node.tls_of(&endpoint.authority));
+        let is_new = |host: &HostTls| options.tls.hosts.iter().all(|known| known.authority != host.authority);
+        if let Some(host) = found.filter(is_new) {
+            options.tls.hosts.push(host);
+        }
+    }
+}
+
+fn warn_of_blocked(options: &CheckOptions, plan: &Plan) {
+    for node in &options.mirrors.nodes {
+        for image in &plan.images {
+            if let Some(route) = node.route(&image.image).filter(|route| route.end == End::Blocked) {
+                log::warn!(
+                    "{}: {} is blocked: {} would not pull it",
+                    route.place,
+                    image.image,
+                    node.runtime.as_str()
+                );
+            }
+        }
+    }
 }
 
 /// The images, once nothing stands against asking for them.
@@ -79,4 +128,29 @@ fn take_any_certificate(tls: &mut TlsOptions, plan: &Plan) {
             }),
         }
     }
+}
+
+/// An HTTP client that keeps to what the user, the hosts and this machine allow.
+pub(super) fn client(plan: &Plan, options: &CheckOptions) -> Result<Client, Error> {
+    let hosts: HashSet<_> = plan.endpoints.iter().map(|endpoint| &endpoint.authority).collect();
+    // Each may have a token service, or redirect to one other host.
+    let wanted =
+        Wanted { in_flight: options.concurrency, per_host: options.per_host, hosts: hosts.len() * 2 };
+    let room = sockets::make_room(wanted);
+    if room.in_flight < wanted.in_flight {
+        log::warn!(
+            "the limit on open files leaves room for {} requests at once, not {} (see ulimit -n)",
+            room.in_flight,
+            wanted.in_flight
+        );
+    }
+    let limits = Limits::new(LimitPolicy {
+        per_authority: options.per_host,
+        all: room.in_flight,
+        paces: options.mirrors.paces.clone(),
+        reserve: options.reserve,
+        max_retry_after: options.retry.max_retry_after,
+    });
+    let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
+    Ok(Client::new(options.timeouts, limits, policies, room.idle_per_host)?)
 }

@@ -20,6 +20,10 @@ pub struct CheckArgs {
     /// A mirror and the registry it stands in for (docker.io, if not said); repeatable
     #[arg(long = "mirror", value_name = "[UPSTREAM=]URL", value_parser = parse::mirror)]
     pub mirrors: Vec<MirrorArg>,
+    /// Mirrors of a node: certs.d, daemon.json, registries.conf(.d), registries.yaml, buildkitd.toml;
+    /// repeatable
+    #[arg(long = "mirrors-from", value_name = "PATH")]
+    pub mirrors_from: Vec<PathBuf>,
     /// Settings and mirrors [default: registry-check.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -47,6 +51,9 @@ pub struct CheckArgs {
     /// Look here for credentials first: docker, podman or Kubernetes secret file; repeatable
     #[arg(long = "auth-file", value_name = "FILE", help_heading = "Credentials")]
     pub auth_files: Vec<PathBuf>,
+    /// Time for one credential helper [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Credentials")]
+    pub helper_timeout: Option<Duration>,
 
     /// Trust the certificates in this PEM file too, for every host; repeatable
     #[arg(long = "ca-file", value_name = "FILE", help_heading = "TLS")]
@@ -64,6 +71,9 @@ pub struct CheckArgs {
     /// Requests in flight to one host [default: 16]
     #[arg(long, value_name = "N", value_parser = parse::count, help_heading = "Load and time")]
     pub per_host: Option<usize>,
+    /// Pulls to leave unspent at hosts with a pull quota, such as Docker Hub
+    #[arg(long, value_name = "N", help_heading = "Load and time")]
+    pub reserve: Option<u64>,
     /// Time for name, connection and TLS [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
     pub connect_timeout: Option<Duration>,

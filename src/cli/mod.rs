@@ -8,6 +8,7 @@ mod demo;
 mod images;
 mod inputs;
 mod parse;
+mod resolve;
 
 pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
@@ -15,6 +16,7 @@ pub use demo::DemoArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
 pub use parse::MirrorArg;
+pub use resolve::ResolveArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -62,6 +64,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
+    /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
+    Resolve(Box<ResolveArgs>),
 }
 
 /// What every command knows.

@@ -1,6 +1,7 @@
 //! The file as it is written. Every fault is told with its line before anything is asked.
 
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -38,9 +39,22 @@ const KNOWN: Known = Known {
                 "client_cert",
                 "client_key",
                 "insecure",
+                "requests_per_minute",
             ],
         ),
-        ("registries", &["name", "url", "plain_http", "ca_file", "client_cert", "client_key", "insecure"]),
+        (
+            "registries",
+            &[
+                "name",
+                "url",
+                "plain_http",
+                "ca_file",
+                "client_cert",
+                "client_key",
+                "insecure",
+                "requests_per_minute",
+            ],
+        ),
     ],
 };
 
@@ -83,6 +97,7 @@ struct MirrorEntry {
     client_key: Option<PathBuf>,
     #[serde(default)]
     insecure: bool,
+    requests_per_minute: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +111,7 @@ struct RegistryEntry {
     client_key: Option<PathBuf>,
     #[serde(default)]
     insecure: bool,
+    requests_per_minute: Option<NonZeroU32>,
 }
 
 /// What an entry says of TLS.
@@ -143,16 +159,18 @@ enum NamespaceWord {
     Never,
 }
 
+/// The file that [`load`] reads, if any.
+#[must_use]
+pub fn place(named: Option<&Path>) -> Option<&Path> {
+    named.or_else(|| Some(Path::new(FILE_NAME)).filter(|path| path.exists()))
+}
+
 /// Reads the named file, or else the one in the working directory, if there is one.
 ///
 /// # Errors
 /// The file cannot be read, or says something that cannot be meant.
 pub fn load(named: Option<&Path>) -> Result<Config, Error> {
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None if Path::new(FILE_NAME).exists() => PathBuf::from(FILE_NAME),
-        None => return Ok(Config::default()),
-    };
+    let Some(path) = place(named).map(Path::to_owned) else { return Ok(Config::default()) };
     let unreadable = |cause| Error::Unreadable { path: path.clone(), cause };
     let mut text = String::new();
     let file = std::fs::File::open(&path).map_err(unreadable)?;
@@ -221,19 +239,29 @@ fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
             },
             path_meaning: if entry.override_path { PathMeaning::ApiRoot } else { PathMeaning::Prefix },
             plain_http: plain(entry.plain_http),
+            requests_per_minute: entry.requests_per_minute,
         }
     });
     let mirrors: Vec<_> = mirrors.collect();
     let upstreams = file.registries.into_iter().map(|entry| {
         let place = place(entry.span().start);
-        let RegistryEntry { name, url, plain_http, ca_file, client_cert, client_key, insecure } =
-            entry.into_inner();
+        let RegistryEntry {
+            name,
+            url,
+            plain_http,
+            ca_file,
+            client_cert,
+            client_key,
+            insecure,
+            requests_per_minute,
+        } = entry.into_inner();
         UpstreamSpec {
             tls: tls(&place, TlsEntry { ca_file, client_cert, client_key, insecure }),
             place,
             name,
             url,
             plain_http: plain(plain_http),
+            requests_per_minute,
         }
     });
     let upstreams = upstreams.collect();
@@ -251,6 +279,7 @@ mod tests {
 [[mirrors]]
 name = "daocloud"
 url = "https://m.daocloud.io"
+requests_per_minute = 20
 for = ["docker.io", "ghcr.io"]
 path = "{registry}/{repository}"
 ns = "never"
@@ -266,6 +295,7 @@ prefixes = { "example.com/foo" = "internal/bar" }
 name = "docker.io"
 url = "127.0.0.1:5000"
 plain_http = true
+requests_per_minute = 300
 
 [[registries]]
 name = "auth.example"
@@ -286,7 +316,10 @@ insecure = true
         assert_eq!(k3s.plain_http, PlainHttp::Yes);
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
-        assert_eq!(k3s.place, "c.toml:9");
+        assert_eq!(k3s.place, "c.toml:10");
+        let paces =
+            [daocloud.requests_per_minute, k3s.requests_per_minute, config.upstreams[0].requests_per_minute];
+        assert_eq!(paces.map(|pace| pace.map(NonZeroU32::get)), [Some(20), None, Some(300)]);
         assert_eq!(config.upstreams[0].url.as_deref(), Some("127.0.0.1:5000"));
         assert_eq!(config.upstreams[0].tls, TlsSettings::default());
         let tls = &config.upstreams[1].tls;
@@ -317,7 +350,7 @@ insecure = true
             faults,
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
-                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure, requests_per_minute)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
                 "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
             ]
@@ -331,6 +364,7 @@ insecure = true
             ("\n\n[[mirrors]]\nname = \"x\"\n", "c.toml:3: missing field `url`"),
             ("[[mirrors]]\nurl = 5\n", "c.toml:2:"),
             ("[[mirrors]]\nurl = \"x\"\nns = \"maybe\"\n", "c.toml:3: unknown variant `maybe`"),
+            ("[[mirrors]]\nurl = \"x\"\nrequests_per_minute = 0\n", "c.toml:3: invalid value: integer `0`"),
             ("mirrors = 1\n", "c.toml:1:"),
         ] {
             let faults = parse(text, "c.toml", Path::new("")).unwrap_err();

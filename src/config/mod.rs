@@ -3,7 +3,7 @@
 mod file;
 mod keys;
 
-pub use file::{Config, FILE_NAME, load};
+pub use file::{Config, FILE_NAME, load, place};
 
 use std::path::PathBuf;
 

@@ -62,6 +62,8 @@ impl Credential {
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
+            // DigitalOcean's logins have the API token for a name as well.
+            Self::Basic { user, password } if user == password.expose() => TOKEN_USER,
             Self::Basic { user, .. } | Self::Identity { user: Some(user), .. } => user,
             Self::Identity { user: None, .. } | Self::Registry { .. } => TOKEN_USER,
         }
@@ -236,5 +238,7 @@ mod tests {
             assert_eq!(credential.user(), name);
             assert!(!format!("{credential:?} {credential:#?}").contains("hunter2"));
         }
+        // Both the token.
+        assert_eq!(basic("hunter2", "hunter2").user(), "<token>");
     }
 }

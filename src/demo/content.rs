@@ -471,7 +471,8 @@ mod tests {
                 .images()
                 .map(|child| (child.platform.as_ref().unwrap().to_string(), child.digest.clone().unwrap()))
                 .collect();
-            let digests: Vec<_> = index.children.iter().map(|child| child.digest().clone()).collect();
+            let digests: Vec<_> =
+                index.children.iter().map(|child| child.digest().to_string().into_boxed_str()).collect();
             assert_eq!(shown[0], ("linux/amd64".to_owned(), digests[0].clone()));
             assert_eq!(shown[1], ("linux/arm64".to_owned(), digests[1].clone()));
         }

@@ -209,8 +209,8 @@ fn replace_document(asked: &Asked, answer: &mut Answer, store: &mut Store, docum
 fn child(asked: &Asked, index: &[u8], store: &Store, wanted: &str) -> Option<Document> {
     let wanted = platform(wanted);
     let manifest = Manifest::parse(index, None).ok()?;
-    let digest: Digest =
-        manifest.images().find(|child| child.platform.as_ref() == Some(&wanted))?.digest.clone()?;
+    let child = manifest.images().find(|child| child.platform.as_ref() == Some(&wanted))?;
+    let digest: Digest = child.digest.as_deref()?.parse().ok()?;
     store.manifest(asked.route.repository()?, &digest).cloned()
 }
 

@@ -4,7 +4,7 @@
 //! runtime of its own. It stops when the handle is dropped. HTTP/1.1, keep-alive, plain text, loopback.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ use super::token::{Authentication, TokenRules, TokenService, User};
 
 /// Most bytes of a form that are read.
 const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// Connections that wait to be accepted; the standard library asks for 128.
+const BACKLOG: u32 = 1024;
 
 /// Wait after a failed accept, so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -99,8 +102,14 @@ impl Registry {
     /// # Errors
     /// The address could not be bound, or no thread started.
     pub fn start_under(address: SocketAddr, root: &str, store: Store) -> io::Result<Self> {
-        let listener = StdListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let own_runtime = match Handle::try_current() {
+            Ok(_) => None,
+            Err(_) => Some(Builder::new_multi_thread().worker_threads(1).enable_all().build()?),
+        };
+        let handle = own_runtime.as_ref().map_or_else(Handle::current, |own| own.handle().clone());
+        let entered = handle.enter();
+        let listener = listen(address)?;
+        drop(entered);
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             root: root.to_owned(),
@@ -110,14 +119,6 @@ impl Registry {
             token_services: RwLock::default(),
             log: HitLog::default(),
         });
-        let own_runtime = match Handle::try_current() {
-            Ok(_) => None,
-            Err(_) => Some(Builder::new_multi_thread().worker_threads(1).enable_all().build()?),
-        };
-        let handle = own_runtime.as_ref().map_or_else(Handle::current, |own| own.handle().clone());
-        let entered = handle.enter();
-        let listener = TcpListener::from_std(listener)?;
-        drop(entered);
         let task = Some(handle.spawn(accept(Arc::clone(&state), listener)));
         Ok(Self { state, address, task, own_runtime })
     }
@@ -281,6 +282,15 @@ impl State {
         let named = services.iter().find(|service| Some(service.name()) == name.as_deref());
         Some(named.or(services.first())?.grant(asked))
     }
+}
+
+/// As `TcpListener::bind` would, but with room for a crowd: a connection that finds the queue full is
+/// tried again by its kernel a second later, and to a client it looks as if the registry had been slow.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until it is aborted; the connections end with it.

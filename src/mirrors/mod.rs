@@ -1,11 +1,21 @@
 //! Mirror settings into a [`MirrorMap`]: which endpoints stand in for which registry, and how each is asked.
 //!
-//! `native` reads what our own configuration says; importers of runtimes' configurations stand beside it.
+//! `native` reads what our own configuration says. `runtimes` reads what containerd, docker and others were
+//! told, with one importer each; what an importer cannot represent is a note, never silence.
 
+mod buildkit;
+mod containerd;
+mod containers;
+mod docker_daemon;
+mod document;
+mod k3s;
 mod native;
+mod place;
+mod runtimes;
 mod url;
 
 pub use native::{MirrorSpec, UpstreamSpec, build};
+pub use runtimes::{import, join};
 pub use url::{PathMeaning, PlainHttp, UrlError};
 
 use thiserror::Error;
@@ -13,7 +23,7 @@ use thiserror::Error;
 use crate::model::rewrite::TemplateError;
 
 /// A setting that cannot be used, and where it stands.
-#[derive(Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{place}: {fault}")]
 pub struct Error {
     /// `registry-check.toml:12` or `--mirror …`.
@@ -23,8 +33,11 @@ pub struct Error {
 }
 
 /// What is wrong with a setting.
-#[derive(Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
+    /// Something in a runtime's file.
+    #[error("{0}")]
+    Unusable(String),
     /// The `url`.
     #[error("{0}")]
     Url(#[from] UrlError),
@@ -40,6 +53,12 @@ pub enum Fault {
     /// `to` of a prefix rule.
     #[error("prefixes: '{0}' is not a legal repository path")]
     PrefixTarget(String),
+    /// Nothing to be known by.
+    #[error("the mirror's name is empty")]
+    NoName,
+    /// What reports call the registry itself.
+    #[error("a mirror cannot be named '{0}': reports call the registry itself so (give it another 'name')")]
+    ReservedName(String),
     /// The same name twice.
     #[error("a mirror named '{0}' exists already (give each a 'name')")]
     SameName(String),

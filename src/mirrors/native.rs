@@ -1,10 +1,11 @@
 //! Our own mirror settings, from `registry-check.toml` and `--mirror`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::url::{self, PathMeaning, PlainHttp};
 use super::{Error, Fault};
-use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::{DOCKER_HUB, ImageRef, registry_key};
 use crate::model::mirror::{Mirror, MirrorMap, Upstream};
 use crate::model::rewrite::{Library, PrefixRule, Rewrite};
@@ -35,6 +36,8 @@ pub struct MirrorSpec {
     pub plain_http: PlainHttp,
     /// How its host is asked over TLS.
     pub tls: TlsSettings,
+    /// Most requests in any minute to this host.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Settings of one upstream as they were written.
@@ -50,6 +53,8 @@ pub struct UpstreamSpec {
     pub plain_http: PlainHttp,
     /// How its host is asked over TLS.
     pub tls: TlsSettings,
+    /// Most requests in any minute to this host.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Makes the map of all mirrors.
@@ -61,8 +66,10 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
     let mut errors = Vec::new();
     for spec in mirrors {
         let (place, tls) = (spec.place.clone(), spec.tls.clone());
+        let pace = spec.requests_per_minute;
         let added = mirror(spec).and_then(|mirror| {
             secure(&mut map, &place, &mirror.endpoint.authority, tls)?;
+            map.set_pace(&mirror.endpoint.authority, pace);
             add(&mut map, mirror)
         });
         if let Err(fault) = added {
@@ -71,11 +78,13 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
     }
     for spec in upstreams {
         let (place, tls) = (spec.place.clone(), spec.tls.clone());
+        let pace = spec.requests_per_minute;
         let added = upstream(spec).and_then(|upstream| {
             if map.upstreams.iter().any(|known| known.registry == upstream.registry) {
                 return Err(Fault::SameRegistry(upstream.registry.into()));
             }
             secure(&mut map, &place, &upstream.endpoint.authority, tls)?;
+            map.set_pace(&upstream.endpoint.authority, pace);
             map.upstreams.push(upstream);
             Ok(())
         });
@@ -136,9 +145,16 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
         prefixes: prefixes.collect::<Result<_, _>>()?,
         template: spec.path.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         library: spec.library,
+        patterns: Vec::new(),
     };
     let (url, api_root) = url::read(&spec.url, spec.plain_http, spec.path_meaning)?;
     let endpoint = endpoint(url, api_root, Role::Mirror, spec.name.as_deref())?;
+    if endpoint.name.trim().is_empty() {
+        return Err(Fault::NoName);
+    }
+    if endpoint.name.trim().eq_ignore_ascii_case(Role::Upstream.as_str()) {
+        return Err(Fault::ReservedName(endpoint.name.into()));
+    }
     Ok(Mirror { endpoint: Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint }), serves })
 }
 
@@ -170,6 +186,7 @@ fn endpoint(url: ::url::Url, api_root: Box<str>, role: Role, name: Option<&str>)
         role,
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
+        accepts: Accepts::All,
     })
 }
 
@@ -263,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn names_that_nobody_could_tell_apart_are_refused() {
+        let named = |name: &str| MirrorSpec { name: Some(name.to_owned()), ..spec("https://m.example", &[]) };
+        let specs = ["", " ", "upstream", "Upstream"].map(named).into_iter();
+        let errors = build(specs.chain([spec("https://upstream", &[])]).collect(), vec![]).unwrap_err();
+        let faults: Vec<_> = errors.into_iter().map(|error| error.fault).collect();
+        let reserved = |name: &str| Fault::ReservedName(name.to_owned());
+        assert_eq!(
+            faults,
+            [Fault::NoName, Fault::NoName, reserved("upstream"), reserved("Upstream"), reserved("upstream")]
+        );
+        assert!(build(vec![named("upstream-2")], vec![]).is_ok());
+    }
+
+    #[test]
     fn tls_settings_hold_for_a_host_and_must_agree() {
         let tls = |file: &str| TlsSettings { ca_files: vec![file.into()], ..TlsSettings::default() };
         let at = |place: &str, url: &str, tls| MirrorSpec { place: place.to_owned(), tls, ..spec(url, &[]) };
@@ -290,6 +321,31 @@ mod tests {
         let faults: Vec<_> = errors.unwrap_err().into_iter().map(|error| error.fault).collect();
         let other = Fault::OtherTls { host: "m.example".to_owned(), place: "c:1".to_owned() };
         assert_eq!(faults, [other, Fault::TlsOnPlainHttp("n.example".to_owned())]);
+    }
+
+    #[test]
+    fn a_pace_is_the_hosts_and_of_two_the_slower_one_holds() {
+        let paced = |url: &str, per_minute| MirrorSpec {
+            requests_per_minute: NonZeroU32::new(per_minute),
+            ..spec(url, &[])
+        };
+        let specs = vec![
+            paced("https://m.example/a", 60),
+            paced("https://m.example/b", 20),
+            paced("https://m.example:8443", 40),
+            spec("https://m.example/c", &[]),
+        ];
+        let upstream = UpstreamSpec {
+            name: "docker.io".to_owned(),
+            requests_per_minute: NonZeroU32::new(100),
+            ..UpstreamSpec::default()
+        };
+        let map = build(specs, vec![upstream]).unwrap();
+        let mut paces: Vec<_> =
+            map.paces.iter().map(|(authority, pace)| (authority.to_string(), pace.get())).collect();
+        paces.sort();
+        let expected = [("m.example", 20), ("m.example:8443", 40), ("registry-1.docker.io", 100)];
+        assert_eq!(paces, expected.map(|(host, pace)| (host.to_owned(), pace)));
     }
 
     #[test]

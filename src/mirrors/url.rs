@@ -28,6 +28,9 @@ pub enum UrlError {
     /// A query or fragment would be sent with nothing.
     #[error("'{0}' has a query or fragment, which an API root cannot have")]
     Query(String),
+    /// Port 0 stands for any, and nobody listens there.
+    #[error("'{0}' has port 0, where no server can be")]
+    Port(String),
     /// `plain_http = true` and `https://`.
     #[error("'{0}' says https, plain_http says http")]
     Contradiction(String),
@@ -53,26 +56,46 @@ pub enum PathMeaning {
     ApiRoot,
 }
 
+/// What may be shown of a text that should be a URL: neither user-info nor query.
+fn shown(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    // A password may itself hold `?` or `#`, so it goes first.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
+    };
+    let rest = match rest.find(['?', '#']) {
+        Some(at) => format!("{}…", &rest[..=at]),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}{user}{rest}")
+}
+
 /// Reads a URL; gives it without a trailing slash, and its API root.
 pub(super) fn read(text: &str, plain: PlainHttp, path: PathMeaning) -> Result<(Url, Box<str>), UrlError> {
-    let unreadable = |why: String| UrlError::Unreadable { text: text.to_owned(), why };
+    let unreadable = |why: String| UrlError::Unreadable { text: shown(text), why };
     let has_scheme = text.contains("://");
     let full = if has_scheme { text.to_owned() } else { format!("https://{text}") };
     let mut url = Url::parse(&full).map_err(|error| unreadable(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(UrlError::Scheme(text.to_owned()));
+        return Err(UrlError::Scheme(shown(text)));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
-        return Err(UrlError::UserInfo(format!("…@{shown}")));
+        return Err(UrlError::UserInfo(shown(text)));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(UrlError::Query(without_query(text)));
+        return Err(UrlError::Query(shown(text)));
+    }
+    if url.port() == Some(0) {
+        return Err(UrlError::Port(text.to_owned()));
     }
     let Some(host) = url.host() else { return Err(unreadable("no host".to_owned())) };
     let wants_http = plain == PlainHttp::Yes || !has_scheme && is_loopback(&host);
     if plain == PlainHttp::Yes && has_scheme && url.scheme() == "https" {
-        return Err(UrlError::Contradiction(text.to_owned()));
+        return Err(UrlError::Contradiction(shown(text)));
     }
     if wants_http && url.scheme() == "https" {
         // Not `set_scheme`: `host:443` would lose the port that was written.
@@ -84,14 +107,6 @@ pub(super) fn read(text: &str, plain: PlainHttp, path: PathMeaning) -> Result<(U
     let origin = url.origin().ascii_serialization();
     let root = api_root(&origin, &trimmed, path);
     Ok((url, root.into()))
-}
-
-/// What a query says may be a secret.
-fn without_query(text: &str) -> String {
-    match text.find(['?', '#']) {
-        Some(at) => format!("{}…", &text[..=at]),
-        None => text.to_owned(),
-    }
 }
 
 fn api_root(origin: &str, path: &str, meaning: PathMeaning) -> String {
@@ -155,9 +170,22 @@ mod tests {
         assert_eq!(error("https://x/?sig=hunter2"), UrlError::Query("https://x/?…".to_owned()));
         assert_eq!(error("https://x/#a"), UrlError::Query("https://x/#…".to_owned()));
         assert!(matches!(error("https://"), UrlError::Unreadable { .. }));
+        for text in ["https://x:0/a", "x:0", "localhost:00"] {
+            assert_eq!(error(text), UrlError::Port(text.to_owned()));
+        }
         assert!(matches!(error("https://x:99999"), UrlError::Unreadable { .. }));
-        let shown = error("https://user:hunter2@x").to_string();
-        assert!(!shown.contains("hunter2") && shown.contains("user-info"), "{shown}");
+        for text in [
+            "https://user:hunter2@x",
+            "ftp://user:hunter2@x",
+            "https://user:hunter2@x:99999",
+            "https://user:hunter2@x y",
+            "user:hunter2@x y",
+            "https://x/?token=hunter2",
+            "https://user:hunter2?@x",
+        ] {
+            let shown = error(text).to_string();
+            assert!(!shown.contains("hunter2"), "{text}: {shown}");
+        }
         let both = read("https://x", PlainHttp::Yes, PathMeaning::Prefix);
         assert!(matches!(both, Err(UrlError::Contradiction(_))));
     }

@@ -60,6 +60,9 @@ codes! {
     IndexReserialised SameContent "index-reserialised"
         "The index has other bytes, but names the same images for the same platforms (attestations aside)."
         "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
+    IndexUnwrapped SameContent "index-unwrapped"
+        "Upstream has an index of one image; the mirror serves that image in place of the index."
+        "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
     ManifestReserialised SameContent "manifest-reserialised"
         "The manifest has other bytes, but names the same config and layers."
         "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
@@ -174,7 +177,7 @@ codes! {
         "Redirected more than ten times."
         "look at the redirects of the proxy in front of this host";
     RedirectRefused ServerError "redirect-refused"
-        "A redirect that is not safe to follow: to plain http, into a local network, or without a target."
+        "A redirect that is not safe to follow: from https to plain http, from elsewhere to this machine or its link, or without a target."
         "correct the server's external URL setting";
     NotARegistry ServerError "not-a-registry"
         "404 with a page that no registry writes: the path is probably not a registry's."
@@ -238,9 +241,18 @@ codes! {
     Interrupted NotChecked "interrupted"
         "The run was interrupted before this was asked."
         "run again";
+    PullQuotaReserved NotChecked "pull-quota-reserved"
+        "Asking would have cost a pull, and what is left of the host's pull quota is to be kept (--reserve)."
+        "wait until the quota is renewed, authenticate for a larger one, or lower --reserve";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)";
+    NotUsedForTags NotChecked "not-used-for-tags"
+        "The runtime's configuration uses this mirror for digests at most, so not for this image's tag."
+        "pin the image by digest, or have the mirror resolve tags (containerd: capabilities; registries.conf: pull-from-mirror)";
+    NotUsedForDigests NotChecked "not-used-for-digests"
+        "The runtime's configuration does not use this mirror for images that are pinned by digest."
+        "registries.conf: pull-from-mirror; containerd: capabilities";
 }
 
 impl fmt::Display for Code {

@@ -3,11 +3,14 @@
 //! Mirrors re-serialise indexes, copy one platform of several, drop attestations: each is another fault
 //! than an old copy, and wants another remedy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest::Digest;
-use super::manifest::{Child, Content, Manifest};
+use super::manifest::{Child, ChildKind, Content, Manifest};
 use super::platform::Platform;
+
+/// The digest of `{}`, the config of artifacts that have none (image-spec `manifest.md`).
+const EMPTY_CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
 /// What a mirror's document is to upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +41,18 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
             Content::Image { config, layers },
             Content::Image { config: upstream_config, layers: upstream_layers },
         ) => {
-            if config == upstream_config && layers == upstream_layers {
+            // An artifact with the empty config is more than that and its layers: what it says stands in
+            // annotations.
+            let is_told = **config != *EMPTY_CONFIG;
+            if is_told && config == upstream_config && layers == upstream_layers {
                 Relation::SameContent
             } else {
                 Relation::Different
             }
         }
         (Content::Image { .. }, Content::Index(_)) => {
-            match upstream.images().find(|child| child.digest.as_ref() == Some(mirror_digest)) {
+            let ours = mirror_digest.to_string();
+            match upstream.images().find(|child| child.digest.as_deref() == Some(&*ours)) {
                 Some(child) => Relation::SinglePlatform {
                     platform: child.platform.clone(),
                     of: upstream.images().count(),
@@ -59,35 +66,60 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
 }
 
 fn relate_indexes(mirror: &Manifest, upstream: &Manifest) -> Relation {
-    let (ours, theirs) = (by_platform(mirror), by_platform(upstream));
+    let (Some(ours), Some(theirs)) = (Entries::of(mirror), Entries::of(upstream)) else {
+        return Relation::Different;
+    };
     // Two indexes of nothing that is known have nothing in common that could be shown.
-    if theirs.is_empty() || ours.iter().any(|(platform, digest)| theirs.get(platform) != Some(digest)) {
+    let is_part = !theirs.images.is_empty()
+        && ours.others == theirs.others
+        && ours.images.iter().all(|(platform, digests)| theirs.images.get(platform) == Some(digests));
+    if !is_part {
         return Relation::Different;
     }
-    let lacking: Vec<Box<str>> =
-        theirs.keys().filter(|platform| !ours.contains_key(*platform)).cloned().collect();
+    let lacking = theirs.images.keys().filter(|platform| !ours.images.contains_key(*platform));
+    let lacking: Vec<Box<str>> = lacking.cloned().collect();
     if lacking.is_empty() { Relation::SameContent } else { Relation::LacksPlatforms(lacking) }
 }
 
-/// The image for each platform: the first match, as runtimes choose. Entries without a platform are told
-/// apart by their digest.
-fn by_platform(index: &Manifest) -> BTreeMap<Box<str>, Option<&Digest>> {
-    let mut images = BTreeMap::new();
-    for Child { digest, platform, .. } in index.images() {
-        let key = match (platform, digest) {
-            (Some(platform), _) => platform.to_string(),
-            (None, Some(digest)) => digest.to_string(),
-            (None, None) => continue,
-        };
-        images.entry(key.into()).or_insert(digest.as_ref());
+/// What an index points to, digests as written.
+#[derive(Default)]
+struct Entries<'a> {
+    /// For each platform, in order: runtimes take the first, other tools may not.
+    images: BTreeMap<Box<str>, Vec<&'a str>>,
+    /// Neither image nor attestation.
+    others: BTreeSet<&'a str>,
+}
+
+impl<'a> Entries<'a> {
+    /// `None` where an entry does not say what it points to: nothing could be shown of it.
+    fn of(index: &'a Manifest) -> Option<Self> {
+        let Content::Index(children) = &index.content else { return None };
+        let mut entries = Self::default();
+        for Child { digest, platform, kind } in children {
+            let digest = match (kind, digest) {
+                (ChildKind::Attestation, _) => continue,
+                (_, None) => return None,
+                (_, Some(digest)) => &**digest,
+            };
+            match (kind, platform) {
+                (ChildKind::Unknown, _) => {
+                    entries.others.insert(digest);
+                }
+                // Entries without a platform are told apart by their digest.
+                (_, None) => entries.images.entry(digest.into()).or_default().push(digest),
+                (_, Some(platform)) => {
+                    entries.images.entry(platform.to_string().into()).or_default().push(digest);
+                }
+            }
+        }
+        Some(entries)
     }
-    images
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::manifest::{ChildKind, MediaType};
+    use crate::model::manifest::MediaType;
 
     fn digest(seed: &str) -> Digest {
         Digest::sha256(seed.as_bytes())
@@ -95,7 +127,7 @@ mod tests {
 
     fn index(entries: &[(&str, &str)]) -> Manifest {
         let child = |(architecture, seed): &(&str, &str)| Child {
-            digest: Some(digest(seed)),
+            digest: Some(digest(seed).to_string().into()),
             platform: (!architecture.is_empty()).then(|| Platform::normalised("linux", architecture, "", "")),
             kind: if *architecture == "unknown" { ChildKind::Attestation } else { ChildKind::Image },
         };
@@ -121,8 +153,6 @@ mod tests {
         for mirror in [
             index(&[("arm64", "b"), ("amd64", "a")]),
             index(&[("amd64", "a"), ("arm64", "b"), ("unknown", "another")]),
-            // A second entry for a platform is never chosen.
-            index(&[("amd64", "a"), ("arm64", "b"), ("amd64", "z")]),
         ] {
             assert_eq!(relate(&mirror, &digest("m"), &upstream), Relation::SameContent);
         }
@@ -138,6 +168,8 @@ mod tests {
         for mirror in [
             index(&[("amd64", "a"), ("arm64", "old"), ("riscv64", "c")]),
             index(&[("amd64", "a"), ("arm64", "b"), ("riscv64", "c"), ("s390x", "d")]),
+            // A second entry for a platform is not for nothing.
+            index(&[("amd64", "a"), ("arm64", "b"), ("riscv64", "c"), ("amd64", "z")]),
         ] {
             assert_eq!(relate(&mirror, &digest("m"), &upstream), Relation::Different);
         }
@@ -167,5 +199,26 @@ mod tests {
         assert_eq!(related(&image("other", &["one", "two"])), Relation::Different);
         let schema1 = Manifest { media_type: MediaType::DockerSchema1, content: Content::Schema1 };
         assert_eq!(related(&schema1), Relation::NotComparable);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_compared_by_its_text_and_never_taken_for_equal() {
+        let with = |digest: Option<&str>, kind| Manifest {
+            media_type: MediaType::OciIndex,
+            content: Content::Index(vec![
+                Child { digest: Some("sha256:aa".into()), platform: None, kind: ChildKind::Image },
+                Child { digest: digest.map(Into::into), platform: None, kind },
+            ]),
+        };
+        let related = |mirror: &Manifest, upstream: &Manifest| relate(mirror, &digest("m"), upstream);
+        for kind in [ChildKind::Image, ChildKind::Unknown] {
+            let [a, b, none] = [Some("blake3:aaa"), Some("blake3:bbb"), None].map(|text| with(text, kind));
+            assert_eq!(related(&a, &a), Relation::SameContent);
+            assert_eq!(related(&a, &none), Relation::Different);
+            assert_eq!(related(&none, &none), Relation::Different);
+            assert!(!matches!(related(&a, &b), Relation::SameContent | Relation::LacksPlatforms(_)));
+        }
+        let artifact = image(EMPTY_CONFIG, &["layer"]);
+        assert_eq!(related(&artifact, &artifact), Relation::Different);
     }
 }

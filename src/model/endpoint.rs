@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::{Host, ParseError, Position, Url};
 
-use super::image::{ImageRef, ManifestRef};
+use super::image::{DOCKER_HUB, ImageRef, ManifestRef};
 use super::rewrite::{NameError, Rewrite};
 
 /// Scheme, host and port: the unit of limits, connections and back-off.
@@ -69,6 +69,35 @@ pub enum Namespace {
     Always,
     /// Never sent.
     Never,
+    /// Sent where the host is not the image's own (containerd's `isProxy`).
+    AsProxy,
+}
+
+/// Which images a runtime takes from an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accepts {
+    /// All.
+    #[default]
+    All,
+    /// Those that are pinned by digest.
+    Digests,
+    /// Those that are not.
+    Tags,
+    /// None: it is there for something else, such as pushes.
+    Nothing,
+}
+
+impl Accepts {
+    /// Whether an image that is asked for by `reference` is taken from here.
+    #[must_use]
+    pub const fn takes(self, reference: ManifestRef<'_>) -> bool {
+        match (self, reference) {
+            (Self::All, _) | (Self::Digests, ManifestRef::Digest(_)) | (Self::Tags, ManifestRef::Tag(_)) => {
+                true
+            }
+            (Self::Digests | Self::Tags | Self::Nothing, _) => false,
+        }
+    }
 }
 
 /// One place to ask.
@@ -88,6 +117,8 @@ pub struct Endpoint {
     pub rewrite: Rewrite,
     /// Whether `?ns=` is sent.
     pub namespace: Namespace,
+    /// Which images a runtime takes from it.
+    pub accepts: Accepts,
 }
 
 impl Endpoint {
@@ -103,11 +134,41 @@ impl Endpoint {
     #[must_use]
     pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
         let mut url = format!("{}/{repository}/manifests/{reference}", self.api_root);
-        if self.namespace == Namespace::Always {
+        if self.sends_namespace(image) {
             url.push_str("?ns=");
             url.extend(url::form_urlencoded::byte_serialize(image.registry().as_bytes()));
         }
         url
+    }
+
+    /// Reads a URL such as [`Self::manifest_url`] writes them. The host is not read again where it is the
+    /// endpoint's own: that costs more than all the rest, and there is one URL for each question.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn read_url(&self, text: &str) -> Result<Url, ParseError> {
+        let path = text.strip_prefix(&self.url[..Position::BeforePath]).filter(|path| path.starts_with('/'));
+        let Some(path) = path else { return Url::parse(text) };
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url.set_query(query);
+        url.set_fragment(None);
+        Ok(url)
+    }
+
+    fn sends_namespace(&self, image: &ImageRef) -> bool {
+        match self.namespace {
+            Namespace::Always => true,
+            Namespace::Auto | Namespace::Never => false,
+            Namespace::AsProxy => {
+                let (registry, host) = (image.registry(), self.authority.to_string());
+                registry != host && !(registry == DOCKER_HUB && host == "registry-1.docker.io")
+            }
+        }
     }
 }
 
@@ -124,5 +185,52 @@ pub fn is_loopback(host: &Host<&str>) -> bool {
         Host::Ipv6(address) => {
             address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::Digest;
+
+    fn endpoint(url: &str, api_root: &str) -> Endpoint {
+        let url = Url::parse(url).unwrap();
+        Endpoint {
+            name: "x".into(),
+            authority: Authority::of(&url).unwrap(),
+            url,
+            api_root: api_root.into(),
+            role: Role::Mirror,
+            rewrite: Rewrite::default(),
+            namespace: Namespace::Always,
+            accepts: Accepts::All,
+        }
+    }
+
+    #[test]
+    fn a_url_is_read_as_if_nothing_were_known_of_its_host() {
+        let digest = Digest::sha256(b"");
+        for (url, api_root) in [
+            ("https://m.example", "https://m.example/v2"),
+            ("https://m.example/", "https://m.example/v2/hub"),
+            ("http://127.0.0.1:5000/a%20b/c", "http://127.0.0.1:5000/v2/a%20b/c"),
+            ("http://[::1]:5000/v2", "http://[::1]:5000/v2"),
+            ("https://m.example//a", "https://m.example/v2//a"),
+            ("https://m.example//a", "https://m.example//a/v2"),
+            ("https://b\u{fc}cher.example:8443", "https://xn--bcher-kva.example:8443/v2"),
+            // Nothing makes such an endpoint, and it would be read all the same.
+            ("https://m.example", "https://m.example.org:1/v2"),
+            ("https://m.example", "http://m.example/v2"),
+        ] {
+            let endpoint = endpoint(url, api_root);
+            let image: ImageRef = "reg.example:5000/team/app".parse().unwrap();
+            for reference in [ManifestRef::Tag("1.25_a-b.c"), ManifestRef::Digest(&digest)] {
+                let text = endpoint.manifest_url(&image, "team/app", reference);
+                let read = endpoint.read_url(&text).unwrap();
+                assert_eq!(read, Url::parse(&text).unwrap());
+                assert_eq!(read.as_str(), text);
+            }
+        }
+        assert_eq!(endpoint("https://h", "x").read_url("x"), Err(ParseError::RelativeUrlWithoutBase));
     }
 }

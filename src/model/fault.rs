@@ -40,6 +40,63 @@ pub enum NetFault {
     },
     /// What came is not HTTP, or breaks its framing.
     Protocol(Box<str>),
+    /// The request was not sent, for what is known of the host.
+    Shut(Shut),
+}
+
+/// Why nothing more is asked of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shut {
+    /// It was down for earlier requests.
+    Down {
+        /// How the last of them failed.
+        fault: Box<NetFault>,
+        /// How many they were.
+        requests: u32,
+    },
+    /// It throttles, and went on doing so after it had been left alone.
+    Throttling {
+        /// How often it had been left alone.
+        cool_downs: u32,
+    },
+    /// It throttles, and asks to be left alone for longer than is waited.
+    LongWait {
+        /// How long.
+        asked: Duration,
+    },
+    /// What is left of its pull quota is to be kept.
+    Reserved {
+        /// Pulls left.
+        remaining: u64,
+        /// Pulls to be kept.
+        reserve: u64,
+    },
+}
+
+impl Shut {
+    /// The reason in words that begin with the name of the host.
+    #[must_use]
+    pub fn about(&self, host: &str) -> String {
+        match self {
+            Self::Down { fault, requests } => {
+                let requests = if *requests == 1 {
+                    "1 earlier request".to_owned()
+                } else {
+                    format!("{requests} earlier requests")
+                };
+                format!("{host}: {fault}; not asked: host was down for {requests}")
+            }
+            Self::Throttling { cool_downs } => {
+                format!("{host} is still throttling after {cool_downs} cool-downs; not asked")
+            }
+            Self::LongWait { asked } => {
+                format!("{host} is throttling and asks to wait {}; not asked", seconds(*asked))
+            }
+            Self::Reserved { remaining, reserve } => {
+                format!("{host} has {remaining} pulls left, and {reserve} are to be kept; not asked")
+            }
+        }
+    }
 }
 
 impl fmt::Display for NetFault {
@@ -65,6 +122,7 @@ impl fmt::Display for NetFault {
                 write!(f, "the body broke off after {received_bytes} bytes")
             }
             Self::Protocol(text) => write!(f, "not valid HTTP: {text}"),
+            Self::Shut(shut) => f.write_str(&shut.about("the host")),
         }
     }
 }

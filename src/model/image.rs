@@ -182,8 +182,9 @@ impl fmt::Debug for ImageRef {
 }
 
 impl PartialEq for ImageRef {
+    /// However the registry's case is written: host names have none (RFC 4343).
     fn eq(&self, other: &Self) -> bool {
-        self.registry() == other.registry()
+        self.registry().eq_ignore_ascii_case(other.registry())
             && self.repository() == other.repository()
             && self.tag() == other.tag()
             && self.digest == other.digest
@@ -194,7 +195,11 @@ impl Eq for ImageRef {}
 
 impl Hash for ImageRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.registry().hash(state);
+        for byte in self.registry().bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+        // No byte of a name: what follows begins here.
+        state.write_u8(0xff);
         self.repository().hash(state);
         self.tag().hash(state);
         self.digest.hash(state);

@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
-use super::digest::Digest;
 use super::platform::Platform;
 
 /// Media types that a registry may serve from its manifest endpoint.
@@ -128,8 +127,9 @@ pub enum Content {
 /// An entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {
-    /// What it points to; `None` where the text is no digest that is known here.
-    pub digest: Option<Digest>,
+    /// What it points to, as written: it may be of an algorithm that cannot be verified here. `None` where
+    /// there is no text.
+    pub digest: Option<Box<str>>,
     /// For which platform; `None` where the entry does not say.
     pub platform: Option<Platform>,
     /// Image, or something about an image.

@@ -1,9 +1,12 @@
 //! Which endpoints stand in for which upstream.
 
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Authority, Endpoint};
 use super::image::ImageRef;
+use super::node::Node;
 use super::rewrite::strip_components;
 use super::tls::HostTls;
 
@@ -34,6 +37,20 @@ pub struct MirrorMap {
     pub upstreams: Vec<Upstream>,
     /// TLS settings, each host once; hosts that are neither mirror nor upstream among them.
     pub tls: Vec<HostTls>,
+    /// What runtimes were told; their mirrors come behind our own.
+    pub nodes: Vec<Node>,
+    /// Most requests in any minute, at hosts where that is configured.
+    pub paces: HashMap<Authority, NonZeroU32>,
+}
+
+impl MirrorMap {
+    /// Sets the most requests in any minute to a host; of several, the lowest holds.
+    pub fn set_pace(&mut self, authority: &Authority, per_minute: Option<NonZeroU32>) {
+        if let Some(per_minute) = per_minute {
+            let pace = self.paces.entry(authority.clone()).or_insert(per_minute);
+            *pace = (*pace).min(per_minute);
+        }
+    }
 }
 
 impl Mirror {

@@ -13,6 +13,7 @@ pub mod fault;
 pub mod image;
 pub mod manifest;
 pub mod mirror;
+pub mod node;
 pub mod observation;
 pub mod origin;
 pub mod plan;

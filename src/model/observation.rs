@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::digest::Digest;
-use super::fault::{NetFault, RedirectFault};
+use super::fault::{NetFault, RedirectFault, Shut};
 use super::manifest::{Manifest, MediaType};
 
 /// One answer, with how it was come by.
@@ -45,6 +45,8 @@ pub enum Outcome {
         answer: Answer,
         /// What it asked to wait, if it said so.
         retry_after: Option<Duration>,
+        /// The token service that said it, if it was not the registry.
+        service: Option<Box<str>>,
     },
     /// An answer that is no answer to the question.
     Broken(Breakage),
@@ -66,6 +68,17 @@ pub enum NotAsked {
     Interrupted,
     /// The mirror cannot express the image's name.
     Name(Box<str>),
+    /// Nothing more is asked of the host.
+    Shut {
+        /// The host, which may be that of a token service.
+        host: Box<str>,
+        /// Why.
+        shut: Shut,
+    },
+    /// The runtime whose configuration was read takes no images by tag from the mirror.
+    NotForTags,
+    /// The same, by digest.
+    NotForDigests,
 }
 
 /// What is known of a manifest that was served.

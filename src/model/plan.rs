@@ -83,7 +83,7 @@ pub enum Reference {
 }
 
 /// How much is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Want {
     /// Word of it.
     Existence,

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use super::image::{ImageRef, is_repository};
@@ -15,10 +16,39 @@ use super::image::{ImageRef, is_repository};
 pub struct Rewrite {
     /// Longest prefix first; tried before `template`.
     pub prefixes: Vec<PrefixRule>,
+    /// Regular expressions on the repository; the first that changes it wins, and nothing else is done.
+    pub patterns: Vec<Pattern>,
     /// What is asked for where no prefix matches.
     pub template: Template,
     /// What happens to Docker Hub's `library/` before anything else.
     pub library: Library,
+}
+
+/// A regular expression and its replacement, in which `$1` or `${name}` are groups: Go's syntax and rules,
+/// which are those of the `regex` crate as well.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    expression: Regex,
+    to: Box<str>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression.as_str() == other.expression.as_str() && self.to == other.to
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Pattern {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// It does not compile, or to something too large.
+    pub fn new(expression: &str, to: &str) -> Result<Self, regex::Error> {
+        let expression = RegexBuilder::new(expression).size_limit(1 << 20).build()?;
+        Ok(Self { expression, to: to.into() })
+    }
 }
 
 /// `prefix` of `registry/repository` is replaced by `to`.
@@ -146,6 +176,11 @@ impl Rewrite {
             Library::Add if full.contains('/') => full.to_owned(),
             Library::Add => format!("library/{full}"),
         };
+        let replaced =
+            self.patterns.iter().map(|pattern| pattern.expression.replace_all(&repository, &*pattern.to));
+        if let Some(name) = replaced.into_iter().find(|name| *name != repository) {
+            return if is_repository(&name) { Ok(name.into()) } else { Err(NameError { name: name.into() }) };
+        }
         let name = self
             .by_prefix(image.registry(), &repository)
             .unwrap_or_else(|| self.template.fill(image.registry(), &repository));
@@ -178,6 +213,12 @@ pub fn strip_components<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 impl Template {
+    /// The same text for every image, legal or not.
+    #[must_use]
+    pub fn constant(text: impl Into<Box<str>>) -> Self {
+        Self(vec![Piece::Text(text.into())])
+    }
+
     fn fill(&self, registry: &str, repository: &str) -> String {
         let mut name = String::with_capacity(registry.len() + repository.len() + 16);
         for piece in &self.0 {
@@ -214,7 +255,7 @@ mod tests {
     use super::*;
 
     fn rewritten(template: &str, library: Library, image: &str) -> Result<String, NameError> {
-        let rewrite = Rewrite { prefixes: Vec::new(), template: template.parse().unwrap(), library };
+        let rewrite = Rewrite { template: template.parse().unwrap(), library, ..Rewrite::default() };
         rewrite.apply(&image.parse().unwrap())
     }
 

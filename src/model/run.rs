@@ -82,6 +82,27 @@ pub struct Cost {
     pub token_exchanges: u64,
 }
 
+/// What a host said last of its pull quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The host.
+    pub host: Box<str>,
+    /// Pulls allowed.
+    pub limit: u64,
+    /// Pulls left.
+    pub remaining: u64,
+    /// In what time, if it said.
+    pub window: Option<Duration>,
+}
+
+impl Quota {
+    /// Whether less than a tenth is left.
+    #[must_use]
+    pub const fn is_nearly_spent(&self) -> bool {
+        self.remaining.saturating_mul(10) < self.limit
+    }
+}
+
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -112,6 +133,8 @@ pub struct Run {
     pub results: Vec<CheckResult>,
     /// What it cost.
     pub cost: Cost,
+    /// The pull quotas that hosts told of, by host.
+    pub quotas: Vec<Quota>,
 }
 
 impl CheckResult {

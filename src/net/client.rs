@@ -6,20 +6,23 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use thiserror::Error;
+use tokio::time::Instant;
 use url::Url;
 
-use super::authority::Limits;
+use super::authority::{Answered, Kind, Limits, Permit, QuotaReport};
 use super::classify::{self, Http2};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
+use super::retry;
 use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
+use crate::model::run::Quota;
 use crate::model::secret::Secret;
 use crate::model::tls::TlsFault;
 
@@ -129,15 +132,20 @@ impl From<NetFault> for Failure {
 }
 
 impl Client {
-    /// A client with these bounds and TLS settings. Proxies are taken from the environment (`HTTPS_PROXY`,
+    /// A client with these bounds and TLS settings, that keeps so many idle connections to each host. Proxies are taken from the environment (`HTTPS_PROXY`,
     /// `NO_PROXY`, …).
     ///
     /// # Errors
     /// The proxy settings of the environment cannot be used.
-    pub fn new(timeouts: Timeouts, limits: Limits, policies: Policies) -> Result<Self, ClientError> {
+    pub fn new(
+        timeouts: Timeouts,
+        limits: Limits,
+        policies: Policies,
+        idle_per_host: usize,
+    ) -> Result<Self, ClientError> {
         let connect_timeout = timeouts.connect.min(timeouts.first_byte).min(timeouts.total);
         Ok(Self {
-            pool: Pool::new(policies, Proxies::from_environment()?, connect_timeout),
+            pool: Pool::new(policies, Proxies::from_environment()?, connect_timeout, idle_per_host),
             limits,
             timeouts,
             http1_only: Mutex::default(),
@@ -153,6 +161,12 @@ impl Client {
         self.counter(purpose).load(Ordering::Relaxed)
     }
 
+    /// The pull quotas that hosts told of so far.
+    #[must_use]
+    pub fn quotas(&self) -> Vec<Quota> {
+        self.limits.quotas()
+    }
+
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
         match purpose {
             Purpose::Registry => &self.registry_requests,
@@ -163,16 +177,20 @@ impl Client {
     /// Sends `request` when its authority has a place free, and reads the answer.
     ///
     /// # Errors
-    /// No whole answer came.
+    /// No whole answer came, or nothing more is asked of that authority ([`NetFault::Shut`]).
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, NetFault> {
         let Some(authority) = Authority::of(request.url) else {
             return Err(NetFault::Protocol("the URL names no host".into()));
         };
-        let _permit = self.limits.acquire(&authority).await;
+        let kind = match (request.purpose, &request.method) {
+            (Purpose::Registry, &Method::GET) => Kind::Pull,
+            _ => Kind::Other,
+        };
+        let mut permit = self.limits.acquire(&authority, kind).await.map_err(NetFault::Shut)?;
         self.tell_proxy(request.url, &authority);
         let started = Instant::now();
         let versions = self.versions(&authority);
-        let first = self.attempt(&request, &authority, versions, started).await;
+        let first = self.attempt(&request, &mut permit, (&authority, versions), started).await;
         let http2 = match &first {
             _ if versions == Versions::Http1 || &*authority.scheme != "https" => Http2::Innocent,
             // Some front ends offer HTTP/2 and do not serve this host over it (apple/container#2272).
@@ -189,10 +207,16 @@ impl Client {
         let last = match http2 {
             Http2::Innocent => first,
             Http2::Suspected | Http2::Guilty => {
-                self.attempt(&request, &authority, Versions::Http1, started).await
+                self.attempt(&request, &mut permit, (&authority, Versions::Http1), started).await
             }
         };
-        last.map(|(reply, _)| reply).map_err(|failure| failure.fault)
+        match last {
+            Ok((reply, _)) => Ok(reply),
+            Err(Failure { fault, .. }) => {
+                permit.failed(&fault);
+                Err(fault)
+            }
+        }
     }
 
     fn versions(&self, authority: &Authority) -> Versions {
@@ -212,8 +236,8 @@ impl Client {
     async fn attempt(
         &self,
         request: &Request<'_>,
-        authority: &Authority,
-        versions: Versions,
+        permit: &mut Permit,
+        (authority, versions): (&Authority, Versions),
         started: Instant,
     ) -> Result<(Reply, http::Version), Failure> {
         self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
@@ -224,6 +248,15 @@ impl Client {
         })?;
         let (first_byte, version) = (sent.elapsed(), response.version());
         let status = response.status().as_u16();
+        // An answer that is asked for again over HTTP/1.1 says nothing of the host's load.
+        if (status, version, versions) != (421, http::Version::HTTP_2, Versions::Both) {
+            permit.answered(&Answered {
+                status,
+                latency: first_byte,
+                retry_after: retry_after(status, response.headers()),
+                quota: QuotaReport::read(response.headers()),
+            });
+        }
         log::debug!(
             "{} {}: {status} in {:.1} ms",
             request.method,
@@ -237,11 +270,15 @@ impl Client {
         }
         let is_success = response.status().is_success();
         let limit = if is_success { request.body_limit } else { MAX_ERROR_BYTES };
-        let body = match tokio::time::timeout(left.saturating_sub(first_byte), read(response, limit)).await {
-            Ok(body) => body?,
+        let mut bytes = Vec::new();
+        let left = left.saturating_sub(first_byte);
+        let body = match tokio::time::timeout(left, read(response, limit, &mut bytes)).await {
+            Ok(Ok(Length::Whole)) => Body::Read(bytes),
+            Ok(Ok(Length::OverLimit)) => Body::OverLimit,
+            Ok(Err(failure)) => return Err(failure),
             Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total).into()),
-            // The status of an error is its message; a body that never ends adds nothing.
-            Err(_) => Body::Read(Vec::new()),
+            // The status of an error is its message; what was said of it until now will do.
+            Err(_) => Body::Read(bytes),
         };
         Ok((Reply { status, headers, body, first_byte }, version))
     }
@@ -292,26 +329,37 @@ impl Client {
     }
 }
 
+fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER).filter(|_| status == 429)?;
+    retry::parse_retry_after(value.as_bytes(), SystemTime::now())
+}
+
+/// How a body ended.
+enum Length {
+    Whole,
+    OverLimit,
+}
+
 /// Reads at most `limit` bytes. An error's body that is longer is cut, a manifest's is refused.
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<Body, Failure> {
+async fn read(mut response: reqwest::Response, limit: usize, body: &mut Vec<u8>) -> Result<Length, Failure> {
     let is_error = !response.status().is_success();
     let promised = response.content_length();
-    let mut body = Vec::with_capacity(
+    body.reserve(
         promised.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(limit).min(64 * 1024),
     );
     loop {
         match response.chunk().await {
-            Ok(None) => return Ok(Body::Read(body)),
+            Ok(None) => return Ok(Length::Whole),
             Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                 if !is_error {
-                    return Ok(Body::OverLimit);
+                    return Ok(Length::OverLimit);
                 }
                 body.extend_from_slice(&chunk[..limit - body.len()]);
-                return Ok(Body::Read(body));
+                return Ok(Length::Whole);
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             // What an error said is worth having even if it was cut short.
-            Err(_) if is_error => return Ok(Body::Read(body)),
+            Err(_) if is_error => return Ok(Length::Whole),
             Err(error) => {
                 return Err(Failure {
                     fault: classify::body_fault(&error, body.len() as u64, promised),

@@ -12,4 +12,5 @@ pub mod proxy;
 pub mod redirect;
 mod resolve;
 pub mod retry;
+pub mod sockets;
 pub mod tls;

@@ -19,17 +19,24 @@ pub(super) struct Pool {
     proxies: Arc<Proxies>,
     resolver: Resolver,
     connect_timeout: Duration,
+    idle_per_host: usize,
     /// By the host that it is for, if it is not for all.
     made: Mutex<HashMap<(Option<Authority>, Versions), reqwest::Client>>,
 }
 
 impl Pool {
-    pub(super) fn new(policies: Policies, proxies: Proxies, connect_timeout: Duration) -> Self {
+    pub(super) fn new(
+        policies: Policies,
+        proxies: Proxies,
+        connect_timeout: Duration,
+        idle_per_host: usize,
+    ) -> Self {
         Self {
             policies,
             proxies: Arc::new(proxies),
             resolver: Resolver::default(),
             connect_timeout,
+            idle_per_host,
             made: Mutex::default(),
         }
     }
@@ -87,6 +94,7 @@ impl Pool {
             .retry(reqwest::retry::never())
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
+            .pool_max_idle_per_host(self.idle_per_host)
             // The environment is read once, and by ourselves.
             .no_proxy();
         if versions == Versions::Http1 {

@@ -49,6 +49,9 @@ pub enum Fault<'a> {
 pub enum Next {
     /// Try again after this long.
     Wait(Duration),
+    /// Try again when the host may be asked again: a 429 is about all of them, and the wait is the host's
+    /// ([`super::authority`]).
+    WhenAllowed,
     /// The fault is final.
     Stop,
 }
@@ -64,6 +67,10 @@ pub fn next(
 ) -> Next {
     if attempt > policy.retries || !may_pass(attempt, fault) {
         return Next::Stop;
+    }
+    if matches!(fault, Fault::Status(429)) {
+        let is_too_long = retry_after.is_some_and(|asked| asked > policy.max_retry_after);
+        return if is_too_long { Next::Stop } else { Next::WhenAllowed };
     }
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
     let backoff = part(backoff(policy, attempt), 0.5 + jitter / 2.0);
@@ -97,7 +104,8 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             | NetFault::TimeoutConnect(_)
             | NetFault::TimeoutFirstByte(_)
             | NetFault::TimeoutBody(_)
-            | NetFault::Protocol(_),
+            | NetFault::Protocol(_)
+            | NetFault::Shut(_),
         ) => false,
     }
 }
@@ -128,6 +136,7 @@ pub fn parse_retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fault::Shut;
     use proptest::prelude::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -172,6 +181,7 @@ mod tests {
             (NetFault::Reset(text()), true, true),
             (truncated, true, false),
             (NetFault::Protocol(text()), false, false),
+            (NetFault::Shut(Shut::Throttling { cool_downs: 2 }), false, false),
         ] {
             let waits =
                 |attempt| next(&RetryPolicy::default(), attempt, Fault::Net(&fault), None, 0.5) != Next::Stop;
@@ -208,15 +218,17 @@ mod tests {
     fn retry_after_is_waited_for_or_ends_the_request() {
         let wait = |millis| Next::Wait(Duration::from_millis(millis));
         for (code, asked, expected) in [
-            (429, Some(Duration::ZERO), wait(500)),
-            (429, Some(SECOND), wait(1500)),
+            (429, Some(Duration::ZERO), Next::WhenAllowed),
+            (503, Some(Duration::ZERO), wait(500)),
+            (429, Some(SECOND), Next::WhenAllowed),
             (503, Some(SECOND), wait(1500)),
-            (429, Some(30 * SECOND), wait(30_500)),
+            (429, Some(30 * SECOND), Next::WhenAllowed),
             (503, Some(30 * SECOND), wait(30_500)),
             (429, Some(31 * SECOND), Next::Stop),
             (503, Some(31 * SECOND), Next::Stop),
             (429, Some(Duration::MAX), Next::Stop),
-            (429, None, wait(500)),
+            (429, None, Next::WhenAllowed),
+            (503, None, wait(500)),
             (404, Some(SECOND), Next::Stop),
         ] {
             assert_eq!(status(1, code, asked), expected, "{code} {asked:?}");
@@ -232,7 +244,7 @@ mod tests {
             max_retry_after: Duration::MAX,
         };
         for asked in [None, Some(Duration::MAX)] {
-            let wait = next(&policy, u32::MAX, Fault::Status(429), asked, 1.0);
+            let wait = next(&policy, u32::MAX, Fault::Status(503), asked, 1.0);
             assert_eq!(wait, Next::Wait(Duration::MAX));
         }
     }

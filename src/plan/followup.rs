@@ -7,31 +7,30 @@ use crate::model::compare::{Relation, relate};
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
+use crate::model::image::ImageRef;
 use crate::model::observation::{Observation, Outcome};
 use crate::model::plan::{Question, Reference, Want, What, Who};
 
-/// The question that is put first to `who`.
+/// The question that is put first to `who` about `image`, which so many `mirrors` stand in for.
 #[must_use]
-pub fn opening(evidence: &Evidence, who: Who) -> Question {
-    let pinned = evidence.image.digest();
-    let (reference, want) = match who {
+pub fn opening(image: &ImageRef, depth: Depth, mirrors: usize, who: Who) -> Question {
+    let reference = match (who, image.digest()) {
         // tag@digest: the tag tells upstream's digest and whether it has moved, in one question.
-        Who::Upstream if evidence.image.tag().is_some() => (Reference::Tag, upstream_want(evidence)),
-        Who::Upstream | Who::Mirror(_) => (
-            pinned.map_or(Reference::Tag, |digest| Reference::Digest(digest.clone())),
-            match who {
-                Who::Upstream => upstream_want(evidence),
-                Who::Mirror(_) => want(evidence.depth),
-            },
-        ),
+        (Who::Upstream, _) if image.tag().is_some() => Reference::Tag,
+        (_, Some(digest)) => Reference::Digest(digest.clone()),
+        (_, None) => Reference::Tag,
+    };
+    let want = match who {
+        Who::Upstream => upstream_want(depth, mirrors),
+        Who::Mirror(_) => want(depth),
     };
     Question { who, what: What::Answer, reference, want }
 }
 
 /// Upstream is checked itself only where no mirror stands in for it; else word of its digest is enough,
 /// and on Docker Hub costs no pull.
-fn upstream_want(evidence: &Evidence) -> Want {
-    if evidence.mirrors.is_empty() { want(evidence.depth) } else { Want::Existence }
+const fn upstream_want(depth: Depth, mirrors: usize) -> Want {
+    if mirrors == 0 { want(depth) } else { Want::Existence }
 }
 
 const fn want(depth: Depth) -> Want {
@@ -100,7 +99,8 @@ fn upstream(evidence: &Evidence, questions: &mut Questions) {
     };
     if has_moved && upstream.pinned.is_none() {
         let reference = Reference::Digest(pinned.clone());
-        questions.ask(Who::Upstream, What::Pinned, reference, upstream_want(evidence));
+        let want = upstream_want(evidence.depth, evidence.mirrors.len());
+        questions.ask(Who::Upstream, What::Pinned, reference, want);
     }
 }
 

@@ -4,6 +4,7 @@
 //! judged.
 
 pub mod followup;
+pub mod walk;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::model::depth::Depth;
-use crate::model::endpoint::{Authority, Endpoint, Namespace, Role, is_loopback};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, is_loopback};
 use crate::model::image::{DOCKER_HUB, ImageRef};
 use crate::model::mirror::MirrorMap;
 use crate::model::origin::{Located, Origin};
@@ -46,6 +47,7 @@ pub fn expand(
 ) -> Result<Plan, Vec<UnaskableRegistry>> {
     let mut endpoints: Vec<Arc<Endpoint>> =
         map.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
+    let imported = imported(&inputs, map, &mut endpoints);
     let mut upstreams: HashMap<String, u32> = HashMap::new();
     let mut mirror_sets: HashMap<Vec<u32>, Arc<[u32]>> = HashMap::new();
     let mut known: HashMap<Arc<ImageRef>, u32> = HashMap::with_capacity(inputs.len());
@@ -73,8 +75,12 @@ pub fn expand(
                 }
             },
         };
-        let mirrors: Vec<u32> =
+        let mut mirrors: Vec<u32> =
             (0..).zip(&map.mirrors).filter(|(_, mirror)| mirror.serves(&value)).map(|(at, _)| at).collect();
+        for endpoint in walk::stand_ins(&value, &endpoints[upstream as usize], &map.nodes) {
+            let known = imported.get(&endpoint.name).filter(|at| !mirrors.contains(at));
+            mirrors.extend(known);
+        }
         let mirrors = Arc::clone(mirror_sets.entry(mirrors).or_insert_with_key(|set| set.as_slice().into()));
         let image = Arc::new(value);
         known.insert(Arc::clone(&image), index(images.len()));
@@ -82,6 +88,30 @@ pub fn expand(
         images.push(PlannedImage { image, upstream, mirrors });
     }
     if unaskable.is_empty() { Ok(Plan { endpoints, images, places, depth }) } else { Err(unaskable) }
+}
+
+/// Adds the mirrors of runtimes' configurations that some image is asked at; their indexes by name.
+fn imported(
+    inputs: &[Located<ImageRef>],
+    map: &MirrorMap,
+    endpoints: &mut Vec<Arc<Endpoint>>,
+) -> HashMap<Box<str>, u32> {
+    let own = (0..).zip(endpoints.iter()).map(|(at, endpoint)| (endpoint.name.clone(), at));
+    let mut known: HashMap<Box<str>, u32> = own.collect();
+    if map.nodes.is_empty() {
+        return known;
+    }
+    for image in inputs {
+        // One that cannot be asked is told of later.
+        let Ok(upstream) = upstream(&image.value.registry_key(), map) else { continue };
+        for endpoint in walk::stand_ins(&image.value, &upstream, &map.nodes) {
+            known.entry(endpoint.name.clone()).or_insert_with(|| {
+                endpoints.push(endpoint);
+                index(endpoints.len() - 1)
+            });
+        }
+    }
+    known
 }
 
 /// Lists are bounded in bytes long before four thousand million lines.
@@ -113,6 +143,7 @@ fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
         role: Role::Upstream,
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
+        accepts: Accepts::All,
     }))
 }
 
@@ -138,6 +169,22 @@ mod tests {
         assert_eq!(plan.images.len(), 2);
         let places: Vec<_> = plan.places.iter().map(|place| (place.image, place.origin.line)).collect();
         assert_eq!(places, [(0, 1), (1, 2), (0, 3)]);
+    }
+
+    #[test]
+    fn the_case_of_a_registry_makes_no_other_image_of_it_and_is_kept_as_first_written() {
+        let images = [
+            "LOCALHOST:18101/good",
+            "localhost:18101/good",
+            "example.com/x",
+            "EXAMPLE.com/x",
+            "example.com/x:Latest",
+        ];
+        let plan = expand(located(&images), &MirrorMap::default(), Depth::Head).unwrap();
+        let planned: Vec<_> = plan.images.iter().map(|planned| planned.image.to_string()).collect();
+        let expected = ["LOCALHOST:18101/good:latest", "example.com/x:latest", "example.com/x:Latest"];
+        assert_eq!(planned, expected);
+        assert_eq!(plan.places.iter().map(|place| place.image).collect::<Vec<_>>(), [0, 0, 1, 1, 2]);
     }
 
     #[test]

@@ -3,3 +3,4 @@
 mod lane;
 pub mod oci;
 pub mod schedule;
+mod twins;

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::lane::{Job, Lane};
 use super::oci::{Ask, Registries};
-use crate::model::endpoint::{Authority, Endpoint};
+use super::twins::{Turn, Twins};
+use crate::model::endpoint::Authority;
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
 use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
@@ -49,9 +50,28 @@ struct Pass {
     is_done: Vec<bool>,
 }
 
-struct UnderWay {
-    evidence: Box<Evidence>,
-    pending: usize,
+/// What is known of an image that is not yet complete.
+enum UnderWay {
+    /// Some of the first answers. Where one host is slow, that may be all images: nothing is held but what
+    /// was said.
+    Opening(Vec<(Who, Observation)>),
+    /// All first answers, and questions that came of them.
+    Followup { evidence: Box<Evidence>, pending: usize },
+}
+
+impl UnderWay {
+    fn into_evidence(self, plan: &Plan, image: u32) -> Box<Evidence> {
+        match self {
+            Self::Followup { evidence, .. } => evidence,
+            Self::Opening(answers) => {
+                let mut evidence = Box::new(evidence(plan, image));
+                for (who, observation) in answers {
+                    evidence.record(&opening(plan, image, who), observation);
+                }
+                evidence
+            }
+        }
+    }
 }
 
 /// Asks everything that the plan wants to know, and tells `on_event` as it comes to be known.
@@ -68,15 +88,18 @@ pub async fn run(
     let mut pass = Pass::new(plan);
     // Room for some answers, so that workers go on while one is being judged.
     let (answers, mut incoming) = mpsc::channel(256);
+    let twins = Arc::new(Twins::of(&pass.plan));
     let mut workers = JoinSet::new();
     for lane in pass.lanes.values() {
         for _ in 0..lane.planned(workers_per_authority) {
-            workers.spawn(work(
-                Arc::clone(&pass.plan),
-                Arc::clone(&registries),
-                Arc::clone(lane),
-                answers.clone(),
-            ));
+            let worker = Worker {
+                plan: Arc::clone(&pass.plan),
+                registries: Arc::clone(&registries),
+                twins: Arc::clone(&twins),
+                lane: Arc::clone(lane),
+                answers: answers.clone(),
+            };
+            workers.spawn(worker.work());
         }
     }
     drop(answers);
@@ -102,31 +125,65 @@ pub async fn run(
     if left > 0 { Ending::Interrupted } else { Ending::Complete }
 }
 
-async fn work(plan: Arc<Plan>, registries: Arc<Registries>, lane: Arc<Lane>, answers: Answers) {
-    while let Some(job) = lane.next().await {
-        let (image, question) = match job {
-            Job::Followup { image, question } => (image, question),
-            Job::Opening { image, who } => (image, followup::opening(&evidence(&plan, image), who)),
-        };
-        let endpoint = endpoint_of(&plan, image, question.who);
-        let planned = &plan.images[image as usize];
+/// Puts the questions of one lane, one after the other.
+struct Worker {
+    plan: Arc<Plan>,
+    registries: Arc<Registries>,
+    twins: Arc<Twins>,
+    lane: Arc<Lane>,
+    answers: Answers,
+}
+
+impl Worker {
+    async fn work(self) {
+        while let Some(job) = self.lane.next().await {
+            let (image, question) = match job {
+                Job::Followup { image, question } => (image, question),
+                Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
+            };
+            let mut told = Vec::new();
+            let answer = match self.twins.turn(&self.plan, image, &question) {
+                Turn::Leave => continue,
+                Turn::Have(answer) => *answer,
+                Turn::Ask => self.ask(image, &question).await,
+                Turn::AskForAll(key) => {
+                    let answer = self.ask(image, &question).await;
+                    told = self.twins.settle(key, &answer);
+                    answer
+                }
+            };
+            for (image, question) in told {
+                if self.answers.send((image, question, answer.clone())).await.is_err() {
+                    return;
+                }
+            }
+            if self.answers.send((image, question, answer)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn ask(&self, image: u32, question: &Question) -> Observation {
+        let endpoint = endpoint_of(&self.plan, image, question.who);
+        let image = &self.plan.images[image as usize].image;
         let reference = match &question.reference {
-            Reference::Tag => ManifestRef::Tag(planned.image.tag().unwrap_or("latest")),
+            Reference::Tag => ManifestRef::Tag(image.tag().unwrap_or("latest")),
             Reference::Digest(digest) => ManifestRef::Digest(digest),
         };
         let ask = match question.want {
             Want::Existence => Ask::Head,
             Want::Bytes => Ask::Get,
         };
-        let observation =
-            registries.observe(&plan.endpoints[endpoint as usize], &planned.image, reference, ask).await;
-        if answers.send((image, question, observation)).await.is_err() {
-            return;
-        }
+        self.registries.observe(&self.plan.endpoints[endpoint as usize], image, reference, ask).await
     }
 }
 
-fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
+pub(super) fn opening(plan: &Plan, image: u32, who: Who) -> Question {
+    let planned = &plan.images[image as usize];
+    followup::opening(&planned.image, plan.depth, planned.mirrors.len(), who)
+}
+
+pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     let planned = &plan.images[image as usize];
     match who {
         Who::Upstream => planned.upstream,
@@ -147,13 +204,7 @@ fn evidence(plan: &Plan, image: u32) -> Evidence {
 
 impl Pass {
     fn new(plan: Arc<Plan>) -> Self {
-        let mut lanes = HashMap::new();
-        for endpoint in &plan.endpoints {
-            lanes.entry(endpoint.authority.clone()).or_insert_with_key(|authority| {
-                let is_ours = |endpoint: &Arc<Endpoint>| endpoint.authority == *authority;
-                Arc::new(Lane::new(Arc::clone(&plan), plan.endpoints.iter().map(is_ours).collect()))
-            });
-        }
+        let lanes = Lane::all(&plan);
         let is_done = vec![false; plan.images.len()];
         Self { plan, lanes, under_way: HashMap::new(), is_done }
     }
@@ -165,21 +216,32 @@ impl Pass {
     /// Records an answer; gives the evidence back when the image is complete.
     fn take(&mut self, image: u32, question: &Question, observation: Observation) -> Option<Box<Evidence>> {
         let plan = &self.plan;
-        let under_way = self.under_way.entry(image).or_insert_with(|| UnderWay {
-            pending: 1 + plan.images[image as usize].mirrors.len(),
-            evidence: Box::new(evidence(plan, image)),
-        });
-        under_way.evidence.record(question, observation);
-        under_way.pending -= 1;
-        if under_way.pending > 0 {
+        let first_answers = 1 + plan.images[image as usize].mirrors.len();
+        let under_way = self
+            .under_way
+            .entry(image)
+            .or_insert_with(|| UnderWay::Opening(Vec::with_capacity(first_answers)));
+        let is_waiting = match under_way {
+            UnderWay::Opening(answers) => {
+                answers.push((question.who, observation));
+                answers.len() < first_answers
+            }
+            UnderWay::Followup { evidence, pending } => {
+                evidence.record(question, observation);
+                *pending -= 1;
+                *pending > 0
+            }
+        };
+        if is_waiting {
             return None;
         }
-        let questions = followup::next(&under_way.evidence);
+        let evidence = self.under_way.remove(&image)?.into_evidence(plan, image);
+        let questions = followup::next(&evidence);
         if questions.is_empty() {
             self.is_done[image as usize] = true;
-            return self.under_way.remove(&image).map(|under_way| under_way.evidence);
+            return Some(evidence);
         }
-        under_way.pending = questions.len();
+        self.under_way.insert(image, UnderWay::Followup { evidence, pending: questions.len() });
         for question in questions {
             let endpoint = &plan.endpoints[endpoint_of(plan, image, question.who) as usize];
             if let Some(lane) = self.lanes.get(&endpoint.authority) {
@@ -206,10 +268,8 @@ impl Pass {
                 continue;
             }
             let image = u32::try_from(image).unwrap_or(u32::MAX);
-            let mut evidence = self
-                .under_way
-                .remove(&image)
-                .map_or_else(|| Box::new(evidence(&self.plan, image)), |under_way| under_way.evidence);
+            let under_way = self.under_way.remove(&image).unwrap_or(UnderWay::Opening(Vec::new()));
+            let mut evidence = under_way.into_evidence(&self.plan, image);
             evidence.upstream.answer.get_or_insert_with(not_asked);
             for mirror in &mut evidence.mirrors {
                 mirror.answer.get_or_insert_with(not_asked);

@@ -10,11 +10,11 @@ use super::view::View;
 use crate::gate::{Decision, Policy, decide};
 use crate::model::code::Code;
 use crate::model::digest::Digest;
-use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
-use crate::model::run::{CheckResult, Cost, Counts, Ending, Place, Run, Verdict};
+use crate::model::run::{CheckResult, Cost, Counts, Ending, Place, Quota, Run, Verdict};
 
 /// Everything that a [`View`] borrows.
 pub(super) struct Fixture {
@@ -54,6 +54,7 @@ fn endpoint(name: &str, url: &str, role: Role) -> Arc<Endpoint> {
         role,
         rewrite: Rewrite::default(),
         namespace: Namespace::Auto,
+        accepts: Accepts::All,
     })
 }
 
@@ -72,6 +73,7 @@ fn empty_run() -> Run {
         places: Vec::new(),
         results: Vec::new(),
         cost: Cost::default(),
+        quotas: Vec::new(),
     }
 }
 
@@ -199,6 +201,17 @@ pub(super) fn many(images: u32) -> Fixture {
         push(&mut run, image, 1, half);
     }
     Fixture::new(run, Policy::default(), 1)
+}
+
+/// One image, at hosts that told of their pull quota.
+pub(super) fn with_quotas() -> Fixture {
+    let mut fixture = many(1);
+    let window = Some(Duration::from_secs(21_600));
+    fixture.run.quotas = vec![
+        Quota { host: "registry-1.docker.io".into(), limit: 100, remaining: 9, window },
+        Quota { host: "x.example:5000".into(), limit: 50, remaining: 50, window: None },
+    ];
+    fixture
 }
 
 /// One image at one mirror whose every text is `text`, as far as a text can get there.

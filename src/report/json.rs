@@ -14,6 +14,7 @@ use url::Url;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::run::Quota;
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
@@ -40,7 +41,7 @@ impl Serialize for Document<'_> {
         document.serialize_field("started_at", &Timestamp(view.run.started_at))?;
         document.serialize_field("finished_at", &Timestamp(view.run.finished_at))?;
         document.serialize_field("duration_ms", &milliseconds(view.run.duration))?;
-        document.serialize_field("summary", &Summary::of(view.run))?;
+        document.serialize_field("summary", &SummaryLine(*view))?;
         document.serialize_field(
             "decision",
             &DecisionLine { outcome: view.decision.outcome.as_str(), exit_code: view.exit_code },
@@ -95,17 +96,45 @@ impl Serialize for Timestamp {
     }
 }
 
-impl Serialize for Summary {
+struct SummaryLine<'a>(View<'a>);
+
+impl Serialize for SummaryLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut summary = serializer.serialize_struct("Summary", 7)?;
-        summary.serialize_field("artifacts", &self.artifacts)?;
-        summary.serialize_field("mirrors", &self.mirrors)?;
-        summary.serialize_field("checks", &self.checks)?;
-        summary.serialize_field("requests", &self.requests)?;
-        summary.serialize_field("token_exchanges", &self.token_exchanges)?;
-        summary.serialize_field("by_status", &self.by_status)?;
-        summary.serialize_field("upstream", &self.upstream)?;
+        let counts = Summary::of(self.0.run);
+        let quotas = &self.0.run.quotas;
+        let mut summary = serializer.serialize_struct("Summary", 7 + usize::from(!quotas.is_empty()))?;
+        summary.serialize_field("artifacts", &counts.artifacts)?;
+        summary.serialize_field("mirrors", &counts.mirrors)?;
+        summary.serialize_field("checks", &counts.checks)?;
+        summary.serialize_field("requests", &counts.requests)?;
+        summary.serialize_field("token_exchanges", &counts.token_exchanges)?;
+        summary.serialize_field("by_status", &counts.by_status)?;
+        summary.serialize_field("upstream", &counts.upstream)?;
+        if !quotas.is_empty() {
+            summary.serialize_field("quotas", &Quotas(quotas))?;
+        }
         summary.end()
+    }
+}
+
+#[derive(Serialize)]
+struct QuotaLine<'a> {
+    host: &'a str,
+    limit: u64,
+    remaining: u64,
+    window_seconds: Option<u64>,
+}
+
+struct Quotas<'a>(&'a [Quota]);
+
+impl Serialize for Quotas<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|quota| QuotaLine {
+            host: &quota.host,
+            limit: quota.limit,
+            remaining: quota.remaining,
+            window_seconds: quota.window.map(|window| window.as_secs()),
+        }))
     }
 }
 
@@ -349,6 +378,23 @@ mod tests {
             *broken.pointer_mut(pointer).unwrap() = value;
             assert_ne!(faults(&broken), [""; 0], "{pointer}");
         }
+    }
+
+    #[test]
+    fn quotas_stand_in_the_summary_where_a_host_told_of_one() {
+        let document = parsed(&fixture::with_quotas());
+        assert_eq!(faults(&document), [""; 0]);
+        let hub =
+            json!({"host": "registry-1.docker.io", "limit": 100, "remaining": 9, "window_seconds": 21_600});
+        let other = json!({"host": "x.example:5000", "limit": 50, "remaining": 50, "window_seconds": null});
+        assert_eq!(document["summary"]["quotas"], json!([hub, other]));
+        let quotas = document.pointer("/summary/quotas/0").unwrap().as_object().unwrap();
+        for key in quotas.keys() {
+            let mut broken = document.clone();
+            broken.pointer_mut("/summary/quotas/0").unwrap().as_object_mut().unwrap().remove(key);
+            assert_ne!(faults(&broken), [""; 0], "{key}");
+        }
+        assert_eq!(parsed(&fixture::many(1))["summary"].get("quotas"), None);
     }
 
     #[test]

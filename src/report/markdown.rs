@@ -47,6 +47,10 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| Total | {} | {} |\n", summary.checks, summary.upstream.asked)?;
     writeln!(out, "- {}", summary::scope(view, &summary))?;
     writeln!(out, "- {}", summary::cost(view))?;
+    for quota in &view.run.quotas {
+        let host = escape::markdown(&bounded(&quota.host, MAX_REMOTE_CHARS));
+        writeln!(out, "- {host}: {}", summary::quota(quota))?;
+    }
     let (from, to) = (Timestamp(view.run.started_at), Timestamp(view.run.finished_at));
     writeln!(out, "- {from} to {to}")?;
     writeln!(out, "- registry-check {}, exit code {}\n", escape::markdown(view.tool_version), view.exit_code)
@@ -185,6 +189,15 @@ mod tests {
         let text = rendered(&fixture);
         assert!(text.starts_with("# Registry check: passed\n"));
         assert!(!text.contains("## Problems"));
+    }
+
+    #[test]
+    fn what_is_left_of_pull_quotas_stands_in_the_summary() {
+        let text = rendered(&fixture::with_quotas());
+        assert!(
+            text.contains("\n- registry-1.docker.io: 9 of 100 pulls left (counted over 6h): nearly spent\n")
+        );
+        assert!(text.contains("\n- x.example:5000: 50 of 50 pulls left\n"));
     }
 
     #[test]

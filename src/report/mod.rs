@@ -14,6 +14,7 @@ mod json;
 mod markdown;
 mod matrix;
 mod problems;
+pub mod resolve;
 pub mod sign_in;
 mod summary;
 mod table;

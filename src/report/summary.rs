@@ -2,10 +2,12 @@
 //!
 //! Nothing here holds text from outside, so nothing here is escaped.
 
+use std::time::Duration;
+
 use crate::gate::{Outcome, Require};
 use crate::model::endpoint::Role;
 use crate::model::fault::seconds;
-use crate::model::run::{Counts, Ending, Run};
+use crate::model::run::{Counts, Ending, Quota, Run};
 use crate::model::status::Status;
 
 use super::view::{Bearing, View};
@@ -122,6 +124,27 @@ pub(super) fn cost(view: &View<'_>) -> String {
         text += &format!(" and {}", count(view.run.cost.token_exchanges, "token exchange"));
     }
     text + &format!(" in {}", seconds(view.run.duration))
+}
+
+/// `9 of 100 pulls left (counted over 6h): nearly spent`
+pub(super) fn quota(quota: &Quota) -> String {
+    let mut text = format!("{} of {} left", quota.remaining, count(quota.limit, "pull"));
+    if let Some(window) = quota.window {
+        text += &format!(" (counted over {})", span(window));
+    }
+    if quota.is_nearly_spent() {
+        text += ": nearly spent";
+    }
+    text
+}
+
+/// `6h`, `90s`: whole hours and minutes by their own name.
+fn span(window: Duration) -> String {
+    match window.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
 }
 
 /// The decision as one word, in capitals.
@@ -261,6 +284,19 @@ mod tests {
         ] {
             assert_eq!(sentence(fixture::many(4), require, fail_on, allow), text);
         }
+    }
+
+    #[test]
+    fn a_quota_tells_what_is_left_and_when_that_is_little() {
+        let said = |limit, remaining, seconds: Option<u64>| {
+            let window = seconds.map(Duration::from_secs);
+            quota(&Quota { host: "h".into(), limit, remaining, window })
+        };
+        assert_eq!(said(100, 76, Some(21_600)), "76 of 100 pulls left (counted over 6h)");
+        assert_eq!(said(100, 10, None), "10 of 100 pulls left");
+        assert_eq!(said(100, 9, Some(300)), "9 of 100 pulls left (counted over 5m): nearly spent");
+        assert_eq!(said(1, 0, Some(61)), "0 of 1 pull left (counted over 61s): nearly spent");
+        assert_eq!(said(0, 0, Some(0)), "0 of 0 pulls left (counted over 0s)");
     }
 
     #[test]

@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Between two plain lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
+/// From this width on, in columns, all that there is to tell fits beside a bar.
+const ROOM_FOR_ALL: u16 = 72;
+
 /// How progress is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -34,14 +37,8 @@ impl Progress {
         let started = Instant::now();
         let bar = match style {
             Style::Bar => {
-                let bar = ProgressBar::with_draw_target(
-                    Some(images as u64),
-                    ProgressDrawTarget::stderr_with_hz(10),
-                );
-                let template = "{bar:30} {pos}/{len} images, {msg} {elapsed} (about {eta} left)";
-                bar.with_style(
-                    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-                )
+                let width = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| width.0);
+                bar(images, ProgressDrawTarget::stderr_with_hz(10), width.unwrap_or(u16::MAX))
             }
             Style::Plain | Style::None => {
                 ProgressBar::with_draw_target(Some(images as u64), ProgressDrawTarget::hidden())
@@ -54,7 +51,7 @@ impl Progress {
     pub fn done(&mut self, not_ok: usize) {
         self.bar.inc(1);
         if not_ok > 0 && !self.bar.is_hidden() {
-            self.bar.set_message(format!("{not_ok} not ok,"));
+            self.bar.set_message(format!("images, {not_ok} not ok"));
         }
         if let Some(last) = &mut self.plain
             && last.elapsed() >= INTERVAL
@@ -72,5 +69,91 @@ impl Progress {
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A line that is cut to the terminal rather than broken in two, which could not be taken away again.
+fn bar(images: usize, target: ProgressDrawTarget, width: u16) -> ProgressBar {
+    let template = if width >= ROOM_FOR_ALL {
+        "{wide_bar} {pos}/{len} {msg}, {elapsed} (about {eta} left)"
+    } else {
+        "{pos}/{len} {wide_msg}"
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(images as u64), target).with_style(style).with_message("images")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    struct Terminal {
+        width: u16,
+        written: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            self.width
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.written.lock().unwrap().push(text.trim_end().to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_bar_fits_the_terminal_and_tells_the_most_important_first() {
+        for (width, words) in [
+            (20, "100000/100000 images"),
+            (40, "100000/100000 images, 100000 not ok"),
+            (71, "100000/100000 images, 100000 not ok"),
+            (72, " 100000/100000 images, 100000 not ok, "),
+            (200, " 100000/100000 images, 100000 not ok, "),
+        ] {
+            let terminal = Terminal { width, written: Arc::default() };
+            let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+            let bar = bar(100_000, target, width);
+            let mut progress = Progress { bar: bar.clone(), plain: None, started: Instant::now() };
+            bar.set_position(99_999);
+            progress.done(100_000);
+            bar.force_draw();
+            let written = terminal.written.lock().unwrap();
+            assert!(
+                written.iter().any(|line| line.contains(&words[..words.len().min(width.into())])),
+                "{written:?}"
+            );
+            for line in written.iter() {
+                assert!(line.width() <= usize::from(width), "{width}: {line:?}");
+            }
+        }
     }
 }

@@ -41,7 +41,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
             None => served(evidence, facts, upstream.own_digest.as_ref(), host)
                 .unwrap_or_else(|| verdict(Code::Served, "", Some(facts))),
         },
-        Outcome::Missing(answer) => unserved::missing(answer, host),
+        Outcome::Missing(answer) => unserved::missing(answer, counted, host),
         _ => unserved::explain(counted, host),
     };
     Verdict { expected: pinned.cloned(), ..verdict }
@@ -73,7 +73,7 @@ fn served(
     if evidence.depth < Depth::Manifest {
         return None;
     }
-    let own = own_digest?;
+    let own = own_digest.filter(|own| unserved::spared(Some(own)).is_none())?;
     let reason = match &own.outcome {
         Outcome::Found(_) => return None,
         Outcome::Missing(_) => {
@@ -161,6 +161,11 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         if contradicted(upstream.document.as_ref()).is_some() {
             return verdict(Code::DigestEqual, "the bytes are upstream's; its header is wrong", Some(facts));
         }
+        let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
+        if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
+            let reason = "the same bytes; upstream names them by a digest of another algorithm";
+            return verdict(Code::DigestEqual, reason, Some(facts));
+        }
         return verdict(
             Code::UpstreamMoved,
             "upstream moved the tag during the check; this is the new one",
@@ -191,7 +196,13 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         _ => facts,
     };
     let relation = followup::relation(evidence, mirror);
-    difference(evidence, facts, relation)
+    let verdict = difference(evidence, facts, relation);
+    let unread = unserved::unread(mirror.document.as_ref(), &mirror.endpoint.name)
+        .or_else(|| unserved::unread(upstream.document.as_ref(), &upstream.endpoint.name));
+    match unread {
+        Some(why) => Verdict { reason: format!("{}{why}", verdict.reason).into(), ..verdict },
+        None => verdict,
+    }
 }
 
 /// What the header said and what was found, where the two disagree.
@@ -225,6 +236,12 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
         Some(Relation::SameContent) => {
             verdict(Code::ManifestReserialised, "other bytes, the same config and layers", Some(facts))
         }
+        // Nothing is lacking where the index had but this one (and attestations, say).
+        Some(Relation::SinglePlatform { of: 1, .. }) => verdict(
+            Code::IndexUnwrapped,
+            "the one image of upstream's index is served in place of the index",
+            Some(facts),
+        ),
         Some(Relation::SinglePlatform { platform, of }) => {
             let platform = platform.map_or_else(|| "one".to_owned(), |platform| platform.to_string());
             let reason = format!("only the {platform} image is served, where upstream has an index of {of}");
@@ -294,7 +311,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
+    use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
 
@@ -308,6 +325,7 @@ mod tests {
             role,
             rewrite: Rewrite::default(),
             namespace: Namespace::Never,
+            accepts: Accepts::All,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::unserved::whose;
+use super::unserved::{self, whose};
 use crate::model::evidence::Evidence;
 use crate::model::observation::{Note, Observation, Outcome};
 use crate::model::plan::Who;
@@ -16,6 +16,13 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
     };
     let Some(answer) = answer else { return Vec::new() };
     let mut notes: Vec<String> = answer.notes.iter().map(in_words).collect();
+    let own_digest = match who {
+        Who::Upstream => &evidence.upstream.own_digest,
+        Who::Mirror(index) => &evidence.mirrors[index].own_digest,
+    };
+    if let Some(why) = unserved::spared(own_digest.as_ref()) {
+        notes.push(format!("the tag's digest was not asked for{why}"));
+    }
     if let Some(url) = &answer.redirected_to {
         notes.push(format!("answered from {url}"));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::verdict;
 use crate::model::code::Code;
 use crate::model::evidence::{Evidence, MirrorEvidence};
-use crate::model::fault::{NetFault, RedirectFault, seconds};
+use crate::model::fault::{NetFault, RedirectFault, Shut, seconds};
 use crate::model::observation::{
     Answer, AskedAs, Breakage, NotAsked, Observation, Outcome, Refusal, Rejection,
 };
@@ -15,7 +15,7 @@ use crate::model::run::Verdict;
 use crate::model::tls::TlsFault;
 
 pub(super) fn not_asked() -> Verdict {
-    verdict(Code::Interrupted, "the run was interrupted before this was asked", None)
+    verdict(Code::Interrupted, "the run was interrupted before this was answered", None)
 }
 
 /// The verdict on an answer without a manifest.
@@ -23,34 +23,33 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
     match &observation.outcome {
         // Callers handle what was found; if one does not, nothing is known against it.
         Outcome::Found(facts) => verdict(Code::Served, "", Some(facts)),
-        Outcome::Missing(answer) => missing(answer, host),
+        Outcome::Missing(answer) => missing(answer, observation, host),
         Outcome::Refused(refusal) => {
             // Whoever a request was sent on to may want what the first host does not (moby/moby#45333).
             let refused = refused(refusal, host);
             Verdict { reason: format!("{}{}", refused.reason, from(observation)).into(), ..refused }
         }
-        Outcome::Throttled { answer, retry_after } => throttled(answer, *retry_after, host),
+        Outcome::Throttled { answer, retry_after, service } => match service {
+            None => throttled(answer, *retry_after, host),
+            Some(service) => {
+                throttled(answer, *retry_after, &format!("the token service {service} of {host}"))
+            }
+        },
         Outcome::Broken(breakage) => broken(breakage, observation, host),
-        Outcome::Unreached { fault, host } => {
-            let code = match fault {
-                NetFault::Dns(_) => Code::DnsFailed,
-                NetFault::ConnectRefused => Code::ConnectRefused,
-                NetFault::Connect(_) => Code::ConnectFailed,
-                NetFault::Tls(fault) => secured(fault),
-                NetFault::Proxy { .. } => Code::ProxyFailed,
-                NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
-                NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
-                NetFault::TimeoutBody(_) => Code::TimeoutBody,
-                NetFault::Reset(_) => Code::ConnectionReset,
-                NetFault::Truncated { .. } => Code::TruncatedBody,
-                NetFault::Protocol(_) => Code::HttpBroken,
-            };
-            verdict(code, format!("{host}: {fault}"), None)
-        }
+        Outcome::Unreached { fault, host } => verdict(unreached(fault), format!("{host}: {fault}"), None),
+        Outcome::NotAsked(NotAsked::Shut { host, shut }) => verdict(not_let_in(shut), shut.about(host), None),
         Outcome::NotAsked(NotAsked::Interrupted) => not_asked(),
         Outcome::NotAsked(NotAsked::Name(name)) => {
             let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
             verdict(Code::NameNotExpressible, reason, None)
+        }
+        Outcome::NotAsked(NotAsked::NotForTags) => {
+            let reason = format!("the runtime takes no images by tag from {host}: not used for tags");
+            verdict(Code::NotUsedForTags, reason, None)
+        }
+        Outcome::NotAsked(NotAsked::NotForDigests) => {
+            let reason = format!("the runtime takes no images by digest from {host}");
+            verdict(Code::NotUsedForDigests, reason, None)
         }
     }
 }
@@ -70,16 +69,65 @@ const fn secured(fault: &TlsFault) -> Code {
     }
 }
 
+const fn unreached(fault: &NetFault) -> Code {
+    match fault {
+        NetFault::Dns(_) => Code::DnsFailed,
+        NetFault::ConnectRefused => Code::ConnectRefused,
+        NetFault::Connect(_) => Code::ConnectFailed,
+        NetFault::Tls(fault) => secured(fault),
+        NetFault::Proxy { .. } => Code::ProxyFailed,
+        NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
+        NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
+        NetFault::TimeoutBody(_) => Code::TimeoutBody,
+        NetFault::Reset(_) => Code::ConnectionReset,
+        NetFault::Truncated { .. } => Code::TruncatedBody,
+        NetFault::Protocol(_) => Code::HttpBroken,
+        NetFault::Shut(shut) => not_let_in(shut),
+    }
+}
+
+/// The code of a question that was not put, for what others had met with.
+const fn not_let_in(shut: &Shut) -> Code {
+    match shut {
+        Shut::Down { fault, .. } => unreached(fault),
+        Shut::Throttling { .. } | Shut::LongWait { .. } => Code::RateLimited,
+        Shut::Reserved { .. } => Code::PullQuotaReserved,
+    }
+}
+
+/// Why nobody looked closer, where that was to spare a pull quota: what is known still stands.
+pub(super) fn spared(followup: Option<&Observation>) -> Option<String> {
+    match &followup?.outcome {
+        Outcome::NotAsked(NotAsked::Shut { host, shut: shut @ Shut::Reserved { .. } }) => {
+            Some(format!("; could not look closer: {}", shut.about(host)))
+        }
+        _ => None,
+    }
+}
+
+/// Why a document that would explain a difference could not be read: what is known still stands.
+pub(super) fn unread(document: Option<&Observation>, host: &str) -> Option<String> {
+    let document = document?;
+    match &document.outcome {
+        Outcome::Found(_) => None,
+        Outcome::NotAsked(NotAsked::Shut { host, shut: shut @ Shut::Reserved { .. } }) => {
+            Some(format!("; could not look closer: {}", shut.about(host)))
+        }
+        _ => Some(format!("; could not look closer: {}", explain(document, host).reason)),
+    }
+}
+
 /// A clear "not there".
-pub(super) fn missing(answer: &Answer, host: &str) -> Verdict {
-    verdict(Code::ManifestUnknown, format!("{host} answered {}", said(answer)), None)
+pub(super) fn missing(answer: &Answer, observation: &Observation, host: &str) -> Verdict {
+    let from = from(observation);
+    verdict(Code::ManifestUnknown, format!("{host} answered {}{from}", said(answer)), None)
 }
 
 /// "Not there", said by a mirror: true, or a pull-through cache that hides its trouble.
 pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) -> Verdict {
     let host = &*mirror.endpoint.name;
-    let plain = || match mirror.answer.as_ref().map(|answer| &answer.outcome) {
-        Some(Outcome::Missing(answer)) => missing(answer, host),
+    let plain = || match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
+        Some((observation, Outcome::Missing(answer))) => missing(answer, observation, host),
         _ => not_asked(),
     };
     if let Some(Outcome::Missing(_)) = evidence.upstream.answer.as_ref().map(|answer| &answer.outcome)
@@ -91,6 +139,10 @@ pub(super) fn missing_on_mirror(evidence: &Evidence, mirror: &MirrorEvidence) ->
     let hidden = |code, what: String| {
         verdict(code, format!("{host} answered 404 to the tag, but asked by digest {what}"), None)
     };
+    if let Some(why) = spared(Some(by_digest)) {
+        let plain = plain();
+        return Verdict { reason: format!("{}{why}", plain.reason).into(), ..plain };
+    }
     match &by_digest.outcome {
         Outcome::Missing(_) => plain(),
         Outcome::Found(facts) => {
@@ -220,10 +272,14 @@ fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict
             (Code::RedirectLoop, format!("{host}: {fault}"))
         }
         Breakage::Redirect(fault) => (Code::RedirectRefused, format!("{host}: {fault}")),
-        Breakage::NotARegistry(answer) => (
-            Code::NotARegistry,
-            format!("{host} answered {} with a page that no registry writes{from}", said(answer)),
-        ),
+        Breakage::NotARegistry(answer) => {
+            let words = match &*answer.message {
+                "" => String::new(),
+                message => format!(": {message}"),
+            };
+            let status = answer.status;
+            (Code::NotARegistry, format!("{host} answered {status}{from} as no registry does{words}"))
+        }
         Breakage::OddStatus(answer) => (Code::OddStatus, format!("{host} answered {}", said(answer))),
         Breakage::TokenService { host: service, why } => {
             (Code::TokenBroken, format!("the token service {service} of {host} gave no token: {why}"))

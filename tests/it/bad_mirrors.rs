@@ -205,6 +205,20 @@ fn not_found_is_read_in_every_shape_that_servers_give_it() {
 }
 
 #[test]
+fn a_gateway_without_a_route_has_not_said_that_the_image_is_missing() {
+    for (content_type, body) in
+        [(JSON, r#"{"message":"no Route matched with those values"}"#), ("", ""), (JSON, "{}")]
+    {
+        let pair = Pair::new();
+        pair.mirror.set_behaviour(Scope::All, Behaviour::Status(Failure::text(404, content_type, body)));
+        let report = pair.check().run();
+        report.expect("server_error/not-a-registry", 3);
+        // The root is asked once, to tell such a gateway from a terse registry.
+        assert_eq!((pair.asked(), pair.mirror.hits_to("/v2/")), ((1, 1), 1));
+    }
+}
+
+#[test]
 fn refusals_and_odd_statuses_are_undecided_and_show_the_message() {
     let said = |status, message| Behaviour::Status(Failure::registry(status, "DENIED", message));
     let page = |status| Behaviour::Status(Failure::text(status, "text/html", "<title>Portal</title>"));

@@ -98,7 +98,7 @@ fn mirrors_that_cannot_be_meant_are_all_told_without_their_secrets() {
     assert_eq!(
         output.stderr,
         "--mirror ftp://m.example: 'ftp://m.example' is neither http nor https\n\
-         --mirror https://…@m.example: '…@m.example' holds user-info: credentials do not belong in a URL\n\
+         --mirror https://…@m.example: 'https://…@m.example' holds user-info: credentials do not belong in a URL\n\
          --mirror https://m.example/hub?…: 'https://m.example/hub?…' has a query or fragment, which an API root \
          cannot have\n\
          --mirror http://: 'http://' is not a URL (empty host)\n\

@@ -8,6 +8,7 @@ use std::time::Duration;
 use registry_check::app::{CONCURRENCY, PER_HOST};
 use registry_check::cli::{ColorArg, DepthArg, ProgressArg};
 use registry_check::config::FILE_NAME;
+use registry_check::credentials;
 use registry_check::gate::{Level, Policy, Require};
 use registry_check::model::code::Code;
 use registry_check::model::status::Status;
@@ -89,6 +90,7 @@ fn each_default_in_help_is_the_codes() {
         ("--format", Format::Table.as_str().to_owned()),
         ("--concurrency", CONCURRENCY.to_string()),
         ("--per-host", PER_HOST.to_string()),
+        ("--helper-timeout", seconds(credentials::Options::default().helper_timeout)),
         ("--connect-timeout", seconds(times.connect)),
         ("--first-byte-timeout", seconds(times.first_byte)),
         ("--timeout", seconds(times.total)),

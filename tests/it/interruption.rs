@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, pipe};
+use std::process::Command;
 
 use registry_check::demo::{Behaviour, Failure, Registry, Scope};
 
 use crate::support::report::{self, Row};
-use crate::support::small::{list, mirror, registry};
+use crate::support::small::{assert_not_asked, list, mirror, registry};
 use crate::support::tool::Tool;
 
 /// Far longer than any test may take.
@@ -105,9 +106,9 @@ fn interruption_while_a_reason_is_looked_for_is_an_interruption() {
     let [upstream, copy] = [registry(&["one"]), registry(&["one"])];
     let other = registry_check::demo::content::image("other", "linux/amd64");
     copy.store().put("one", "1.0", &other);
-    // HEAD is answered, and says that the digests differ; GET, which would say how, is not.
-    let never = Behaviour::Silent;
-    upstream.set_behaviour(Scope::reference("one", &upstream_digest(&upstream)), never);
+    // The tags are answered, and say that the digests differ; whether upstream knows the other one is not.
+    let others = other.digest().to_string();
+    upstream.set_behaviour(Scope::reference("one", &others), Behaviour::Silent);
     let running = Tool::new()
         .stdin(list(&upstream, &["one"]))
         .args(["-", &mirror(&upstream, &copy), "-f", "json"])
@@ -120,10 +121,6 @@ fn interruption_while_a_reason_is_looked_for_is_an_interruption() {
     let report = report::json(&output.stdout);
     assert_eq!(report["decision"]["exit_code"], 130);
     assert_eq!(report::json_rows(&report)[1].mirror, copy.authority());
-}
-
-fn upstream_digest(registry: &Registry) -> String {
-    registry.store().tagged("one", "1.0").expect("its tag").to_string()
 }
 
 #[test]
@@ -150,6 +147,46 @@ fn second_interruption_leaves_at_once_and_leaves_nothing_behind() {
     let mut begun = String::new();
     reader.read_to_string(&mut begun).unwrap();
     assert!(begun.lines().count() < names.len(), "it was not waited for");
+}
+
+#[test]
+fn interruption_before_anything_was_asked_leaves_at_once_and_leaves_nothing_behind() {
+    for signal in ["INT", "TERM"] {
+        let registry = registry(&["one"]);
+        let tool = Tool::new().file("images.txt", list(&registry, &["one"]));
+        // Nobody reads from it, so that it cannot be opened.
+        let made = Command::new("mkfifo").arg(tool.dir().join("pipe.csv")).status().unwrap();
+        assert!(made.success(), "{made}");
+        let running = tool.line("images.txt -o report.json -o pipe.csv -vv").start();
+        running.wait_for("debug: opening pipe.csv\n");
+        running.signal(signal);
+        let output = running.wait();
+        assert_eq!(output.code, Some(130), "{signal}: {output:?}");
+        assert_eq!(output.files(), ["images.txt", "pipe.csv"]);
+        assert_not_asked(&registry);
+    }
+}
+
+#[test]
+fn interruption_while_a_report_is_written_leaves_at_once_and_leaves_nothing_behind() {
+    let lacking = registry(&[]);
+    // More than a pipe holds, and nobody reads.
+    let names: Vec<_> = (0..1000).map(|number| format!("team/application-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for signal in ["INT", "TERM"] {
+        let (reader, writer) = pipe().unwrap();
+        let running = Tool::new()
+            .file("images.txt", list(&lacking, &names))
+            .stdout(writer)
+            .line("images.txt -f csv -o /dev/stdout -o report.json")
+            .start();
+        running.wait_for("fail: 0 of 1000 images pass");
+        running.signal(signal);
+        let output = running.wait();
+        assert_eq!(output.code, Some(130), "{signal}: {output:?}");
+        assert_eq!(output.files(), ["images.txt"]);
+        drop(reader);
+    }
 }
 
 #[test]

@@ -87,8 +87,10 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("hyper", In(&["demo", "net"])),
     ("hyper_util", In(&["demo", "net"])),
     ("http_body_util", In(&["demo", "net"])),
+    ("rustix", In(&["net"])),
     ("oci_distribution", In(&["model/image", "model/manifest", "probe/oci"])),
     ("csv", In(&["report/csv"])),
+    ("regex", In(&["model/rewrite"])),
     ("toml", In(&["config", "mirrors", "inputs"])),
     // Kubernetes Secrets hold credentials.
     ("serde_saphyr", In(&["credentials/manifest", "config", "mirrors", "inputs"])),

@@ -6,8 +6,11 @@
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
 mod anonymous_tokens;
+mod bad_credentials;
 mod bad_mirrors;
 mod command_line;
+mod credential_leaks;
+mod credential_protocols;
 mod credentials;
 mod deadlines;
 mod documentation;
@@ -18,9 +21,12 @@ mod hostile_text;
 mod input_files;
 mod interruption;
 mod layering;
+mod load;
 mod namespaces;
+mod node_configurations;
 mod outputs;
 mod peers;
+mod private_daemons;
 mod real_registries;
 mod redirects;
 mod request_counts;

@@ -132,6 +132,80 @@ fn pipe_named_by_path_is_written_to_and_stays() {
 }
 
 #[test]
+fn files_that_the_run_reads_are_not_written_over() {
+    use std::os::unix::fs::symlink;
+    let registry = registry(&["app"]);
+    let images = list(&registry, &["app"]);
+    let settings = format!("[[mirrors]]\nurl = \"{}\"\nfor = [\"{0}\"]\n", registry.authority());
+    for (flags, report) in [
+        ("images.txt -o images.txt", "images.txt"),
+        ("images.txt -o ./sub/../images.txt", "./sub/../images.txt"),
+        ("images.txt -o link.txt", "link.txt"),
+        ("link.txt -o images.txt", "images.txt"),
+        ("images.txt --config c.toml -f csv -o c.toml", "c.toml"),
+        ("images.txt -f csv -o registry-check.toml", "registry-check.toml"),
+        ("images.txt --auth-file auth.json -o auth.json", "auth.json"),
+        ("images.txt --ca-file ca.pem -f csv -o ca.pem", "ca.pem"),
+        ("images.txt --config tls.toml -f csv -o ca.pem", "ca.pem"),
+    ] {
+        let tool = Tool::new()
+            .file("images.txt", &images)
+            .file("sub/file", "")
+            .file("c.toml", &settings)
+            .file("registry-check.toml", &settings)
+            .file("tls.toml", "[[mirrors]]\nurl = \"https://m.example\"\nca_file = \"sub/../ca.pem\"\n")
+            .file("auth.json", "{\"auths\": {}}")
+            .file("ca.pem", "none");
+        symlink("images.txt", tool.dir().join("link.txt")).unwrap();
+        let output = tool.line(flags).run();
+        assert_eq!(output.code, Some(2), "{flags}: {output:?}");
+        let fault = format!("cannot write {report}: is read by this run, and would be overwritten\n");
+        assert!(output.stderr.contains(&fault), "{flags}: {output:?}");
+        assert_eq!(output.file("images.txt"), images);
+        assert_eq!(output.file("c.toml"), settings);
+        assert_eq!(output.file("ca.pem"), "none");
+        assert!(!output.files().iter().any(|name| name.ends_with(".tmp")), "{output:?}");
+    }
+    assert_not_asked(&registry);
+}
+
+#[test]
+fn standard_input_that_is_a_file_is_not_written_over() {
+    let registry = registry(&["app"]);
+    let images = list(&registry, &["app"]);
+    let script = format!("exec '{}' - -o images.txt < images.txt", env!("CARGO_BIN_EXE_registry-check"));
+    let output = Tool::of("/bin/sh").file("images.txt", &images).args(["-c", &script]).run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("cannot write images.txt: is read by this run"), "{output:?}");
+    assert_eq!(output.file("images.txt"), images);
+    assert_not_asked(&registry);
+}
+
+#[test]
+fn link_to_a_file_that_is_not_there_yet_stays_and_the_file_is_made() {
+    use std::os::unix::fs::symlink;
+    let registry = registry(&["app"]);
+    let tool = Tool::new().stdin(list(&registry, &["app"])).file("real/file", "");
+    symlink("next.csv", tool.dir().join("link.csv")).unwrap();
+    symlink("real/new.csv", tool.dir().join("next.csv")).unwrap();
+    let output = tool.line("- -o link.csv").run();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(output.files(), ["link.csv", "next.csv", "real"]);
+    assert_eq!(report::csv(&output.file("real/new.csv")).len(), 1);
+    assert_eq!(output.file("link.csv"), output.file("real/new.csv"));
+
+    let tool = Tool::new().stdin(list(&registry, &["app"]));
+    symlink("no/new.csv", tool.dir().join("link.csv")).unwrap();
+    let output = tool.line("- -o link.csv").run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.starts_with("cannot write link.csv: no such folder\n"), "{output:?}");
+    let output = Tool::new().stdin(list(&registry, &["app"]));
+    symlink("loop.csv", output.dir().join("loop.csv")).unwrap();
+    let output = output.line("- -o loop.csv").run();
+    assert_eq!((output.code, output.files()), (Some(2), vec!["loop.csv".to_owned()]));
+}
+
+#[test]
 fn old_report_is_replaced_with_its_permissions_kept_and_links_followed() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let registry = registry(&["app"]);

@@ -6,28 +6,56 @@
 //! as an entry of unknown kind. Only digests that cannot be told are an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use oci_distribution::manifest as oci;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::{Child, ChildKind, Content, ManifestError, MediaType, read};
 use crate::model::platform::Platform;
+
+/// Most entries of an index that are read; the largest known have some hundreds.
+const MAX_CHILDREN: usize = 10_000;
 
 const ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
 #[derive(Deserialize)]
 struct Index {
-    manifests: Option<Vec<Entry>>,
+    manifests: Option<Children>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    Model(Box<oci::ImageIndexEntry>),
-    Odd(Box<OddEntry>),
-    Unreadable(IgnoredAny),
+/// The entries of an index, each read and let go before the next: a few megabytes of JSON could else
+/// stand for gigabytes.
+struct Children(Vec<Child>);
+
+impl<'de> Deserialize<'de> for Children {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ChildrenVisitor)
+    }
+}
+
+struct ChildrenVisitor;
+
+impl<'de> Visitor<'de> for ChildrenVisitor {
+    type Value = Children;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of descriptors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Children, A::Error> {
+        let mut children = Vec::new();
+        while let Some(entry) = entries.next_element::<&RawValue>()? {
+            if children.len() == MAX_CHILDREN {
+                return Err(A::Error::custom(format_args!("more than {MAX_CHILDREN} entries")));
+            }
+            children.push(child(entry.get()));
+        }
+        Ok(Children(children))
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,7 +112,7 @@ fn text(field: Option<&Odd<String>>) -> Option<&str> {
 /// The entries of an index, in order.
 pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
     let index: Index = read(bytes)?;
-    Ok(index.manifests.unwrap_or_default().iter().map(Entry::child).collect())
+    Ok(index.manifests.map(|children| children.0).unwrap_or_default())
 }
 
 /// A manifest of which only the digests are read.
@@ -97,13 +125,14 @@ pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     })
 }
 
-impl Entry {
-    fn child(&self) -> Child {
-        match self {
-            Self::Model(entry) => entry_of_model(entry),
-            Self::Odd(entry) => entry.child(),
-            Self::Unreadable(_) => Child { digest: None, platform: None, kind: ChildKind::Unknown },
-        }
+/// One entry: as the model reads it, else the little that comparing needs, else of unknown kind.
+fn child(entry: &str) -> Child {
+    if let Ok(entry) = serde_json::from_str::<oci::ImageIndexEntry>(entry) {
+        return entry_of_model(&entry);
+    }
+    match serde_json::from_str::<OddEntry>(entry) {
+        Ok(entry) => entry.child(),
+        Err(_) => Child { digest: None, platform: None, kind: ChildKind::Unknown },
     }
 }
 
@@ -119,7 +148,7 @@ fn entry_of_model(entry: &oci::ImageIndexEntry) -> Child {
     let is_annotated = entry.annotations.as_ref().is_some_and(|map| map.contains_key(REFERENCE_TYPE));
     let is_attestation = is_annotated || entry.artifact_type.as_deref() == Some(ATTESTATION);
     let kind = kind(Some(&entry.media_type), platform.as_ref(), is_attestation);
-    Child { digest: entry.digest.parse().ok(), platform, kind }
+    Child { digest: Some(entry.digest.as_str().into()), platform, kind }
 }
 
 impl OddEntry {
@@ -136,7 +165,7 @@ impl OddEntry {
         let is_attestation = annotations.is_some_and(|map| map.contains_key(REFERENCE_TYPE))
             || text(self.artifact_type.as_ref()) == Some(ATTESTATION);
         let kind = kind(text(self.media_type.as_ref()), platform.as_ref(), is_attestation);
-        Child { digest: text(self.digest.as_ref()).and_then(|text| text.parse().ok()), platform, kind }
+        Child { digest: text(self.digest.as_ref()).map(Into::into), platform, kind }
     }
 }
 

@@ -222,6 +222,8 @@ impl Authorizer {
             Some(basic) if &*basic.scheme == "basic" => {
                 Ok(self.basic_challenged(target, sent, session).await)
             }
+            // Bearer without a realm: nobody knows where to get a token.
+            Some(other) if &*other.scheme == "bearer" => Ok(Next::Final(Wanted::Nothing)),
             Some(other) => Ok(Next::Final(Wanted::Credentials(other.scheme.clone()))),
         }
     }
@@ -362,7 +364,8 @@ impl Authorizer {
         }
         let answer = self.sources.lookup(&target.authority.to_string(), target.repository).await;
         let credential = answer.credential?;
-        Some(Arc::new(Login { credential, source: answer.source.to_string().into() }))
+        let registry = target.authority.clone();
+        Some(Arc::new(Login { registry, credential, source: answer.source.to_string().into() }))
     }
 
     async fn basic(&self, target: Target<'_>) -> Option<Authorization> {

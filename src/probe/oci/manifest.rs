@@ -14,11 +14,12 @@ use super::authorize::{Authorizer, Session, Wanted};
 use super::error_body::{self, Shape};
 use super::exchange::{self, Exchange, ExchangeFault};
 use super::front;
+use super::root::Roots;
 use super::token::{TokenFault, Tokens};
 use crate::credentials::Sources;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
-use crate::model::fault::NetFault;
+use crate::model::fault::{NetFault, Shut};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
@@ -35,6 +36,7 @@ use crate::net::retry::{self, Fault, Next, RetryPolicy};
 pub struct Registries {
     client: Arc<Client>,
     authorizer: Authorizer,
+    roots: Roots,
     retry: RetryPolicy,
 }
 
@@ -50,12 +52,19 @@ pub enum Ask {
 /// What came of one attempt.
 enum Reading {
     Final(Outcome),
+    /// 404, and nothing shows that a registry says so.
+    Vague(Answer),
     /// HEAD said too little.
     TryGet,
     /// May be better next time; if not, this is the outcome.
     Again {
         outcome: Outcome,
         why: Trouble,
+    },
+    /// Nothing more is asked of this host.
+    Shut {
+        host: Box<str>,
+        shut: Shut,
     },
 }
 
@@ -87,7 +96,7 @@ impl Registries {
         plan: Option<Arc<Plan>>,
     ) -> Self {
         let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
-        Self { client, authorizer, retry }
+        Self { client, authorizer, roots: Roots::default(), retry }
     }
 
     /// Asks `endpoint` for `image` under `reference`.
@@ -99,11 +108,20 @@ impl Registries {
         ask: Ask,
     ) -> Observation {
         let mut trail = Trail::default();
+        // As the image is written: what is asked later to explain an answer goes by other references.
+        let wanted = image.manifest_ref();
         let outcome = match endpoint.repository(image) {
+            _ if !endpoint.accepts.takes(wanted) => Outcome::NotAsked(match wanted {
+                ManifestRef::Tag(_) => NotAsked::NotForTags,
+                ManifestRef::Digest(_) => NotAsked::NotForDigests,
+            }),
             Err(error) => Outcome::NotAsked(NotAsked::Name(error.name.into())),
             Ok(repository) => {
-                let url = endpoint.manifest_url(image, &repository, reference);
-                self.put(&mut trail, &url, &repository, reference, ask).await
+                let text = endpoint.manifest_url(image, &repository, reference);
+                match endpoint.read_url(&text) {
+                    Ok(url) => self.put(&mut trail, &url, &repository, reference, ask).await,
+                    Err(_) => Outcome::NotAsked(NotAsked::Name(text.into())),
+                }
             }
         };
         let outcome = match outcome {
@@ -136,10 +154,10 @@ impl Registries {
         ask: Ask,
     ) -> Option<Outcome> {
         let repository = endpoint.repository(image).ok()?;
-        let url = endpoint.manifest_url(image, &repository, reference);
-        let url = url.split('?').next().unwrap_or(&url);
+        let mut url = endpoint.read_url(&endpoint.manifest_url(image, &repository, reference)).ok()?;
+        url.set_query(None);
         let mut second = Trail::default();
-        let outcome = self.put(&mut second, url, &repository, reference, ask).await;
+        let outcome = self.put(&mut second, &url, &repository, reference, ask).await;
         second.attempts += trail.attempts;
         if !matches!(outcome, Outcome::Found(_)) {
             trail.attempts = second.attempts;
@@ -154,14 +172,11 @@ impl Registries {
     async fn put(
         &self,
         trail: &mut Trail,
-        url: &str,
+        url: &Url,
         repository: &str,
         reference: ManifestRef<'_>,
         ask: Ask,
     ) -> Outcome {
-        let Ok(url) = Url::parse(url) else {
-            return Outcome::NotAsked(NotAsked::Name(url.into()));
-        };
         let asked = match reference {
             ManifestRef::Digest(digest) => Some(digest),
             ManifestRef::Tag(_) => None,
@@ -172,10 +187,11 @@ impl Registries {
         };
         let mut session = Session::default();
         let mut tries = 0;
+        let mut last = None;
         loop {
             trail.attempts += 1;
             tries += 1;
-            let target = (&url, repository);
+            let target = (url, repository);
             let end = exchange::exchange(&self.client, &self.authorizer, &mut session, &method, target).await;
             let reading = match end {
                 Ok(mut exchange) => {
@@ -192,6 +208,10 @@ impl Registries {
             };
             match reading {
                 Reading::Final(outcome) => return outcome,
+                Reading::Vague(answer) if self.roots.is_registry(&self.client, url, repository).await => {
+                    return Outcome::Missing(answer);
+                }
+                Reading::Vague(answer) => return Outcome::Broken(Breakage::NotARegistry(answer)),
                 Reading::TryGet => {
                     if let Some(status) = trail.http_status.filter(|status| *status >= 400) {
                         trail.notes.push(Note::HeadUnsupported(status));
@@ -210,7 +230,17 @@ impl Registries {
                     match retry::next(&self.retry, tries, fault, retry_after, fastrand::f64()) {
                         Next::Stop => return outcome,
                         Next::Wait(pause) => tokio::time::sleep(pause).await,
+                        Next::WhenAllowed => {}
                     }
+                    last = Some(outcome);
+                }
+                Reading::Shut { host, shut } => {
+                    // A token service may be what is shut; then the registry has been asked.
+                    if Authority::of(url).is_some_and(|asked| asked.to_string() == *host) {
+                        trail.attempts -= 1;
+                    }
+                    // What the host said itself tells more.
+                    return last.unwrap_or(Outcome::NotAsked(NotAsked::Shut { host, shut }));
                 }
             }
         }
@@ -307,7 +337,7 @@ fn transient(exchange: &Exchange, answer: Answer) -> Reading {
         .get(header::RETRY_AFTER)
         .and_then(|value| retry::parse_retry_after(value.as_bytes(), SystemTime::now()));
     let outcome = if status == 429 {
-        Outcome::Throttled { answer, retry_after }
+        Outcome::Throttled { answer, retry_after, service: None }
     } else {
         Outcome::Broken(Breakage::ServerError(answer))
     };
@@ -336,12 +366,11 @@ fn read_get(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>) -
         answer.code = inner.or(answer.code);
     }
     match exchange.status {
-        404 | 410
-            if is_registry(&exchange.headers)
-                || matches!(parsed.shape, Shape::Registry | Shape::Json | Shape::Empty) =>
-        {
+        404 | 410 if is_registry(&exchange.headers) || parsed.shape == Shape::Registry => {
             Reading::Final(Outcome::Missing(answer))
         }
+        // Static registries say no more; neither does an API gateway without a route.
+        404 | 410 if matches!(parsed.shape, Shape::Json | Shape::Empty) => Reading::Vague(answer),
         404 | 410 => Reading::Final(Outcome::Broken(Breakage::NotARegistry(answer))),
         401 => Reading::Final(Outcome::Refused(match exchange.wanted {
             Some(Wanted::Credentials(scheme)) => Refusal::CredentialsNeeded { answer, scheme },
@@ -429,6 +458,7 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Not
 
 fn read_fault(fault: ExchangeFault, trail: &mut Trail) -> Reading {
     match fault {
+        ExchangeFault::Net { fault: NetFault::Shut(shut), host } => Reading::Shut { host, shut },
         ExchangeFault::Net { fault, host } => {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
@@ -442,6 +472,7 @@ fn read_fault(fault: ExchangeFault, trail: &mut Trail) -> Reading {
 
 fn read_token_fault(fault: TokenFault) -> Reading {
     match fault {
+        TokenFault::Net { host, fault: NetFault::Shut(shut) } => Reading::Shut { host, shut },
         TokenFault::Net { host, fault } => {
             Reading::Again { outcome: Outcome::Unreached { fault, host }, why: Trouble::Net }
         }
@@ -456,7 +487,7 @@ fn read_token_fault(fault: TokenFault) -> Reading {
             let retry_after =
                 retry_after.and_then(|value| retry::parse_retry_after(&value, SystemTime::now()));
             let outcome = match status {
-                429 => Outcome::Throttled { answer, retry_after },
+                429 => Outcome::Throttled { answer, retry_after, service: Some(host) },
                 408 | 500..600 => {
                     let why = format!("it answered {}", in_words(&answer));
                     Outcome::Broken(Breakage::TokenService { host, why: why.into() })
@@ -500,6 +531,11 @@ fn note_content_type(content_type: Option<&[u8]>, known: Option<MediaType>, note
 
 /// `Docker-Content-Digest`, if it is a digest; rubbish counts as absent.
 fn digest_header(headers: &HeaderMap) -> Option<Digest> {
-    let value = headers.get("docker-content-digest")?;
+    let mut values = headers.get_all("docker-content-digest").iter();
+    let value = values.next()?;
+    // Of two that differ, neither can be believed.
+    if values.any(|other| other != value) {
+        return None;
+    }
     std::str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
 }

@@ -9,6 +9,7 @@ mod exchange;
 mod front;
 pub mod manifest;
 pub mod realm;
+mod root;
 mod token;
 
 pub use manifest::{Ask, Registries};

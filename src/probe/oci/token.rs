@@ -61,6 +61,8 @@ pub(super) struct Grant {
 /// Credentials, and where they come from.
 #[derive(Debug)]
 pub(super) struct Login {
+    /// The registry that they are for.
+    pub(super) registry: Authority,
     pub(super) credential: Credential,
     pub(super) source: Box<str>,
 }
@@ -78,7 +80,9 @@ struct Key {
     service: Service,
     repositories: Vec<Box<str>>,
     aliases: Vec<Box<str>>,
-    asked_as: AskedAs,
+    /// The realm is whatever a host says it is: a mirror that names upstream's must not be handed the token
+    /// that upstream's user has there, though both users may be called alike (ECR's `AWS`, `<token>`).
+    login: Option<(Authority, AskedAs)>,
 }
 
 /// Why there is no token.
@@ -199,7 +203,7 @@ impl Grant {
             service: self.service.clone(),
             repositories: self.repositories.clone(),
             aliases: self.aliases.clone(),
-            asked_as: self.asked_as(),
+            login: self.login.as_ref().map(|login| (login.registry.clone(), login.asked_as())),
         }
     }
 

@@ -131,7 +131,11 @@ fn write_counts(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if summary.upstream.asked > 0 {
         write!(out, " · upstream: {}", summary.upstream.by_status.words())?;
     }
-    writeln!(out, " · {}", summary::cost(view))
+    writeln!(out, " · {}", summary::cost(view))?;
+    view.run
+        .quotas
+        .iter()
+        .try_for_each(|quota| writeln!(out, "{}: {}", outside(&quota.host), summary::quota(quota)))
 }
 
 fn write_problems(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -16,6 +16,19 @@ fn rendered(fixture: &Fixture, style: TableStyle) -> String {
 }
 
 #[test]
+fn what_is_left_of_pull_quotas_follows_the_counts() {
+    let text = rendered(&fixture::with_quotas(), PLAIN);
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("left")).collect();
+    assert_eq!(
+        lines,
+        [
+            "registry-1.docker.io: 9 of 100 pulls left (counted over 6h): nearly spent",
+            "x.example:5000: 50 of 50 pulls left",
+        ]
+    );
+}
+
+#[test]
 fn table_looks_like_this() {
     insta::assert_snapshot!(rendered(&fixture::all_statuses(), PLAIN));
 }

@@ -21,6 +21,8 @@ pub struct Options {
     pub auth: Auth,
     /// Whether `DELETE` works.
     pub delete: Delete,
+    /// Where it stores, when not in the registry's own directory; stays when the registry goes.
+    pub storage: Option<PathBuf>,
     /// Where the access log goes, when not into the registry's own directory.
     pub access_log: Option<PathBuf>,
 }
@@ -63,8 +65,9 @@ pub enum Delete {
 pub struct DockerRegistry {
     process: Option<Process>,
     address: SocketAddr,
-    dir: TempDir,
+    _dir: TempDir,
     access_log: PathBuf,
+    storage: PathBuf,
     /// Keeps the port of a stopped registry from being given to somebody else.
     held: Option<TcpSocket>,
 }
@@ -75,16 +78,18 @@ impl DockerRegistry {
         // The daemon syncs every file it writes, which a busy disk makes twenty times as slow.
         let dir = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a temporary directory");
         let access_log = options.access_log.clone().unwrap_or_else(|| dir.path().join("access.log"));
+        let storage = options.storage.clone().unwrap_or_else(|| dir.path().join("storage"));
         // The daemon reads YAML, of which JSON is a part.
         let config = dir.path().join("config.yml");
-        fs::write(&config, configuration(&options, dir.path()).to_string()).expect("its configuration");
+        fs::write(&config, configuration(&options, dir.path(), &storage).to_string())
+            .expect("its configuration");
         let mut command = Command::new("/usr/bin/docker-registry");
         command.arg("serve").arg(&config).stdout(File::create(&access_log).expect("its access log"));
         let (process, address) = Process::start(command, listening_on)
             .unwrap_or_else(|stderr| panic!("docker-registry ended at once:\n{stderr}"));
         let answer = http::get(&address.to_string(), "/v2/");
         assert!(matches!(answer.status, 200 | 401), "docker-registry is not well: {answer:?}");
-        Self { process: Some(process), address, dir, access_log, held: None }
+        Self { process: Some(process), address, _dir: dir, access_log, storage, held: None }
     }
 
     /// `127.0.0.1:PORT`.
@@ -99,7 +104,7 @@ impl DockerRegistry {
 
     /// The root of what it stores.
     pub fn storage(&self) -> PathBuf {
-        storage(self.dir.path())
+        self.storage.clone()
     }
 
     /// The access log so far, one line for each request it has answered.
@@ -119,16 +124,12 @@ impl DockerRegistry {
     }
 }
 
-fn storage(dir: &Path) -> PathBuf {
-    dir.join("storage")
-}
-
-fn configuration(options: &Options, dir: &Path) -> serde_json::Value {
+fn configuration(options: &Options, dir: &Path, storage: &Path) -> serde_json::Value {
     let mut config = json!({
         "version": "0.1",
         "log": {"level": "info", "accesslog": {"disabled": false}},
         "storage": {
-            "filesystem": {"rootdirectory": storage(dir)},
+            "filesystem": {"rootdirectory": storage},
             "delete": {"enabled": options.delete == Delete::Enabled},
             "maintenance": {"uploadpurging": {"enabled": false}},
         },

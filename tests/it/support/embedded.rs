@@ -3,6 +3,7 @@
 //! The registries live in the test's process, so that a test can count what the binary asked them. Every
 //! report is held to its JSON Schema on the way.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -104,13 +105,21 @@ pub struct Check {
     images: String,
     config: String,
     args: Vec<String>,
+    files: Vec<(String, String)>,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Check {
     /// Of these images, one a line.
     pub fn of<S: AsRef<str>>(images: &[S]) -> Self {
         let lines: Vec<_> = images.iter().map(AsRef::as_ref).collect();
-        Self { images: lines.join("\n"), config: String::new(), args: Vec::new() }
+        Self {
+            images: lines.join("\n"),
+            config: String::new(),
+            args: Vec::new(),
+            files: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 
     /// docker.io is asked at `url`.
@@ -141,13 +150,32 @@ impl Check {
         self
     }
 
+    /// Puts a file into the directory that it will run in, which is also its home.
+    pub fn file(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.files.push((name.to_owned(), text.into()));
+        self
+    }
+
+    /// What docker knows, in its usual place.
+    pub fn docker_config(self, text: impl Into<String>) -> Self {
+        self.file(".docker/config.json", text)
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// The run as it stands, in whatever format its arguments say.
     pub fn tool(self) -> Tool {
-        Tool::new()
+        let tool = Tool::new()
             .file("images.txt", &self.images)
             .file("registry-check.toml", &self.config)
             .args(["images.txt"])
-            .args(self.args)
+            .args(self.args);
+        let tool = self.files.iter().fold(tool, |tool, (name, text)| tool.file(name, text));
+        self.variables.into_iter().fold(tool, |tool, (name, value)| tool.env(&name, value))
     }
 
     /// Runs it and reads its JSON.

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod certificate;
+pub mod credentials;
 pub mod daemon;
 pub mod embedded;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod push;
 pub mod report;
 pub mod small;
 pub mod tls_front;
+pub mod token_server;
 pub mod tool;
 
 use std::time::Duration;

@@ -51,6 +51,12 @@ impl Tool {
         Self::of(env!("CARGO_BIN_EXE_registry-check"))
     }
 
+    /// `registry-check`, which may open no more than so many files.
+    pub fn with_open_files(most: u32) -> Self {
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        Self::of("/bin/sh").args(["-c", &script, env!("CARGO_BIN_EXE_registry-check")])
+    }
+
     /// Another program, run in the same way.
     pub fn of(program: &str) -> Self {
         let dir = TempDir::new().expect("a temporary directory");

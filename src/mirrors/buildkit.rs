@@ -1,0 +1,139 @@
+//! BuildKit's `buildkitd.toml` (`docs/buildkitd.toml.md`, `util/resolver`): mirrors of each registry, and
+//! how hosts are asked.
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::Error;
+use super::document::{Document, Flaw, Single, array, entries, flag, get, strings, table, text};
+use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
+use crate::model::endpoint::{Endpoint, Namespace};
+use crate::model::node::{End, Node, Part, Runtime, Scope};
+use crate::model::rewrite::Rewrite;
+use crate::model::tls::{ClientFiles, TlsSettings, Verification};
+
+/// Reads the file.
+pub(super) fn read(path: &Path) -> Result<Node, Error> {
+    let document = Document::read(path)?;
+    parse(&document).map_err(|flaw| document.error(flaw))
+}
+
+fn parse(document: &Document) -> Result<Node, Flaw> {
+    let root = document.toml()?;
+    let mut node = node(Runtime::Buildkit, &document.name);
+    let Some(registries) = get(&root, "registry") else { return Ok(node) };
+    let registries = table(registries)?;
+    for (name, at, value) in entries(registries) {
+        let settings = table(value)?;
+        let is_plain = flag(settings, "http")?;
+        let mut route = route(document, at, Scope::Registry(name.to_ascii_lowercase().into()));
+        for (mirror, at) in strings(settings, "mirrors", Single::Refused)? {
+            let host = mirror.split_once("://").map_or(mirror, |(_, rest)| rest);
+            let host = host.split('/').next().unwrap_or(host);
+            let is_plain = match get(registries, host) {
+                Some(of_host) => flag(table(of_host)?, "http")?,
+                None => false,
+            };
+            let endpoint = mirrored(mirror, at, is_plain)?;
+            route.hops.push(hop(endpoint, Part::Mirror, "mirrors, in listed order"));
+        }
+        let host = api_host(name);
+        let bad = || Flaw::new(at, format!("'{}' is not a registry", name.escape_debug()));
+        if is_plain {
+            let url = url(&format!("http://{host}"), at)?;
+            let own = endpoint(&url, "/v2", Namespace::Never, Rewrite::default()).ok_or_else(bad)?;
+            route.hops.push(hop(own, Part::Primary, "the registry itself, http = true"));
+            route.end = End::Nothing;
+        } else {
+            let url = https(host).ok_or_else(bad)?;
+            let tls = tls(&mut node, document, settings)?;
+            secure(&mut node, document, at, &url, tls);
+        }
+        for (key, at, _) in entries(settings) {
+            if !["mirrors", "http", "insecure", "ca", "keypair"].contains(&key) {
+                let text = format!("key '{}' is not represented", key.escape_debug());
+                node.notes.push(document.note(at, text));
+            }
+        }
+        node.routes.push(route);
+    }
+    Ok(node)
+}
+
+/// A path goes behind `/v2`.
+fn mirrored(text: &str, at: usize, is_plain: bool) -> Result<Endpoint, Flaw> {
+    let scheme = if is_plain { "http" } else { "https" };
+    let full = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
+    let url = url(&full, at)?;
+    let root = format!("/v2{}", url.path().trim_end_matches('/'));
+    endpoint(&url, &root, Namespace::Always, Rewrite::default()).ok_or_else(|| Flaw::new(at, "no host"))
+}
+
+fn tls(node: &mut Node, document: &Document, settings: &DeTable<'_>) -> Result<TlsSettings, Flaw> {
+    let file = |name: &str| document.folder.join(name);
+    let mut clients = Vec::new();
+    if let Some(pairs) = get(settings, "keypair") {
+        for pair in array(pairs)? {
+            let at = pair.span().start;
+            let pair = table(pair)?;
+            match (text(pair, "cert")?, text(pair, "key")?) {
+                (Some((certificate, _)), Some((key, _))) => {
+                    clients.push(ClientFiles { certificate: file(certificate), key: file(key) });
+                }
+                _ => return Err(Flaw::new(at, "a keypair has cert and key")),
+            }
+        }
+        if clients.len() > 1 {
+            let text = "only the first of several key pairs is shown by a check";
+            node.notes.push(document.note(pairs.span().start, text));
+        }
+    }
+    let ca_files = strings(settings, "ca", Single::Refused)?;
+    Ok(TlsSettings {
+        ca_files: ca_files.into_iter().map(|(name, _)| file(name)).collect(),
+        client: clients.into_iter().next(),
+        verification: if flag(settings, "insecure")? { Verification::Off } else { Verification::Full },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Node, Error> {
+        let document = Document::of("buildkitd.toml".to_owned(), "/etc".into(), text);
+        parse(&document).map_err(|flaw| document.error(flaw))
+    }
+
+    #[test]
+    fn a_mirrors_path_goes_behind_v2() {
+        let node = parsed(
+            "[registry.\"docker.io\"]\nmirrors = [\"yourmirror.local:5000/proxy.docker.io\", \"https://url/path/\", \"core.lan\"]\n\
+             [registry.\"core.lan\"]\nhttp = true\n[registry.\"url\"]\ninsecure = true\nca = [\"ca.pem\"]\n\
+             [[registry.\"url\".keypair]]\nkey = \"k\"\ncert = \"c\"\n",
+        )
+        .unwrap();
+        let route = node.route(&"nginx".parse().unwrap()).unwrap();
+        let roots: Vec<_> = route.hops.iter().map(|hop| &*hop.endpoint.api_root).collect();
+        assert_eq!(
+            roots,
+            ["https://yourmirror.local:5000/v2/proxy.docker.io", "https://url/v2/path", "http://core.lan/v2"]
+        );
+        let [tls] = &node.tls[..] else { panic!("{:?}", node.tls) };
+        assert_eq!((tls.settings.verification, tls.settings.client.is_some()), (Verification::Off, true));
+        let own = node.route(&"core.lan/x".parse().unwrap()).unwrap();
+        assert_eq!((&*own.hops[0].endpoint.api_root, own.end), ("http://core.lan/v2", End::Nothing));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_with_its_line() {
+        for (text, part) in [
+            ("[registry.\"docker.io\"]\nmirrors = \"x\"\n", "buildkitd.toml:2: expected a list"),
+            ("[registry.\"docker.io\"]\nmirrors = [\"ftp://x\"]\n", "buildkitd.toml:2: unsupported scheme"),
+            ("[[registry.\"a.io\".keypair]]\nkey = \"k\"\n", "buildkitd.toml:1: a keypair has cert and key"),
+        ] {
+            assert!(parsed(text).unwrap_err().to_string().starts_with(part), "{text}");
+        }
+    }
+}

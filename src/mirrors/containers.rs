@@ -1,0 +1,417 @@
+//! `registries.conf` version 2 with its drop-ins: podman, buildah, skopeo, CRI-O
+//! (containers-registries.conf(5), `pkg/sysregistriesv2`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::Error;
+use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
+use super::place::{api_host, endpoint, hop, https, node, route, secure};
+use crate::model::endpoint::{Accepts, Namespace, is_loopback};
+use crate::model::image::is_repository;
+use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope};
+use crate::model::rewrite::{PrefixRule, Rewrite};
+use crate::model::tls::{TlsSettings, Verification};
+
+/// One `[[registry]]`, and what must agree with others.
+struct Entry {
+    route: Route,
+    location: String,
+    insecure: bool,
+    at: Error,
+}
+
+/// Reads the files in their order: what a later one says of a prefix replaces what was said before.
+pub(super) fn read(files: &[PathBuf]) -> Result<Node, Error> {
+    let documents = files.iter().map(|path| Document::read(path)).collect::<Result<Vec<_>, _>>()?;
+    merge(&documents)
+}
+
+fn merge(documents: &[Document]) -> Result<Node, Error> {
+    let names: Vec<_> = documents.iter().map(|document| document.name.as_str()).collect();
+    let mut node = node(Runtime::Containers, &names.join(", "));
+    let mut all: Vec<Entry> = Vec::new();
+    for document in documents {
+        let entries = file(&mut node, document).map_err(|flaw| document.error(flaw))?;
+        for entry in entries {
+            match all.iter_mut().find(|known| known.route.scope == entry.route.scope) {
+                Some(known) => *known = entry,
+                None => all.push(entry),
+            }
+        }
+    }
+    for (index, entry) in all.iter().enumerate() {
+        let is_blocked = |entry: &Entry| entry.route.end == End::Blocked;
+        let conflicts = |other: &&Entry| {
+            !entry.location.is_empty()
+                && other.location == entry.location
+                && (other.insecure != entry.insecure || is_blocked(other) != is_blocked(entry))
+        };
+        if all[..index].iter().any(|other| conflicts(&other)) {
+            return Err(entry.at.clone());
+        }
+    }
+    node.routes = all.into_iter().map(|entry| entry.route).collect();
+    Ok(node)
+}
+
+fn file(node: &mut Node, document: &Document) -> Result<Vec<Entry>, Flaw> {
+    let root = document.toml()?;
+    let mut found: Vec<Entry> = Vec::new();
+    for (name, at, value) in entries(&root) {
+        match name {
+            "registry" => {
+                for item in array(value)? {
+                    let entry = entry(node, document, table(item)?, item.span().start)?;
+                    // Inside one file the first of two equal prefixes wins.
+                    if found.iter().all(|known| known.route.scope != entry.route.scope) {
+                        found.push(entry);
+                    }
+                }
+            }
+            "registries" => {
+                let why = if get(&root, "registry").is_some()
+                    || get(&root, "unqualified-search-registries").is_some()
+                {
+                    "[registries.…] is version 1 of this format and cannot be mixed with version 2"
+                } else {
+                    "[registries.…] is version 1 of this format, which is not read: write [[registry]]"
+                };
+                return Err(Flaw::new(at, why));
+            }
+            "unqualified-search-registries" => {
+                let hosts = strings(&root, name, Single::Refused)?;
+                node.short_names.search = hosts.into_iter().map(|(host, _)| host.into()).collect();
+            }
+            "aliases" => {
+                for (short, _, full) in entries(table(value)?) {
+                    let full = string(full)?;
+                    node.short_names.aliases.retain(|(known, _)| **known != *short);
+                    if !full.is_empty() {
+                        node.short_names.aliases.push((short.into(), full.into()));
+                    }
+                }
+            }
+            "short-name-mode" => {}
+            _ => {
+                let text = format!("key '{}' is not represented", name.escape_debug());
+                node.notes.push(document.note(at, text));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn entry(node: &mut Node, document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, Flaw> {
+    let own = text(table, "location")?.map_or(Ok(String::new()), |(text, at)| location(text, at))?;
+    let prefix = match text(table, "prefix")? {
+        Some((prefix, at)) if !prefix.is_empty() => location(prefix, at)?,
+        _ => own.clone(),
+    };
+    let scope = scope(&prefix, at)?;
+    if own.is_empty() && !matches!(scope, Scope::Subdomains(_)) {
+        let why = "[[registry]] has no location, and its prefix is not of the form *.example.com";
+        return Err(Flaw::new(at, why));
+    }
+    if let Some(value) = get(table, "pull-from-mirror") {
+        let why = "pull-from-mirror belongs to a [[registry.mirror]], not to a [[registry]]";
+        return Err(Flaw::new(value.span().start, why));
+    }
+    unknown(
+        node,
+        document,
+        table,
+        &["prefix", "location", "insecure", "blocked", "mirror-by-digest-only", "mirror"],
+    );
+    let (insecure, digests) = (flag(table, "insecure")?, flag(table, "mirror-by-digest-only")?);
+    let mut route = route(document, at, scope.clone());
+    for mirror in get(table, "mirror").map(array).transpose()?.unwrap_or_default() {
+        let hop = mirrored(node, document, (&scope, digests), (self::table(mirror)?, mirror.span().start))?;
+        route.hops.push(hop);
+    }
+    if flag(table, "blocked")? {
+        route.end = End::Blocked;
+    } else if own == prefix || own.is_empty() {
+        match own.split('/').next().filter(|host| !host.is_empty() && insecure) {
+            Some(host) => unverified(node, document, at, host),
+            None if insecure => node.notes.push(
+                document.note(at, "insecure = true for a wildcard without location is not represented"),
+            ),
+            None => {}
+        }
+    } else {
+        let why = format!("location of {prefix}: the registry itself, to this runtime");
+        route.hops.push(target(node, document, (&own, insecure, at), &scope, (Part::Primary, why))?);
+        route.end = End::Nothing;
+    }
+    let differs = Flaw::new(at, format!("'{own}' stands twice, with different insecure or blocked"));
+    Ok(Entry { route, location: own, insecure, at: document.error(differs) })
+}
+
+fn mirrored(
+    node: &mut Node,
+    document: &Document,
+    (scope, digests): (&Scope, bool),
+    (table, at): (&DeTable<'_>, usize),
+) -> Result<Hop, Flaw> {
+    unknown(node, document, table, &["location", "insecure", "pull-from-mirror"]);
+    let (written, place) =
+        text(table, "location")?.ok_or_else(|| Flaw::new(at, "[[registry.mirror]] has no location"))?;
+    let location = location(written, place)?;
+    let accepts = match text(table, "pull-from-mirror")? {
+        Some((_, at)) if digests => {
+            return Err(Flaw::new(at, "pull-from-mirror and mirror-by-digest-only cannot both be set"));
+        }
+        None if digests => Accepts::Digests,
+        None | Some(("all" | "", _)) => Accepts::All,
+        Some(("digest-only", _)) => Accepts::Digests,
+        Some(("tag-only", _)) => Accepts::Tags,
+        Some((other, at)) => {
+            let why = format!("pull-from-mirror is '{}': all, digest-only or tag-only", other.escape_debug());
+            return Err(Flaw::new(at, why));
+        }
+    };
+    let why = "[[registry.mirror]] in file order".to_owned();
+    let insecure = flag(table, "insecure")?;
+    let mut hop = target(node, document, (&location, insecure, place), scope, (Part::Mirror, why))?;
+    let endpoint = Arc::unwrap_or_clone(hop.endpoint);
+    hop.endpoint = Arc::new(crate::model::endpoint::Endpoint { accepts, ..endpoint });
+    Ok(hop)
+}
+
+fn unknown(node: &mut Node, document: &Document, table: &DeTable<'_>, known: &[&str]) {
+    for (name, at, _) in entries(table) {
+        if !known.contains(&name) {
+            let text = format!("key '{}' is not represented", name.escape_debug());
+            node.notes.push(document.note(at, text));
+        }
+    }
+}
+
+/// `host[:port][/path]`, without the slash at its end.
+fn location(text: &str, at: usize) -> Result<String, Flaw> {
+    let text = text.trim_end_matches('/');
+    if text.contains("://") {
+        return Err(Flaw::new(at, format!("invalid location '{}': no scheme here", text.escape_debug())));
+    }
+    Ok(text.to_owned())
+}
+
+fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
+    let (host, path) = prefix.split_once('/').map_or((prefix, ""), |(host, path)| (host, path));
+    let host = host.to_ascii_lowercase();
+    match host.strip_prefix('*') {
+        None if path.is_empty() => Ok(Scope::Prefix(host.into())),
+        None => Ok(Scope::Prefix(format!("{host}/{path}").into())),
+        Some(domain)
+            if domain.len() > 1
+                && domain.starts_with('.')
+                && path.is_empty()
+                && !domain.contains([':', '*']) =>
+        {
+            Ok(Scope::Subdomains(domain.into()))
+        }
+        Some(_) => {
+            let why = format!(
+                "invalid prefix '{}': a wildcard is *.example.com, no port, no path",
+                prefix.escape_debug()
+            );
+            Err(Flaw::new(at, why))
+        }
+    }
+}
+
+/// The endpoint that a matched prefix is replaced by.
+fn target(
+    node: &mut Node,
+    document: &Document,
+    (location, insecure, at): (&str, bool, usize),
+    scope: &Scope,
+    (part, why): (Part, String),
+) -> Result<Hop, Flaw> {
+    let (host, path) = location.split_once('/').unwrap_or((location, ""));
+    let invalid = || Flaw::new(at, format!("invalid location '{}'", location.escape_debug()));
+    if !path.is_empty() && !is_repository(path) {
+        return Err(invalid());
+    }
+    let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
+    let is_local = url.host().is_some_and(|host| is_loopback(&host));
+    let why = match (insecure, is_local) {
+        (false, _) => why,
+        (true, false) => {
+            unverified(node, document, at, api_host(host));
+            format!("{why}; insecure: https without verification, then http")
+        }
+        (true, true) => {
+            url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
+            format!("{why}; insecure: https first, then http, which is what is asked here on loopback")
+        }
+    };
+    let rewrite = match scope {
+        Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
+            prefixes: vec![PrefixRule { prefix: prefix.clone(), to: path.into() }],
+            ..Rewrite::default()
+        },
+        _ if path.is_empty() => Rewrite::default(),
+        _ => Rewrite {
+            template: format!("{path}/{{repository}}").parse().map_err(|_| invalid())?,
+            ..Rewrite::default()
+        },
+    };
+    let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
+    if !path.is_empty() {
+        endpoint.name = format!("{}/{path}", endpoint.name).into();
+    }
+    Ok(hop(endpoint, part, why))
+}
+
+fn unverified(node: &mut Node, document: &Document, at: usize, host: &str) {
+    if let Some(url) = https(host) {
+        let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
+        secure(node, document, at, &url, settings);
+    }
+}
+
+/// The drop-ins of a folder, in the order of their names.
+pub(super) fn drop_ins(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "conf") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(texts: &[&str]) -> Result<Node, Error> {
+        let document = |(at, text): (usize, &&str)| Document::of(format!("{at}.conf"), "".into(), text);
+        merge(&texts.iter().enumerate().map(document).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_matched_prefix_is_replaced_by_the_location() {
+        for (image, prefix, location, result) in [
+            ("example.com/foo/image:latest", "example.com/foo", "example.com", "example.com/image"),
+            ("example.com/foo/image:latest", "example.com/foo", "example.com/path", "example.com/path/image"),
+            ("docker.io/library/image", "docker.io/library", "example.com", "example.com/image"),
+            ("docker.io/library/image", "docker.io", "example.com", "example.com/library/image"),
+            (
+                "docker.io/library/prefix/image",
+                "docker.io/library/prefix",
+                "example.com",
+                "example.com/image",
+            ),
+            ("docker.io/namespace/image", "*.io", "example.com", "example.com/namespace/image"),
+            (
+                "sub.example.io/library/prefix/image",
+                "*.example.io",
+                "example.com",
+                "example.com/library/prefix/image",
+            ),
+            ("foo.bar.io/ns1/ns2", "*.bar.io", "omg.bbq.com/roflmao", "omg.bbq.com/roflmao/ns1/ns2"),
+        ] {
+            let text = format!("[[registry]]\nprefix = \"{prefix}\"\nlocation = \"{location}/\"\n");
+            let node = parsed(&[&text]).unwrap();
+            let image = image.parse().unwrap();
+            let hop = &node.route(&image).unwrap().hops[0];
+            let name = format!("{}/{}", hop.endpoint.authority, hop.endpoint.repository(&image).unwrap());
+            assert_eq!(name, result, "{prefix} {location}");
+        }
+    }
+
+    #[test]
+    fn mirrors_may_be_for_tags_or_digests_only() {
+        let node = parsed(&["
+[[registry]]
+location = 'registry-g.com'
+[[registry.mirror]]
+location = 'mirror-1.com'
+pull-from-mirror = 'digest-only'
+[[registry.mirror]]
+location = 'mirror-2.com'
+pull-from-mirror = 'tag-only'
+[[registry.mirror]]
+location = 'mirror-3.com'
+[[registry.mirror]]
+location = 'mirror-4.com'
+pull-from-mirror = 'all'
+"])
+        .unwrap();
+        let used = |image: &str| {
+            let image: crate::model::image::ImageRef = image.parse().unwrap();
+            let hops = node.route(&image).unwrap().hops.iter();
+            hops.filter(|hop| hop.endpoint.accepts.takes(image.manifest_ref()))
+                .map(|hop| hop.endpoint.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        let pinned = format!("registry-g.com/x@sha256:{}", "0".repeat(64));
+        assert_eq!(used(&pinned), ["mirror-1.com", "mirror-3.com", "mirror-4.com"]);
+        assert_eq!(used("registry-g.com/x:1"), ["mirror-2.com", "mirror-3.com", "mirror-4.com"]);
+    }
+
+    #[test]
+    fn drop_ins_replace_by_prefix_and_in_a_file_the_first_wins() {
+        let node = parsed(&[
+            "unqualified-search-registries = ['a.io']\n[aliases]\nnginx = 'quay.io/x/nginx'\nold = 'a.io/old'\n\
+             [[registry]]\nlocation='r.io'\n[[registry.mirror]]\nlocation='first.io'\n\
+             [[registry]]\nlocation='r.io'\n[[registry.mirror]]\nlocation='second.io'\n\
+             [[registry]]\nprefix='q.io'\nlocation='p.io'\n",
+            "unqualified-search-registries = ['b.io', 'c.io']\n[aliases]\nold = ''\n\
+             [[registry]]\nprefix='q.io'\nlocation='z.io'\nblocked=true\n",
+        ])
+        .unwrap();
+        let route = |image: &str| node.route(&image.parse().unwrap()).unwrap();
+        assert_eq!(&*route("r.io/x").hops[0].endpoint.name, "first.io");
+        assert_eq!((route("q.io/x").end, &*route("q.io/x").place), (End::Blocked, "1.conf:4"));
+        assert_eq!(node.names("nginx:1.21"), ["quay.io/x/nginx:1.21"]);
+        assert_eq!(node.names("old"), ["b.io/old", "c.io/old"]);
+        assert_eq!(node.names("localhost/x"), ["localhost/x"]);
+        assert_eq!(node.names("team/x:2"), ["b.io/team/x:2", "c.io/team/x:2"]);
+    }
+
+    #[test]
+    fn what_the_format_forbids_is_refused_with_its_line() {
+        for (text, part) in [
+            (
+                "[registries.search]\nregistries = ['x']\n[[registry]]\nlocation='a.io'\n",
+                ":1: [registries.…] is version 1 of this format and cannot be mixed",
+            ),
+            ("[registries.search]\nregistries = ['x']\n", "which is not read"),
+            ("[[registry]]\nprefix='a.io'\n", ":1: [[registry]] has no location"),
+            ("[[registry]]\nlocation='https://a.io'\n", ":2: invalid location 'https://a.io'"),
+            ("[[registry]]\nlocation='a.io'\npull-from-mirror='all'\n", ":3: pull-from-mirror belongs"),
+            (
+                "[[registry]]\nlocation='a.io'\nmirror-by-digest-only=true\n[[registry.mirror]]\nlocation='b.io'\npull-from-mirror='all'\n",
+                ":6: pull-from-mirror and mirror-by-digest-only",
+            ),
+            (
+                "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='b.io'\npull-from-mirror='x'\n",
+                ":5: pull-from-mirror is 'x'",
+            ),
+            (
+                "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\ninsecure=true\n",
+                ":3: [[registry.mirror]] has no location",
+            ),
+            ("[[registry]]\nprefix='*.a.io:5000'\nlocation='b.io'\n", "invalid prefix '*.a.io:5000'"),
+            ("[[registry]]\nprefix='*.a.io/x'\nlocation='b.io'\n", "invalid prefix"),
+            ("[[registry]]\nprefix='*'\nlocation='b.io'\n", "invalid prefix"),
+            (
+                "[[registry]]\nlocation='a.io'\n[[registry]]\nprefix='b.io'\nlocation='a.io'\ninsecure=true\n",
+                ":3: 'a.io' stands twice",
+            ),
+            ("[[registry]]\nlocation='a.io'\ninsecure='no'\n", ":3: expected true or false"),
+            ("[[registry]\n", "0.conf:1: "),
+        ] {
+            let error = parsed(&[text]).unwrap_err().to_string();
+            assert!(error.starts_with("0.conf:") && error.contains(part), "{text}\n{error}");
+        }
+    }
+}

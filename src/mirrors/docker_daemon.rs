@@ -1,0 +1,206 @@
+//! dockerd's `daemon.json`: mirrors of Docker Hub, and hosts whose certificates are not verified
+//! (moby `daemon/pkg/registry`, `daemon/hosts.go`).
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::Error;
+use super::document::{Document, Flaw};
+use super::place::{endpoint, hop, https, node, route, secure, url};
+use crate::model::endpoint::Namespace;
+use crate::model::image::DOCKER_HUB;
+use crate::model::node::{Network, Node, Part, Runtime, Scope};
+use crate::model::rewrite::Rewrite;
+use crate::model::tls::{TlsSettings, Verification};
+
+/// What dockerd takes for insecure without being told.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings {
+    #[serde(default)]
+    registry_mirrors: Vec<String>,
+    #[serde(default)]
+    insecure_registries: Vec<String>,
+    #[serde(default)]
+    features: Features,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Features {
+    containerd_snapshotter: Option<bool>,
+}
+
+/// Reads the file; every mirror that dockerd would refuse is an error, as it is to dockerd.
+pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
+    let document = Document::read(path).map_err(|error| vec![error])?;
+    parse(&document)
+}
+
+fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+    let settings: Settings = serde_json::from_str(&document.text).map_err(|error| {
+        let line = document.line(error.line());
+        // Where a value is of the wrong kind the reader quotes it, and a URL may hold a password.
+        let why = if error.is_data() { "a value of the wrong kind".to_owned() } else { error.to_string() };
+        vec![Error { place: line, fault: super::Fault::Unusable(why) }]
+    })?;
+    let mut node = node(Runtime::Docker, &document.name);
+    let mut errors = Vec::new();
+    let mut mirrors =
+        route(document, document.find("\"registry-mirrors\""), Scope::Registry(DOCKER_HUB.into()));
+    let (namespace, why) = match settings.features.containerd_snapshotter {
+        Some(true) => (Namespace::Always, "registry-mirrors, in listed order"),
+        Some(false) => (Namespace::Never, "registry-mirrors, in listed order"),
+        None => (
+            Namespace::Never,
+            "registry-mirrors, in listed order (with the containerd image store, ?ns=docker.io is added)",
+        ),
+    };
+    for mirror in &settings.registry_mirrors {
+        let at = document.find(&format!("\"{mirror}\""));
+        match validate(mirror, at) {
+            Ok(url) => {
+                let found = endpoint(&url, &base(url.path()), namespace, Rewrite::default());
+                mirrors.hops.extend(found.map(|endpoint| hop(endpoint, Part::Mirror, why)));
+            }
+            Err(flaw) => errors.push(document.error(flaw)),
+        }
+    }
+    node.routes.push(mirrors);
+    for text in settings.insecure_registries.iter().map(String::as_str).chain(LOOPBACK) {
+        let at = document.find(&format!("\"{text}\""));
+        if let Err(flaw) = insecure(&mut node, document, text, at) {
+            errors.push(document.error(flaw));
+        }
+    }
+    if errors.is_empty() { Ok(node) } else { Err(errors) }
+}
+
+/// `ValidateMirror`: a scheme, and nothing that a mirror cannot have.
+fn validate(mirror: &str, at: usize) -> Result<::url::Url, Flaw> {
+    if !mirror.contains("://") {
+        let why = "no scheme specified for registry mirror: it must begin with http:// or https://";
+        return Err(Flaw::new(at, format!("'{}': {why}", mirror.escape_debug())));
+    }
+    url(mirror, at).map_err(|flaw| Flaw::new(at, format!("registry mirror: {}", flaw.why)))
+}
+
+/// `mirrorsToRegistryHosts`: `/v2` goes behind every path but those that end in it.
+fn base(path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    if path.ends_with("/v2") { path.to_owned() } else { format!("{path}/v2") }
+}
+
+fn insecure(node: &mut Node, document: &Document, text: &str, at: usize) -> Result<(), Flaw> {
+    if text.contains('/') && !text.contains("://") {
+        let network = Network::parse(text).ok_or_else(|| {
+            Flaw::new(at, format!("insecure registry '{}' is no CIDR block", text.escape_debug()))
+        })?;
+        node.networks.push(network);
+        if !LOOPBACK.contains(&text) {
+            let text = format!("{text} holds for hosts written as addresses; names are not resolved here");
+            node.notes.push(document.note(at, text));
+        }
+        return Ok(());
+    }
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or(text);
+    let host = host.trim_end_matches('/');
+    let url = https(host)
+        .ok_or_else(|| Flaw::new(at, format!("insecure registry '{}' is no host", text.escape_debug())))?;
+    let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
+    secure(node, document, at, &url, settings);
+    let text = format!("{host}: dockerd falls back to plain http where https fails; that is not represented");
+    node.notes.push(document.note(at, text));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Node, Vec<Error>> {
+        parse(&Document::of("daemon.json".to_owned(), "".into(), text))
+    }
+
+    fn lines(errors: &[Error]) -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_mirrors_path_comes_before_v2() {
+        for (path, expected) in [
+            ("", "/v2"),
+            ("/", "/v2"),
+            ("/v2", "/v2"),
+            ("/trailingslash/", "/trailingslash/v2"),
+            ("/base", "/base/v2"),
+            ("/2trailingslash//", "/2trailingslash/v2"),
+            ("/v2/base", "/v2/base/v2"),
+            ("/v1/", "/v1/v2"),
+        ] {
+            assert_eq!(base(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn mirrors_are_for_docker_hub_only_and_in_order() {
+        let node = parsed(
+            r#"{"registry-mirrors": ["https://a.example", "http://mirror-1.example.com:5000/"], "debug": true,
+                "features": {"containerd-snapshotter": true}}"#,
+        )
+        .unwrap();
+        let route = node.route(&"nginx".parse().unwrap()).unwrap();
+        let roots: Vec<_> = route.hops.iter().map(|hop| &*hop.endpoint.api_root).collect();
+        assert_eq!(roots, ["https://a.example/v2", "http://mirror-1.example.com:5000/v2"]);
+        assert_eq!(route.hops[0].endpoint.namespace, Namespace::Always);
+        assert!(node.route(&"quay.io/a/b".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn what_dockerd_refuses_is_refused_with_its_line() {
+        let errors = parsed(
+            "{\"registry-mirrors\": [\n\"mirror-1.example.com\",\n\"mirror-1.example.com:5000\",\n\
+             \"ftp://x\",\n\"https://u:hunter2@x\",\n\"https://x/?q=hunter2\",\n\"https://ok/v1/\"],\n\
+             \"insecure-registries\": [\"10.0.0.0/99\"]}",
+        )
+        .unwrap_err();
+        let lines = lines(&errors);
+        for (at, part) in [
+            (0, "daemon.json:2: 'mirror-1.example.com': no scheme"),
+            (1, "daemon.json:3: 'mirror-1.example.com:5000': no scheme"),
+            (2, "daemon.json:4: registry mirror: unsupported scheme 'ftp'"),
+            (3, "daemon.json:5: registry mirror: the URL holds user-info"),
+            (4, "daemon.json:6: registry mirror: the URL has a query"),
+            (5, "daemon.json:8: insecure registry '10.0.0.0/99' is no CIDR"),
+        ] {
+            assert!(lines[at].starts_with(part), "{lines:#?}");
+        }
+        assert!(!lines.concat().contains("hunter2"));
+        let broken = lines_of("{\n\"registry-mirrors\": \"https://u:hunter2@x\"}");
+        assert_eq!(broken, "daemon.json:2: a value of the wrong kind");
+        assert!(lines_of("{\n\"registry-mirrors\": [}").starts_with("daemon.json:2: expected value"));
+    }
+
+    fn lines_of(text: &str) -> String {
+        lines(&parsed(text).unwrap_err()).concat()
+    }
+
+    #[test]
+    fn insecure_registries_are_hosts_and_networks() {
+        let node = parsed(r#"{"insecure-registries": ["reg.lan:5000", "10.0.0.0/8"]}"#).unwrap();
+        for (host, off) in [
+            ("reg.lan:5000", true),
+            ("reg.lan", false),
+            ("10.1.2.3:5000", true),
+            ("127.0.0.1:5000", true),
+            ("11.1.2.3", false),
+        ] {
+            let authority = crate::model::endpoint::Authority::of(&https(host).unwrap()).unwrap();
+            assert_eq!(node.tls_of(&authority).is_some(), off, "{host}");
+        }
+        assert_eq!(node.notes.len(), 2);
+    }
+}

@@ -1,0 +1,154 @@
+//! Files of runtimes: read with a bound, and with the line of whatever is wrong in them.
+//!
+//! TOML is walked by hand where order or lines matter: `toml` keeps the place of every key.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Error, Fault};
+use crate::model::node::Note;
+
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// As people are told of it.
+    pub(super) name: String,
+    /// What paths in it start from.
+    pub(super) folder: PathBuf,
+    pub(super) text: String,
+}
+
+/// What is wrong, and at which byte.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) at: usize,
+    pub(super) why: String,
+}
+
+impl Flaw {
+    pub(super) fn new(at: usize, why: impl Into<String>) -> Self {
+        Self { at, why: why.into() }
+    }
+}
+
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+impl Document {
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let fault = |why: String| Error { place: name.clone(), fault: Fault::Unusable(why) };
+        let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
+        let mut text = String::new();
+        let file = File::open(path).map_err(unreadable)?;
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(fault("is not a file".to_owned()));
+        }
+        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(fault(format!("is larger than {MAX_BYTES} bytes: not a configuration")));
+        }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self::of(name, folder, &text))
+    }
+
+    pub(super) fn of(name: String, folder: PathBuf, text: &str) -> Self {
+        Self { name, folder, text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned() }
+    }
+
+    /// `file:line` of a byte.
+    pub(super) fn place(&self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        self.line(before.matches('\n').count() + 1)
+    }
+
+    pub(super) fn line(&self, line: usize) -> String {
+        format!("{}:{line}", self.name)
+    }
+
+    /// The first byte of `words`, for readers that keep no places.
+    pub(super) fn find(&self, words: &str) -> usize {
+        self.text.find(words).unwrap_or(0)
+    }
+
+    pub(super) fn error(&self, flaw: Flaw) -> Error {
+        Error { place: self.place(flaw.at), fault: Fault::Unusable(flaw.why) }
+    }
+
+    pub(super) fn note(&self, at: usize, text: impl Into<Box<str>>) -> Note {
+        Note { place: self.place(at).into(), text: text.into() }
+    }
+
+    pub(super) fn toml(&self) -> Result<DeTable<'_>, Flaw> {
+        DeTable::parse(&self.text).map(Spanned::into_inner).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            Flaw::new(at, error.message().trim().replace('\n', ", "))
+        })
+    }
+}
+
+/// The keys of a table in the order of the file, each with its byte.
+pub(super) fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<(&'t str, usize, &'t Value<'a>)> {
+    let mut entries: Vec<_> =
+        table.iter().map(|(key, value)| (&**key.get_ref(), key.span().start, value)).collect();
+    entries.sort_by_key(|(_, at, _)| *at);
+    entries
+}
+
+pub(super) fn get<'t, 'a>(table: &'t DeTable<'a>, key: &str) -> Option<&'t Value<'a>> {
+    table.iter().find(|(name, _)| **name.get_ref() == *key).map(|(_, value)| value)
+}
+
+fn wrong(value: &Value<'_>, expected: &str) -> Flaw {
+    Flaw::new(value.span().start, format!("expected {expected}"))
+}
+
+pub(super) fn table<'t, 'a>(value: &'t Value<'a>) -> Result<&'t DeTable<'a>, Flaw> {
+    value.get_ref().as_table().ok_or_else(|| wrong(value, "a table"))
+}
+
+pub(super) fn string<'t>(value: &'t Value<'_>) -> Result<&'t str, Flaw> {
+    value.get_ref().as_str().ok_or_else(|| wrong(value, "a string"))
+}
+
+pub(super) fn flag(table: &DeTable<'_>, key: &str) -> Result<bool, Flaw> {
+    match get(table, key) {
+        None => Ok(false),
+        Some(value) => value.get_ref().as_bool().ok_or_else(|| wrong(value, "true or false")),
+    }
+}
+
+pub(super) fn text<'t>(table: &'t DeTable<'_>, key: &str) -> Result<Option<(&'t str, usize)>, Flaw> {
+    get(table, key).map(|value| Ok((string(value)?, value.span().start))).transpose()
+}
+
+pub(super) fn array<'t, 'a>(value: &'t Value<'a>) -> Result<&'t [Value<'a>], Flaw> {
+    value.get_ref().as_array().map(|array| &**array).ok_or_else(|| wrong(value, "a list"))
+}
+
+/// The strings under `key`; a single string is a list of one where `one` says so.
+pub(super) fn strings<'t>(
+    table: &'t DeTable<'_>,
+    key: &str,
+    single: Single,
+) -> Result<Vec<(&'t str, usize)>, Flaw> {
+    let Some(value) = get(table, key) else { return Ok(Vec::new()) };
+    if single == Single::Allowed
+        && let Some(text) = value.get_ref().as_str()
+    {
+        return Ok(vec![(text, value.span().start)]);
+    }
+    array(value)?.iter().map(|item| Ok((string(item)?, item.span().start))).collect()
+}
+
+/// Whether one string may stand for a list of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Single {
+    Allowed,
+    Refused,
+}

@@ -1,0 +1,346 @@
+//! k3s' and rke2's `registries.yaml` (k3s `docs`, `pkg/agent/containerd/config.go`): it becomes
+//! containerd's `hosts.toml` when the node starts.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_saphyr::Spanned;
+
+use super::document::{Document, Flaw};
+use super::place::{api_host, endpoint, hop, https, node, secure, url};
+use super::{Error, Fault};
+use crate::model::endpoint::{Namespace, is_loopback};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::rewrite::{Pattern, Rewrite};
+use crate::model::tls::{ClientFiles, TlsSettings, Verification};
+
+/// A map in the order of the file.
+struct Ordered<T>(Vec<(String, T)>);
+
+impl<T> Default for Ordered<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Ordered<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+
+            fn visit_unit<E>(self) -> Result<Ordered<T>, E> {
+                Ok(Ordered(Vec::new()))
+            }
+        }
+        deserializer.deserialize_any(Entries(PhantomData))
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Settings {
+    #[serde(default)]
+    mirrors: Ordered<Option<Mirror>>,
+    #[serde(default)]
+    configs: Ordered<Option<Config>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Mirror {
+    #[serde(default, alias = "endpoints")]
+    endpoint: Vec<Spanned<String>>,
+    #[serde(default)]
+    rewrite: Ordered<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Config {
+    // Only that it is there: what it says is secret and never read.
+    auth: Option<IgnoredAny>,
+    #[serde(default)]
+    tls: Tls,
+}
+
+#[derive(Default, Deserialize)]
+struct Tls {
+    cert_file: Option<String>,
+    key_file: Option<String>,
+    ca_file: Option<String>,
+    #[serde(default)]
+    insecure_skip_verify: bool,
+}
+
+/// Reads the file.
+pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
+    let document = Document::read(path).map_err(|error| vec![error])?;
+    parse(&document)
+}
+
+fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+    let settings = serde_saphyr::from_str::<Settings>(&document.text).map_err(|error| {
+        let place = match error.location().map(|location| location.line()).filter(|line| *line > 0) {
+            Some(line) => document.line(usize::try_from(line).unwrap_or(usize::MAX)),
+            None => document.name.clone(),
+        };
+        // The reader's words may quote the text, and passwords stand in it.
+        let why = "not what registries.yaml holds: broken YAML, a key twice, or a value of the wrong kind";
+        vec![Error { place, fault: Fault::Unusable(why.to_owned()) }]
+    })?;
+    let mut node = node(Runtime::K3s, &document.name);
+    let mut errors = Vec::new();
+    for (registry, mirror) in settings.mirrors.0 {
+        match route(&mut node, document, &registry, mirror.unwrap_or_default()) {
+            Ok(route) => node.routes.push(route),
+            Err(error) => errors.push(error),
+        }
+    }
+    for (host, config) in settings.configs.0 {
+        let at = document.find(&host);
+        if let Err(flaw) = configure(&mut node, document, &host, config.unwrap_or_default()) {
+            errors.push(document.error(Flaw::new(at, flaw)));
+        }
+    }
+    if errors.is_empty() { Ok(node) } else { Err(errors) }
+}
+
+fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -> Result<Route, Error> {
+    let key = registry.to_ascii_lowercase();
+    let at = document.find(registry);
+    let mut patterns = Vec::new();
+    for (expression, to) in &mirror.rewrite.0 {
+        let line = line_of(to);
+        let pattern = Pattern::new(expression, &to.value).map_err(|error| Error {
+            place: document.line(line),
+            fault: Fault::Unusable(format!(
+                "rewrite '{}' is no regular expression: {}",
+                expression.escape_debug(),
+                error.to_string().lines().last().unwrap_or_default().trim()
+            )),
+        })?;
+        patterns.push(pattern);
+    }
+    if patterns.len() > 1 {
+        let text =
+            format!("{key}: k3s applies several rewrite rules in no fixed order; here in that of the file");
+        node.notes.push(document.note(at, text));
+    }
+    if key.ends_with(":443") || key.ends_with(":80") {
+        let text = format!("{key} is looked up only for images that are named with this port");
+        node.notes.push(document.note(at, text));
+    }
+    let scope = if key == "*" { Scope::Any } else { Scope::Registry(key.clone().into()) };
+    let own = (key != "*").then(|| format!("https://{}/v2", api_host(&key)));
+    let mut route =
+        Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
+    for written in &mirror.endpoint {
+        let line = line_of(written);
+        let error = |why: String| Error { place: document.line(line), fault: Fault::Unusable(why) };
+        let (full, path) = normalise(&written.value).map_err(&error)?;
+        if own.as_ref() == Some(&full) {
+            let text = format!("{key}: an endpoint equal to the default one is dropped, with its rewrites");
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+            continue;
+        }
+        let url = url(&full, 0).map_err(|flaw| error(flaw.why))?;
+        let namespace = match &route.scope {
+            Scope::Any => Namespace::AsProxy,
+            _ if host_of(&full) == key => Namespace::Never,
+            _ => Namespace::Always,
+        };
+        let rewrite = Rewrite { patterns: patterns.clone(), ..Rewrite::default() };
+        let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
+            return Err(error("no host".to_owned()));
+        };
+        route.hops.push(Hop { ..hop(found, Part::Mirror, "endpoints, in listed order") });
+    }
+    Ok(route)
+}
+
+fn line_of(value: &Spanned<String>) -> usize {
+    usize::try_from(value.referenced.line()).unwrap_or(usize::MAX)
+}
+
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// The URL with its scheme, and its API root; every path but the usual ones stands for `/v2`.
+fn normalise(text: &str) -> Result<(String, String), String> {
+    let full = if text.contains("://") {
+        text.to_owned()
+    } else {
+        let host = https(host_of(text)).ok_or("not a host")?;
+        let has_other_port = host.port().is_some();
+        let is_local = host.host().is_some_and(|host| is_loopback(&host));
+        format!("{}://{text}", if is_local && has_other_port { "http" } else { "https" })
+    };
+    let (scheme, rest) = full.split_once("://").ok_or("not a URL")?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = match path.trim_end_matches('/') {
+        "" | "v2" => "/v2".to_owned(),
+        other => format!("/{other}"),
+    };
+    Ok((format!("{scheme}://{host}{path}"), path))
+}
+
+fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -> Result<(), String> {
+    let at = document.find("configs:");
+    let at = at + document.text.get(at..).and_then(|text| text.find(host)).unwrap_or(0);
+    let (place, key) = (document.place(at), host.to_ascii_lowercase());
+    if config.auth.is_some() {
+        let text = format!(
+            "{host}: the credentials here are not used by a check: --auth-file or REGISTRY_CHECK_AUTH_<HOST>"
+        );
+        node.notes.push(document.note(at, text));
+        for hop in node.routes.iter_mut().flat_map(|route| &mut route.hops) {
+            if hop.endpoint.authority.to_string() == key || host_of(hop.endpoint.url.as_str()) == key {
+                hop.credentials = Some(format!("{place} (configs)").into());
+            }
+        }
+    }
+    let file = |name: String| document.folder.join(name);
+    let client = match (config.tls.cert_file, config.tls.key_file) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientFiles { certificate: file(certificate), key: file(key) })
+        }
+        (None, None) => None,
+        _ => return Err(format!("{host}: cert_file and key_file belong together")),
+    };
+    let settings = TlsSettings {
+        ca_files: config.tls.ca_file.map(file).into_iter().collect(),
+        client,
+        verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
+    };
+    match https(api_host(&key)) {
+        Some(url) => secure(node, document, at, &url, settings),
+        None => node
+            .notes
+            .push(document.note(at, format!("configs of '{}' are not represented", host.escape_debug()))),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Node, Vec<Error>> {
+        parse(&Document::of("registries.yaml".to_owned(), "/etc".into(), text))
+    }
+
+    #[test]
+    fn a_path_stands_for_v2_unless_it_is_none() {
+        for (text, full) in [
+            ("https://h", "https://h/v2"),
+            ("https://h/", "https://h/v2"),
+            ("https://h/v2", "https://h/v2"),
+            ("https://b.example/hub", "https://b.example/hub"),
+            ("https://b.example/v2/hub", "https://b.example/v2/hub"),
+            ("reg.example:5000", "https://reg.example:5000/v2"),
+            ("localhost:5000", "http://localhost:5000/v2"),
+            ("127.0.0.1:5000/x", "http://127.0.0.1:5000/x"),
+            ("localhost:443", "https://localhost:443/v2"),
+            ("localhost", "https://localhost/v2"),
+        ] {
+            assert_eq!(normalise(text).unwrap().0, full, "{text}");
+        }
+    }
+
+    const NODE: &str = r#"
+mirrors:
+  docker.io:
+    endpoint: ["https://reg.example:5000", "https://b.example/v2/hub", "https://registry-1.docker.io/v2"]
+    rewrite: {"^rancher/(.*)": "mirrorproject/rancher-images/$1"}
+  quay.io:
+    endpoint:
+      - https://quay.io:443/v2
+    rewrite:
+      "^(.*)$": "${1}x"
+  "*": {endpoint: ["https://any.example"]}
+configs:
+  "reg.example:5000":
+    auth: {username: u, password: hunter2}
+    tls: {cert_file: /c, key_file: /k, ca_file: /ca, insecure_skip_verify: true}
+"#;
+
+    #[test]
+    fn endpoints_rewrites_and_configs_reach_their_places() {
+        let node = parsed(NODE).unwrap();
+        let asked = |image: &str| {
+            let image: crate::model::image::ImageRef = image.parse().unwrap();
+            let hops = node.route(&image).unwrap().hops.iter();
+            hops.map(|hop| {
+                let name = hop.endpoint.repository(&image).unwrap();
+                hop.endpoint.manifest_url(&image, &name, image.manifest_ref())
+            })
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            asked("rancher/pause:1"),
+            [
+                "https://reg.example:5000/v2/mirrorproject/rancher-images/pause/manifests/1?ns=docker.io",
+                "https://b.example/v2/hub/mirrorproject/rancher-images/pause/manifests/1?ns=docker.io",
+            ]
+        );
+        assert_eq!(asked("nginx:1")[0], "https://reg.example:5000/v2/library/nginx/manifests/1?ns=docker.io");
+        assert_eq!(asked("quay.io/a/b:1"), ["https://quay.io/v2/a/bx/manifests/1?ns=quay.io"]);
+        assert_eq!(asked("ghcr.io/a/b:1"), ["https://any.example/v2/a/b/manifests/1?ns=ghcr.io"]);
+        let [tls] = &node.tls[..] else { panic!("{:?}", node.tls) };
+        assert_eq!(tls.authority.to_string(), "reg.example:5000");
+        assert_eq!((tls.settings.verification, tls.settings.ca_files.len()), (Verification::Off, 1));
+        let route = node.route(&"nginx".parse().unwrap()).unwrap();
+        assert_eq!(route.hops[0].credentials.as_deref(), Some("registries.yaml:13 (configs)"));
+        let notes = format!("{:?}", node.notes);
+        assert!(notes.contains("registries.yaml:4") && notes.contains("equal to the default"), "{notes}");
+        assert!(notes.contains("credentials here are not used") && !notes.contains("hunter2"), "{notes}");
+    }
+
+    #[test]
+    fn broken_files_are_told_with_their_line_and_no_secret() {
+        for (text, part) in [
+            (
+                "mirrors:\n  a.io:\n    rewrite:\n      \"^(\": \"x\"\n",
+                "registries.yaml:4: rewrite '^(' is no regular expression",
+            ),
+            (
+                "mirrors:\n  a.io:\n    endpoint: [\"ftp://x\"]\n",
+                "registries.yaml:3: unsupported scheme 'ftp'",
+            ),
+            ("mirrors:\n  a.io:\n    endpoint: 5: 6\n", "registries.yaml:3: not what"),
+            ("mirrors:\n\ta.io: {}\n", "registries.yaml:2: not what"),
+            (
+                "configs:\n  a.io:\n    tls: {cert_file: /c}\n",
+                "registries.yaml:2: a.io: cert_file and key_file",
+            ),
+            ("configs:\n  a.io:\n    auth: {password: hunter2\n", "registries.yaml"),
+            ("mirrors: {}\nmirrors: {}\n", "registries.yaml:2: not what"),
+        ] {
+            let Err(errors) = parsed(text) else { panic!("{text}") };
+            let shown = errors[0].to_string();
+            assert!(shown.starts_with(part) && !shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn empty_files_and_entries_ask_the_default_endpoint() {
+        assert!(parsed("mirrors:\nconfigs:\n").unwrap().routes.is_empty());
+        let node = parsed("mirrors:\n  docker.io:\n").unwrap();
+        assert_eq!((node.routes[0].hops.len(), node.routes[0].end), (0, End::OwnRegistry));
+    }
+}

@@ -1,0 +1,102 @@
+//! What all importers make of a host: an endpoint, and its TLS settings.
+
+use std::sync::Arc;
+
+use ::url::Url;
+
+use super::document::{Document, Flaw};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
+use crate::model::image::DOCKER_HUB;
+use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope, ShortNames};
+use crate::model::rewrite::Rewrite;
+use crate::model::tls::{HostTls, TlsSettings};
+
+/// Where Docker Hub's API is.
+pub(super) const HUB_HOST: &str = "registry-1.docker.io";
+
+pub(super) fn node(runtime: Runtime, source: &str) -> Node {
+    Node {
+        runtime,
+        source: source.into(),
+        routes: Vec::new(),
+        short_names: ShortNames::default(),
+        tls: Vec::new(),
+        networks: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+pub(super) fn route(document: &Document, at: usize, scope: Scope) -> Route {
+    Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry }
+}
+
+/// The host that has the API of `registry`.
+pub(super) fn api_host(registry: &str) -> &str {
+    if registry == DOCKER_HUB { HUB_HOST } else { registry }
+}
+
+/// Reads an http or https URL with nothing in it that an API root cannot have. No secret is repeated.
+pub(super) fn url(text: &str, at: usize) -> Result<Url, Flaw> {
+    let flaw = |why: &str| Flaw::new(at, why.to_owned());
+    let url = Url::parse(text).map_err(|error| Flaw::new(at, format!("not a URL: {error}")))?;
+    match url.scheme() {
+        "http" | "https" => {}
+        other => return Err(Flaw::new(at, format!("unsupported scheme '{other}': use http:// or https://"))),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(flaw("the URL holds user-info"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(flaw("the URL has a query or fragment"));
+    }
+    Ok(url)
+}
+
+/// An endpoint whose API root is `path` on the host of `url`.
+pub(super) fn endpoint(url: &Url, path: &str, namespace: Namespace, rewrite: Rewrite) -> Option<Endpoint> {
+    let authority = Authority::of(url)?;
+    let mut shown = url.clone();
+    let trimmed = url.path().trim_end_matches('/').to_owned();
+    shown.set_path(&trimmed);
+    Some(Endpoint {
+        name: format!("{authority}{trimmed}").into(),
+        api_root: format!("{}{path}", url.origin().ascii_serialization()).into(),
+        url: shown,
+        authority,
+        role: Role::Mirror,
+        rewrite,
+        namespace,
+        accepts: Accepts::All,
+    })
+}
+
+pub(super) fn hop(endpoint: Endpoint, part: Part, why: impl Into<Box<str>>) -> Hop {
+    Hop { endpoint: Arc::new(endpoint), part, why: why.into(), headers: Vec::new(), credentials: None }
+}
+
+/// Notes how a host is asked over TLS; the first word on a host counts.
+pub(super) fn secure(node: &mut Node, document: &Document, at: usize, host: &Url, settings: TlsSettings) {
+    let Some(authority) = Authority::of(host) else { return };
+    if settings == TlsSettings::default() {
+        return;
+    }
+    if host.scheme() != "https" {
+        let text =
+            format!("{authority}: TLS settings for a host that is asked over plain http: not used here");
+        node.notes.push(document.note(at, text));
+        return;
+    }
+    match node.tls.iter().find(|known| known.authority == authority) {
+        Some(known) if known.settings == settings => {}
+        Some(known) => {
+            let text = format!("{authority} has other TLS settings at {}: those are used", known.place);
+            node.notes.push(document.note(at, text));
+        }
+        None => node.tls.push(HostTls { place: document.place(at).into(), authority, settings }),
+    }
+}
+
+/// The URL of a host that stands in a configuration without scheme or path.
+pub(super) fn https(host: &str) -> Option<Url> {
+    Url::parse(&format!("https://{host}")).ok().filter(|url| matches!(url.path(), "" | "/"))
+}

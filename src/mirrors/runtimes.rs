@@ -1,0 +1,268 @@
+//! `--mirrors-from`: which runtime a path belongs to, by its name and shape, and its importer.
+//!
+//! Folders of containerd are the roots of one containerd, in the order given; files of `registries.conf`
+//! are one configuration. All others stand for themselves.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::document::{Document, get};
+use super::{Error, Fault, buildkit, containerd, containers, docker_daemon, k3s};
+use crate::model::endpoint::Endpoint;
+use crate::model::mirror::MirrorMap;
+use crate::model::node::{Node, Note};
+
+enum Kind {
+    CertsFolder,
+    HostsFile,
+    Docker,
+    RegistriesConf,
+    DropIns,
+    K3s,
+    Buildkit,
+}
+
+/// Reads what runtimes were told, in the order of `paths`.
+///
+/// # Errors
+/// Every path that cannot be read or made out, and every fault in the files.
+pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
+    let (mut nodes, mut errors) = (Vec::new(), Vec::new());
+    let (mut roots, mut confs) = (Vec::new(), Vec::new());
+    for path in paths {
+        let read = match kind(path) {
+            Ok(Kind::CertsFolder) => {
+                roots.push(path.clone());
+                continue;
+            }
+            Ok(Kind::DropIns) => match containers::drop_ins(path) {
+                Ok(files) => {
+                    confs.extend(files);
+                    continue;
+                }
+                Err(error) => Err(vec![unusable(path, format!("cannot be read: {error}"))]),
+            },
+            Ok(Kind::RegistriesConf) => {
+                confs.push(path.clone());
+                // As the runtime does: the folder beside the file belongs to it.
+                match beside(path) {
+                    Ok(files) => {
+                        confs.extend(files);
+                        continue;
+                    }
+                    Err(error) => Err(vec![error]),
+                }
+            }
+            Ok(Kind::HostsFile) => containerd::read_file(path).map_err(|error| vec![error]),
+            Ok(Kind::Docker) => docker_daemon::read(path),
+            Ok(Kind::K3s) => k3s::read(path),
+            Ok(Kind::Buildkit) => buildkit::read(path).map_err(|error| vec![error]),
+            Err(error) => Err(vec![error]),
+        };
+        match read {
+            Ok(node) => nodes.push(node),
+            Err(faults) => errors.extend(faults),
+        }
+    }
+    let mut seen = HashSet::new();
+    confs.retain(|path: &PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    let together = [
+        (!roots.is_empty()).then(|| containerd::read(&roots)),
+        (!confs.is_empty()).then(|| containers::read(&confs)),
+    ];
+    for read in together.into_iter().flatten() {
+        match read {
+            Ok(node) => nodes.push(node),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(nodes) } else { Err(errors) }
+}
+
+/// Adds what runtimes were told to our own mirrors: one name for each endpoint, one TLS setting for each
+/// host. What our own configuration says of a host counts; where the two differ there is a note.
+pub fn join(map: &mut MirrorMap, mut nodes: Vec<Node>) {
+    let own = map.mirrors.iter().map(|mirror| (mirror.endpoint.name.clone(), Arc::clone(&mirror.endpoint)));
+    let mut known: HashMap<Box<str>, Arc<Endpoint>> = own.collect();
+    for node in &mut nodes {
+        for hop in node.routes.iter_mut().flat_map(|route| &mut route.hops) {
+            let plain = hop.endpoint.name.clone();
+            for number in 1_u32.. {
+                let name = match number {
+                    1 => plain.clone(),
+                    2 => format!("{plain} ({})", node.runtime.as_str()).into(),
+                    _ => format!("{plain} ({} {})", node.runtime.as_str(), number - 1).into(),
+                };
+                let endpoint = Endpoint { name: name.clone(), ..Endpoint::clone(&hop.endpoint) };
+                let found = known.entry(name).or_insert_with(|| Arc::new(endpoint.clone()));
+                if **found == endpoint {
+                    hop.endpoint = Arc::clone(found);
+                    break;
+                }
+            }
+        }
+        for host in &node.tls {
+            match map.tls.iter().find(|known| known.authority == host.authority) {
+                None => map.tls.push(host.clone()),
+                Some(known) if known.settings == host.settings => {}
+                Some(known) => node.notes.push(Note {
+                    place: host.place.clone(),
+                    text: format!(
+                        "{} has other TLS settings at {}: those are used",
+                        host.authority, known.place
+                    )
+                    .into(),
+                }),
+            }
+        }
+    }
+    map.nodes.extend(nodes);
+}
+
+fn unusable(path: &Path, why: impl Into<String>) -> Error {
+    Error { place: path.display().to_string(), fault: Fault::Unusable(why.into()) }
+}
+
+fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".d");
+    let folder = Path::new(&folder);
+    match containers::drop_ins(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(unusable(folder, format!("cannot be read: {error}")))
+        }
+        files => Ok(files.unwrap_or_default()),
+    }
+}
+
+fn kind(path: &Path) -> Result<Kind, Error> {
+    let found =
+        std::fs::metadata(path).map_err(|error| unusable(path, format!("cannot be read: {error}")))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if found.is_dir() {
+        let has_drop_ins = || containers::drop_ins(path).is_ok_and(|files| !files.is_empty());
+        return Ok(if name.ends_with(".conf.d") || name != "certs.d" && has_drop_ins() {
+            Kind::DropIns
+        } else {
+            Kind::CertsFolder
+        });
+    }
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        _ if name == "hosts.toml" => Ok(Kind::HostsFile),
+        "json" => Ok(Kind::Docker),
+        "yaml" | "yml" => Ok(Kind::K3s),
+        "conf" => Ok(Kind::RegistriesConf),
+        "toml" => by_content(path),
+        _ => Err(unusable(path, UNKNOWN)),
+    }
+}
+
+const UNKNOWN: &str = "is of no known kind: certs.d (folder), hosts.toml, daemon.json, registries.conf, \
+registries.conf.d (folder), registries.yaml or buildkitd.toml";
+
+fn by_content(path: &Path) -> Result<Kind, Error> {
+    let document = Document::read(path)?;
+    let root = document.toml().map_err(|flaw| document.error(flaw))?;
+    let is_buildkit = path.file_name().is_some_and(|name| name == "buildkitd.toml");
+    match get(&root, "registry") {
+        Some(value) if value.get_ref().is_table() => Ok(Kind::Buildkit),
+        Some(value) if value.get_ref().is_array() => Ok(Kind::RegistriesConf),
+        _ if is_buildkit => Ok(Kind::Buildkit),
+        _ if get(&root, "host").is_some() || get(&root, "server").is_some() => Ok(Kind::HostsFile),
+        _ => Err(unusable(path, UNKNOWN)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::mirrors::{MirrorSpec, build};
+    use crate::model::tls::TlsSettings;
+
+    fn imported(files: &[(&str, &str)], paths: &[&str]) -> Vec<Node> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        import(&paths.iter().map(|path| dir.path().join(path)).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn each_path_goes_to_its_importer_and_parts_of_one_configuration_together() {
+        let files = [
+            ("a/docker.io/hosts.toml", ""),
+            ("b/quay.io/hosts.toml", ""),
+            ("daemon.json", "{}"),
+            ("registries.yaml", "mirrors: {}"),
+            ("buildkitd.toml", ""),
+            ("my.toml", "[registry.\"docker.io\"]\n"),
+            ("registries.conf", "[[registry]]\nlocation='a.io'\n"),
+            ("registries.conf.d/1.conf", "[[registry]]\nlocation='b.io'\n"),
+            ("registries.conf.d/2.txt", "no TOML"),
+            ("other/registries.conf.d/3.conf", "[[registry]]\nlocation='c.io'\n"),
+        ];
+        let paths = [
+            "a",
+            "daemon.json",
+            "registries.conf",
+            "registries.conf.d",
+            "other/registries.conf.d",
+            "registries.yaml",
+            "buildkitd.toml",
+            "my.toml",
+            "b",
+        ];
+        let nodes = imported(&files, &paths);
+        let found: Vec<_> = nodes.iter().map(|node| (node.runtime.as_str(), node.routes.len())).collect();
+        let expected = [
+            ("docker", 1),
+            ("k3s", 0),
+            ("buildkit", 0),
+            ("buildkit", 1),
+            ("containerd", 2),
+            ("containers", 3),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_folder_that_holds_no_mirrors_is_told_of() {
+        let nodes = imported(&[("empty/x/y.txt", "")], &["empty"]);
+        assert!(nodes[0].notes[0].text.contains("has a hosts.toml: no mirrors"), "{:?}", nodes[0].notes);
+    }
+
+    #[test]
+    fn endpoints_that_differ_get_names_that_differ_and_our_own_tls_settings_count() {
+        let host = "[host.\"https://m.example\"]\nca = \"theirs.pem\"\n";
+        let nodes = imported(
+            &[
+                ("a/docker.io/hosts.toml", host),
+                ("a/quay.io/hosts.toml", host),
+                ("a/ghcr.io/hosts.toml", "[host.\"https://m.example\"]\ncapabilities = [\"pull\"]\n"),
+            ],
+            &["a"],
+        );
+        let tls = TlsSettings { ca_files: vec!["ours.pem".into()], ..TlsSettings::default() };
+        let url = "https://m.example".to_owned();
+        let own = MirrorSpec { url, tls, place: "c.toml:1".to_owned(), ..MirrorSpec::default() };
+        let mut map = build(vec![own], Vec::new()).unwrap();
+        join(&mut map, nodes);
+        let name = |image: &str| {
+            let route = map.nodes[0].route(&image.parse().unwrap()).unwrap();
+            route.hops[0].endpoint.name.to_string()
+        };
+        assert_eq!(name("nginx"), name("quay.io/a/b"));
+        let names = [name("nginx"), name("ghcr.io/a/b"), map.mirrors[0].endpoint.name.to_string()];
+        let different: HashSet<_> = names.iter().collect();
+        assert_eq!(different.len(), 3, "{names:?}");
+        assert!(names[0].starts_with("m.example (containerd"), "{names:?}");
+        assert_eq!(map.tls.len(), 1);
+        let notes = format!("{:?}", map.nodes[0].notes);
+        assert!(notes.contains("other TLS settings at c.toml:1"), "{notes}");
+    }
+}

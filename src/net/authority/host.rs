@@ -1,0 +1,328 @@
+//! All that is known of one authority, and what it means for the next request.
+//!
+//! Puts window, breaker, cool-down, pace and quota together. Pure: the time is an argument, and nobody
+//! waits here.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use super::breaker::{self, Breaker, Passage, Role};
+use super::cooldown::{Consequence, Cooldown};
+use super::pace::Pace;
+use super::quota::{PullQuota, Spending};
+use super::window::Window;
+use super::{Answered, Kind};
+use crate::model::fault::{NetFault, Shut};
+use crate::model::run::Quota;
+
+/// One authority.
+#[derive(Debug)]
+pub(super) struct Host {
+    window: Window,
+    breaker: Breaker,
+    cooldown: Cooldown,
+    pace: Option<Pace>,
+    quota: PullQuota,
+    in_flight: usize,
+    next_ticket: u64,
+    /// When the last request ended, if none is on the wire.
+    idle_since: Option<Instant>,
+}
+
+/// How a host is treated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HostPolicy {
+    pub(super) most_in_flight: usize,
+    pub(super) max_retry_after: Duration,
+    pub(super) per_minute: Option<NonZeroU32>,
+    pub(super) reserve: Option<u64>,
+}
+
+/// What the next request may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Go.
+    Go(Role),
+    /// Not before this.
+    Until(Instant),
+    /// Not before something that is under way has ended.
+    Full,
+    /// Never.
+    Shut(Shut),
+}
+
+/// One request on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) kind: Kind,
+    ticket: u64,
+    role: Role,
+    at: Instant,
+}
+
+/// What is worth telling of a change.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing.
+    None,
+    /// The host throttles, and is left alone for so long.
+    CoolingDown(Duration),
+    /// Nothing more is asked of it.
+    Shut(Shut),
+    /// It does not answer.
+    Down,
+}
+
+impl Host {
+    pub(super) fn new(policy: HostPolicy) -> Self {
+        Self {
+            window: Window::new(policy.most_in_flight),
+            breaker: Breaker::default(),
+            cooldown: Cooldown::new(policy.max_retry_after),
+            pace: policy.per_minute.map(Pace::new),
+            quota: PullQuota::new(policy.reserve),
+            in_flight: 0,
+            next_ticket: 0,
+            idle_since: None,
+        }
+    }
+
+    /// Requests on the wire, those included whose body is being read.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether it had something on the wire a moment ago, and may well have again.
+    pub(super) fn was_busy(&self, now: Instant, moment: Duration) -> bool {
+        self.in_flight == 0 && self.idle_since.is_some_and(|since| now.duration_since(since) < moment)
+    }
+
+    /// What is left of its pull quota.
+    pub(super) fn quota(&self, name: &str) -> Option<Quota> {
+        self.quota.told(name)
+    }
+
+    /// What a request of this kind may do now.
+    pub(super) fn admission(&self, kind: Kind, now: Instant) -> Admission {
+        if let Some(shut) = self.cooldown.over() {
+            return Admission::Shut(shut.clone());
+        }
+        let role = match self.breaker.passage(now) {
+            Passage::Free => Role::Ordinary,
+            Passage::Probe => Role::Probe,
+            Passage::Wait => return Admission::Full,
+            Passage::Shut(shut) => return Admission::Shut(shut),
+        };
+        if kind == Kind::Pull {
+            match self.quota.spending() {
+                Spending::Free => {}
+                Spending::Wait => return Admission::Full,
+                Spending::Shut(shut) => return Admission::Shut(shut),
+            }
+        }
+        if let Some(until) = self.cooldown.until(now) {
+            return Admission::Until(until);
+        }
+        if self.in_flight >= self.window.size() {
+            return Admission::Full;
+        }
+        match self.pace.as_ref().and_then(|pace| pace.wait_until(now)) {
+            Some(until) => Admission::Until(until),
+            None => Admission::Go(role),
+        }
+    }
+
+    /// A request goes out.
+    pub(super) fn send(&mut self, kind: Kind, role: Role, now: Instant) -> Sent {
+        let sent = Sent { kind, ticket: self.next_ticket, role, at: now };
+        self.next_ticket += 1;
+        self.in_flight += 1;
+        self.idle_since = None;
+        self.breaker.sent(role);
+        if let Some(pace) = &mut self.pace {
+            pace.sent(now);
+        }
+        if kind == Kind::Pull {
+            self.quota.sent();
+        }
+        sent
+    }
+
+    /// The first byte of an answer came. `jitter` is random, from 0 to 1.
+    pub(super) fn answered(&mut self, sent: &Sent, answer: &Answered, now: Instant, jitter: f64) -> News {
+        self.breaker.answered();
+        self.pull_ended(sent);
+        self.quota.answered(answer.quota);
+        let tickets = (sent.ticket, self.next_ticket);
+        match answer.status {
+            429 => {
+                self.window.pushed_back(tickets.0, tickets.1);
+                match self.cooldown.throttled(tickets, answer.retry_after, now, jitter) {
+                    Consequence::Nothing => News::None,
+                    Consequence::Wait(wait) => News::CoolingDown(wait),
+                    Consequence::Over(shut) => News::Shut(shut),
+                }
+            }
+            503 => {
+                self.window.pushed_back(tickets.0, tickets.1);
+                News::None
+            }
+            // What is refused or fails takes another time than what is looked up.
+            200..400 | 404 => {
+                self.window.answered(answer.latency);
+                News::None
+            }
+            _ => News::None,
+        }
+    }
+
+    /// No answer came.
+    pub(super) fn failed(&mut self, sent: &Sent, fault: &NetFault, now: Instant) -> News {
+        if !breaker::is_down(fault) {
+            self.given_up(sent, now);
+            return News::None;
+        }
+        self.pull_ended(sent);
+        let took = now.duration_since(sent.at);
+        if self.breaker.failed(sent.role, fault, took, now) { News::Down } else { News::None }
+    }
+
+    /// A request ended without a word on the host.
+    pub(super) fn given_up(&mut self, sent: &Sent, now: Instant) {
+        self.pull_ended(sent);
+        self.breaker.dropped(sent.role, now);
+    }
+
+    /// A request is off the wire.
+    pub(super) fn release(&mut self, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.in_flight == 0 {
+            self.idle_since = Some(now);
+        }
+    }
+
+    fn pull_ended(&mut self, sent: &Sent) {
+        if sent.kind == Kind::Pull {
+            self.quota.ended();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quota::QuotaReport;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn host(per_minute: Option<u32>, reserve: Option<u64>) -> Host {
+        Host::new(HostPolicy {
+            most_in_flight: 16,
+            max_retry_after: 30 * SECOND,
+            per_minute: per_minute.and_then(NonZeroU32::new),
+            reserve,
+        })
+    }
+
+    fn answer(status: u16) -> Answered {
+        Answered { status, latency: SECOND / 100, retry_after: None, quota: None }
+    }
+
+    /// Sends as many as may go now.
+    fn send_all(host: &mut Host, kind: Kind, now: Instant) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let Admission::Go(role) = host.admission(kind, now) {
+            sent.push(host.send(kind, role, now));
+        }
+        sent
+    }
+
+    #[test]
+    fn answers_make_room_and_refusals_take_it() {
+        let now = Instant::now();
+        for (status, room) in [(200, 16), (404, 16), (307, 16), (401, 4), (500, 4), (503, 2)] {
+            let mut host = host(None, None);
+            for sent in send_all(&mut host, Kind::Other, now) {
+                host.answered(&sent, &answer(status), now, 0.0);
+                host.release(now);
+            }
+            assert_eq!(send_all(&mut host, Kind::Other, now).len(), room, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_429_stops_everything_for_its_time_and_then_goes_on_with_half() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let mut news = Vec::new();
+        for sent in send_all(&mut host, Kind::Other, now) {
+            news.push(host.answered(&sent, &answer(429), now, 0.0));
+            host.release(now);
+        }
+        assert_eq!(news, [News::CoolingDown(SECOND), News::None, News::None, News::None]);
+        assert_eq!(host.admission(Kind::Other, now), Admission::Until(now + SECOND));
+        assert_eq!(send_all(&mut host, Kind::Other, now + SECOND).len(), 2);
+    }
+
+    #[test]
+    fn a_body_that_is_still_read_holds_its_place() {
+        let now = Instant::now();
+        let mut host = Host::new(HostPolicy {
+            most_in_flight: 1,
+            max_retry_after: SECOND,
+            per_minute: None,
+            reserve: None,
+        });
+        let sent = send_all(&mut host, Kind::Pull, now);
+        host.answered(&sent[0], &answer(200), now, 0.0);
+        assert_eq!(host.admission(Kind::Pull, now), Admission::Full);
+        host.release(now);
+        assert_eq!(host.admission(Kind::Pull, now), Admission::Go(Role::Ordinary));
+    }
+
+    #[test]
+    fn only_pulls_are_held_back_by_a_reserve() {
+        let now = Instant::now();
+        let mut host = host(None, Some(90));
+        let sent = send_all(&mut host, Kind::Pull, now);
+        assert_eq!(sent.len(), 1, "until the first answer nothing is known of the quota");
+        let quota = Some(QuotaReport { limit: 100, remaining: 92, window: None });
+        host.answered(&sent[0], &Answered { quota, ..answer(200) }, now, 0.0);
+        assert_eq!(send_all(&mut host, Kind::Pull, now).len(), 2);
+        let shut = Shut::Reserved { remaining: 90, reserve: 90 };
+        assert_eq!(host.admission(Kind::Pull, now), Admission::Shut(shut));
+        assert_eq!(host.admission(Kind::Other, now), Admission::Go(Role::Ordinary));
+    }
+
+    #[test]
+    fn a_pace_holds_back_what_the_window_would_let_through() {
+        let now = Instant::now();
+        let mut host = host(Some(20), None);
+        assert_eq!(send_all(&mut host, Kind::Other, now).len(), 3);
+        assert!(
+            matches!(host.admission(Kind::Other, now), Admission::Until(until) if until > now + 3 * SECOND)
+        );
+    }
+
+    #[test]
+    fn faults_that_do_not_say_down_open_nothing() {
+        let now = Instant::now();
+        for (fault, is_shut) in [
+            (NetFault::Reset("x".into()), false),
+            (NetFault::Protocol("x".into()), false),
+            (NetFault::ConnectRefused, true),
+            (NetFault::Tls(crate::model::tls::TlsFault::NotTls), true),
+        ] {
+            let mut host = host(None, None);
+            for _ in 0..10 {
+                if let Admission::Go(role) = host.admission(Kind::Other, now) {
+                    let sent = host.send(Kind::Other, role, now);
+                    host.failed(&sent, &fault, now);
+                    host.release(now);
+                }
+            }
+            let shut = matches!(host.admission(Kind::Other, now), Admission::Shut(_));
+            assert_eq!(shut, is_shut, "{fault:?}");
+        }
+    }
+}

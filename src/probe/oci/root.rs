@@ -1,0 +1,83 @@
+//! Whether an API root is a registry's: asked only where a 404 leaves it open, once for each root.
+//!
+//! A 404 without a registry's header or error body may come from a static registry that lacks the image, or
+//! from a gateway that has never heard of registries. The root tells them apart (distribution-spec
+//! "Determining Support"): nothing else is decided by it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderValue, Method, header};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::error_body;
+use crate::net::client::{Body, Client, MAX_ERROR_BYTES, Purpose, Request};
+
+/// The roots that were asked.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    known: Mutex<HashMap<Url, Arc<OnceCell<bool>>>>,
+}
+
+impl Roots {
+    /// Whether the API root of this manifest URL answers as a registry does.
+    pub(super) async fn is_registry(&self, client: &Client, manifest: &Url, repository: &str) -> bool {
+        let Some(root) = root_of(manifest, repository) else { return false };
+        let cell = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(root.clone()).or_default())
+        };
+        *cell.get_or_init(|| answers(client, &root)).await
+    }
+}
+
+/// What stands before the repository, with the slash that the API wants.
+fn root_of(manifest: &Url, repository: &str) -> Option<Url> {
+    let path = manifest.path();
+    let at = path.rfind(&format!("/{repository}/manifests/"))?;
+    let mut root = manifest.clone();
+    root.set_query(None);
+    root.set_path(&path[..=at]);
+    Some(root)
+}
+
+async fn answers(client: &Client, root: &Url) -> bool {
+    let request = Request {
+        method: Method::GET,
+        url: root,
+        accept: "application/json",
+        authorization: None,
+        form: None,
+        body_limit: MAX_ERROR_BYTES,
+        purpose: Purpose::Registry,
+    };
+    let Ok(reply) = client.send(request).await else { return false };
+    let content_type = reply.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let body = match &reply.body {
+        Body::Read(body) => body.as_slice(),
+        Body::OverLimit => return false,
+    };
+    match reply.status {
+        200 => !error_body::looks_like_html(content_type, body),
+        401 => reply.headers.contains_key(header::WWW_AUTHENTICATE),
+        _ => reply.headers.contains_key("docker-distribution-api-version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_what_stands_before_the_repository() {
+        for (manifest, repository, root) in [
+            ("https://h/v2/a/b/manifests/1", "a/b", "https://h/v2/"),
+            ("https://h/p/v2/hub/x/manifests/sha256:00?ns=docker.io", "hub/x", "https://h/p/v2/"),
+            ("https://h/x/manifests/1", "x", "https://h/"),
+        ] {
+            let manifest = Url::parse(manifest).unwrap();
+            assert_eq!(root_of(&manifest, repository).unwrap().as_str(), root);
+        }
+    }
+}
