@@ -17,6 +17,8 @@ mod key_path;
 mod kind;
 mod kubernetes;
 mod list;
+#[cfg(test)]
+mod samples;
 mod sync;
 mod text;
 mod variables;
