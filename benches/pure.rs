@@ -11,7 +11,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use registry_check::demo::content;
 use registry_check::gate::{self, Policy};
-use registry_check::inputs::{self, Inputs, Source};
+use registry_check::inputs::{self, Inputs, Options, Source};
 use registry_check::mirrors::{self, MirrorSpec};
 use registry_check::model::compare::relate;
 use registry_check::model::depth::Depth;
@@ -47,7 +47,7 @@ fn list() -> String {
 }
 
 fn read(list: &str) -> Inputs {
-    inputs::read(&[Source::Stdin], list.as_bytes()).expect("a list")
+    inputs::read(&[Source::Stdin], list.as_bytes(), &Options::default()).expect("a list")
 }
 
 fn mirror_map() -> MirrorMap {

@@ -30,7 +30,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     let world = World::start().map_err(Error::Demo)?;
     let list = world.images().join("\n");
     let sources = [Source::Stdin];
-    let mut inputs = inputs::read(&sources, list.as_bytes())?;
+    let mut inputs = inputs::read(&sources, list.as_bytes(), &inputs::Options::default())?;
     // What the list is called in the commands below the report.
     let name: Arc<str> = LIST_NAME.into();
     inputs.images.iter_mut().for_each(|image| image.origin.file = Arc::clone(&name));

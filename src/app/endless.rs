@@ -20,8 +20,9 @@ use super::interrupt::Interruptions;
 use super::judge;
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
-use super::prepare::{self, BadLines};
+use super::prepare;
 use super::rows::Rows;
+use super::sources::BadLines;
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::exit;
 use crate::gate::{self, Outcome, Policy};
@@ -147,7 +148,7 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
     let cancel = interruptions.first().boxed().shared();
     let mut pump = Pump {
         options: &options,
-        bad_lines: BadLines::of(args),
+        bad_lines: BadLines::of(&args.sources),
         cancel,
         rows: &rows,
         progress: &progress,
@@ -215,14 +216,16 @@ impl Pump<'_> {
 
     fn ended(&self) -> Result<Ending, Error> {
         match (self.totals.has_lines, self.totals.summary.artifacts) {
-            (false, _) => Err(inputs::Error::Empty { files: vec![STDIN_NAME.into()] }.into()),
+            (false, _) => {
+                Err(inputs::Error::Empty { files: vec![STDIN_NAME.into()], warnings: Vec::new() }.into())
+            }
             (true, 0) => Err(Error::NothingLeft),
             (true, _) => Ok(Ending::Complete),
         }
     }
 
     fn plan(&self, inputs: Inputs) -> Result<Plan, Error> {
-        let inputs = prepare::usable(inputs, self.bad_lines)?;
+        let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
         let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
         hold_to_requirement(&options.policy, &plan)?;

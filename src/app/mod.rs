@@ -5,6 +5,7 @@ mod auth;
 pub mod check;
 pub mod demo;
 mod endless;
+mod images;
 mod interrupt;
 mod judge;
 mod options;
@@ -12,6 +13,7 @@ mod output;
 mod prepare;
 mod resolve;
 mod rows;
+mod sources;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -34,6 +36,12 @@ pub enum Error {
     /// Lines that name no image.
     #[error("{} that {} no image", count(.0.len(), "line"), if .0.len() == 1 { "names" } else { "name" })]
     BadLines(Vec<inputs::BadLine>),
+    /// Names that cannot be known offline, where none may be.
+    #[error("{} not known offline", count(.0.len(), "name"))]
+    Dynamic(Vec<inputs::Dynamic>),
+    /// No name that is known.
+    #[error("no image left to check: no name is known offline")]
+    NothingKnown,
     /// Every line was bad, and skipped.
     #[error("no image left to check: every line was skipped")]
     NothingLeft,
@@ -75,7 +83,7 @@ pub enum Error {
     #[error("{} that cannot be used", count(.0.len(), "TLS file"))]
     Tls(Vec<TlsError>),
     /// A command that cannot be told in this format.
-    #[error("'{command}' has no report in the format '{format}' (it has table and json)")]
+    #[error("'{command}' has no report in the format '{format}'")]
     Format {
         /// The command.
         command: &'static str,
@@ -124,6 +132,7 @@ impl Error {
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::BadLines(items) => lines(items),
+            Self::Dynamic(items) => lines(items),
             Self::Registries(items) => lines(items),
             Self::Mirrors(items) => lines(items),
             Self::Outputs(items) => lines(items),
@@ -132,6 +141,7 @@ impl Error {
             Self::Config(config::Error::Faults(items)) | Self::Images(items) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
+            | Self::NothingKnown
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Format { .. }
@@ -155,7 +165,11 @@ impl Error {
                 vec!["the README lists every setting"]
             }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
+            Self::Dynamic(_) => {
+                vec!["give these names a value, or go on without them: leave --strict-inputs out"]
+            }
             Self::NothingLeft
+            | Self::NothingKnown
             | Self::Images(_)
             | Self::Registries(_)
             | Self::Config(_)
@@ -183,6 +197,7 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         None => check::run(cli.check, &cli.common).await,
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
+        Some(Command::Images(args)) => images::run(&args),
         Some(Command::Resolve(args)) => resolve::run(&args).await,
     }
 }
@@ -193,6 +208,8 @@ pub const fn exit_code(error: &Error) -> u8 {
     match error {
         Error::Inputs(_)
         | Error::BadLines(_)
+        | Error::Dynamic(_)
+        | Error::NothingKnown
         | Error::NothingLeft
         | Error::Images(_)
         | Error::Registries(_)

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::Error;
 use super::options::{self, CheckOptions};
-use crate::cli::{CheckArgs, CommonArgs};
+use super::sources::{self, BadLines};
+use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::config;
 use crate::credentials::{Environment, Sources};
-use crate::inputs::{self, Inputs, Source};
+use crate::inputs::{Inputs, Source};
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::node::End;
 use crate::model::plan::Plan;
@@ -31,12 +32,7 @@ pub(super) struct Prepared {
 /// Reads what the command line names.
 pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
     let mut options = options::resolve(args, common)?;
-    let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
-    let inputs = inputs::read(&named, std::io::stdin().lock())?;
-    let inputs = usable(inputs, BadLines::of(args))?;
-    if inputs.images.is_empty() {
-        return Err(Error::NothingLeft);
-    }
+    let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
@@ -55,7 +51,7 @@ pub(super) fn sources(options: &CheckOptions) -> Result<Arc<Sources>, Error> {
 
 /// Every file that the user has named for this run to read.
 pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBuf> {
-    let inputs = args.inputs.iter().cloned().map(|argument| match Source::from(argument) {
+    let inputs = args.sources.inputs.iter().cloned().map(|argument| match Source::from(argument) {
         Source::File(path) => path,
         // Where there is such a path, it leads to the file that the shell has opened.
         Source::Stdin => PathBuf::from("/dev/stdin"),
@@ -94,21 +90,8 @@ fn warn_of_blocked(options: &CheckOptions, plan: &Plan) {
     }
 }
 
-/// What happens to lines that name no image.
-#[derive(Clone, Copy)]
-pub(super) enum BadLines {
-    Refuse,
-    Skip,
-}
-
-impl BadLines {
-    pub(super) const fn of(args: &CheckArgs) -> Self {
-        if args.skip_invalid { Self::Skip } else { Self::Refuse }
-    }
-}
-
-/// The inputs, once nothing is to be said against them. What is left may be no image at all.
-pub(super) fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
+/// The lines, once nothing is to be said against them. What is left may be no image at all.
+pub(super) fn good_lines(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Error> {
     match bad_lines {
         _ if inputs.bad.is_empty() => Ok(inputs),
         BadLines::Refuse => Err(Error::BadLines(inputs.bad)),
@@ -118,6 +101,19 @@ pub(super) fn usable(inputs: Inputs, bad_lines: BadLines) -> Result<Inputs, Erro
             }
             Ok(inputs)
         }
+    }
+}
+
+/// The images, once nothing stands against asking for them.
+fn usable(mut inputs: Inputs, args: &InputArgs) -> Result<Inputs, Error> {
+    sources::warn(&inputs);
+    let bad = std::mem::take(&mut inputs.bad);
+    let had_bad = !bad.is_empty();
+    sources::hold(args, bad, std::mem::take(&mut inputs.dynamic), BadLines::of(args))?;
+    match inputs.images.is_empty() {
+        false => Ok(inputs),
+        true if had_bad => Err(Error::NothingLeft),
+        true => Err(Error::NothingKnown),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The flags of the main job.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::InputArgs;
 use super::parse::{self, MirrorArg};
 use crate::gate::Require;
 use crate::model::status::Status;
@@ -14,9 +14,9 @@ use crate::report::Format;
 /// `registry-check [OPTIONS] [INPUT]...`
 #[derive(Debug, Default, Args)]
 pub struct CheckArgs {
-    /// Lists of images, one a line; `-` is standard input (with -f ndjson it need not end)
-    #[arg(value_name = "INPUT")]
-    pub inputs: Vec<OsString>,
+    /// What is read.
+    #[command(flatten)]
+    pub sources: InputArgs,
     /// A mirror and the registry it stands in for (docker.io, if not said); repeatable
     #[arg(long = "mirror", value_name = "[UPSTREAM=]URL", value_parser = parse::mirror)]
     pub mirrors: Vec<MirrorArg>,
@@ -30,9 +30,6 @@ pub struct CheckArgs {
     /// How far to look [default: head]
     #[arg(long, value_name = "DEPTH")]
     pub depth: Option<DepthArg>,
-    /// Report lines that are no image, and go on with the others
-    #[arg(long)]
-    pub skip_invalid: bool,
 
     /// How many of an image's mirrors must be fine: all, any or a number [default: all]
     #[arg(long, value_name = "N", help_heading = "Gate")]

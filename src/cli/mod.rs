@@ -5,12 +5,16 @@
 mod auth;
 mod check;
 mod demo;
+mod images;
+mod inputs;
 mod parse;
 mod resolve;
 
 pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
+pub use images::ImagesArgs;
+pub use inputs::{InputArgs, KindArg};
 pub use parse::MirrorArg;
 pub use resolve::ResolveArgs;
 
@@ -58,6 +62,8 @@ pub enum Command {
     Auth(Box<AuthArgs>),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
+    /// Print the images that the inputs name, each with its places; nobody is asked
+    Images(ImagesArgs),
     /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
     Resolve(Box<ResolveArgs>),
 }

@@ -1,4 +1,4 @@
-//! A line that names no image that could be asked for, as it is shown to people.
+//! A line that names no image that could be asked for, or a part that cannot be read, as it is shown to people.
 //!
 //! Lists are often made by other programs from what remotes said: the text is escaped and cut here, so
 //! that no terminal obeys it.
@@ -10,7 +10,7 @@ use crate::model::origin::Origin;
 /// Most characters of a bad line that are kept and shown.
 pub const MAX_SHOWN_CHARS: usize = 200;
 
-/// A line that could not be read as an image.
+/// A line that could not be read as an image; without text, a part of a file that could not be read at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
     /// Where it stands.
@@ -23,18 +23,26 @@ pub struct BadLine {
 
 impl BadLine {
     pub(super) fn new(origin: Origin, text: &str, why: String) -> Self {
-        let text = match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Self { origin, text: Self::cut(text), why }
+    }
+
+    /// What is kept of a text.
+    pub(super) fn cut(text: &str) -> String {
+        match text.char_indices().nth(MAX_SHOWN_CHARS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.to_owned(),
-        };
-        Self { origin, text, why }
+        }
     }
 }
 
 impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Origin { file, line } = &self.origin;
-        write!(f, "{}:{line}: {}: {}", Escaped(file), Escaped(&self.text), self.why)
+        let Origin { file, line, .. } = &self.origin;
+        write!(f, "{}:{line}: ", Escaped(file))?;
+        if !self.text.is_empty() {
+            write!(f, "{}: ", Escaped(&self.text))?;
+        }
+        f.write_str(&self.why)
     }
 }
 
@@ -66,7 +74,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> BadLine {
-        let origin = Origin { file: "list.txt".into(), line: 3 };
+        let origin = Origin::line("list.txt".into(), 3);
         BadLine::new(origin, text, "no tag".into())
     }
 

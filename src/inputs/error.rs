@@ -22,6 +22,8 @@ pub enum Error {
     Empty {
         /// The names of all inputs; none if none was given.
         files: Vec<Arc<str>>,
+        /// What was left out of them.
+        warnings: Vec<String>,
     },
 }
 
@@ -31,7 +33,7 @@ impl Error {
     pub fn hints(&self) -> Vec<&'static str> {
         match self {
             Self::StdinTwice => vec!["leave one `-` out"],
-            Self::Empty { files } if files.is_empty() => {
+            Self::Empty { files, .. } if files.is_empty() => {
                 vec!["name a file with one image a line, or `-` for standard input"]
             }
             Self::Empty { .. } => {
@@ -95,6 +97,27 @@ pub enum FileFault {
         /// The bound.
         most: u64,
     },
+    /// A pattern for which there is no file.
+    #[error("no file matches")]
+    NoMatch,
+    /// More files than anybody could mean.
+    #[error("more than {most} files")]
+    TooMany {
+        /// The bound.
+        most: usize,
+    },
+    /// Folders inside each other without end.
+    #[error("more than {most} folders inside each other")]
+    TooDeep {
+        /// The bound.
+        most: usize,
+    },
+    /// YAML or JSON, but nothing that is known to name images.
+    #[error("YAML or JSON of no kind that is known")]
+    UnknownKind,
+    /// A bake file in HCL.
+    #[error("HCL is not read")]
+    Hcl,
     /// More than is read.
     #[error("larger than {most} bytes")]
     TooLarge {
@@ -109,9 +132,15 @@ impl FileFault {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Missing => Some("check the path; relative paths start at the current directory"),
-            Self::Directory => Some("name a file in the directory, one image a line"),
+            Self::Directory => Some("name a file in it, or go through all of it: --recursive"),
             Self::Denied => Some("make the file readable for this user, or pipe it in and name `-`"),
-            Self::Io(_) => None,
+            Self::NoMatch => Some("check the pattern; `**` goes through folders, `*` does not"),
+            Self::TooMany { .. } => Some("name fewer folders, or a narrower pattern"),
+            Self::UnknownKind => {
+                Some("say what it is: --input-kind, or --any-image-key for keys named image")
+            }
+            Self::Hcl => Some("make JSON of it: docker buildx bake --print"),
+            Self::Io(_) | Self::TooDeep { .. } => None,
             Self::Binary | Self::LongLine { .. } | Self::TooLarge { .. } => {
                 Some("an input is a plain text file with one image a line")
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Inputs;
 use super::bad_line::BadLine;
+use super::found::Fault;
 use super::text;
 use crate::model::image::{ImageRef, ReferenceError};
 use crate::model::origin::{Located, Origin};
@@ -15,8 +16,8 @@ const TRANSPORTS: [&str; 2] = ["docker://", "oci://"];
 
 /// Adds what `text` names to `inputs`.
 pub(super) fn read(text: &str, file: &Arc<str>, inputs: &mut Inputs) {
-    for (number, line) in text::lines(text) {
-        read_line(line, number, file, inputs);
+    for (line, text) in text::lines(text) {
+        read_line(text, line, file, inputs);
     }
 }
 
@@ -26,10 +27,10 @@ pub(super) fn read_line(text: &str, line: u32, file: &Arc<str>, inputs: &mut Inp
     if name.is_empty() {
         return;
     }
-    let origin = Origin { file: Arc::clone(file), line };
+    let origin = Origin::line(Arc::clone(file), line);
     match image(name) {
         Ok(value) => inputs.images.push(Located { value, input: name.into(), origin }),
-        Err(why) => inputs.bad.push(BadLine::new(origin, name, why)),
+        Err(fault) => inputs.bad.push(BadLine::new(origin, name, fault.why)),
     }
 }
 
@@ -43,11 +44,13 @@ fn name(line: &str) -> &str {
     comment.map_or(line, |(at, _)| &line[..at]).trim()
 }
 
-fn image(name: &str) -> Result<ImageRef, String> {
+/// Reads a name, with or without its transport.
+pub(super) fn image(name: &str) -> Result<ImageRef, Fault> {
     let bare = TRANSPORTS.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-    let image = bare.parse::<ImageRef>().map_err(|error| why(bare, &error))?;
+    let image =
+        bare.parse::<ImageRef>().map_err(|error| Fault { why: why(bare, &error), error: Some(error) })?;
     match image.registry_fault() {
-        Some(fault) => Err(fault.to_string()),
+        Some(fault) => Err(Fault { error: None, why: fault.to_string() }),
         None => Ok(image),
     }
 }

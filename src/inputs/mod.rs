@@ -1,16 +1,32 @@
 //! Bytes into located images: what is to be checked, and where each name was written.
 //!
-//! This stage opens the files and standard input, refuses what is no text, and hands the text to the
-//! reader of its kind (`list`). Names that cannot be read are collected, not fatal: whether one bad line
-//! stops the run is for the caller. It asks no network, merges no duplicates and knows no options.
+//! This stage finds and opens the files and standard input, refuses what is no text, and hands the text to
+//! the reader of its kind, one file each. Names that cannot be read or known are collected, not fatal:
+//! whether one stops the run is for the caller. It asks no network and merges no duplicates.
 
 mod bad_line;
+mod bake;
+mod compose;
+mod dockerfile;
 mod error;
+mod files;
+mod found;
+mod gitlab;
+mod interpolate;
+mod key_path;
+mod kind;
+mod kubernetes;
 mod list;
+#[cfg(test)]
+mod samples;
 pub mod stream;
+mod sync;
 mod text;
+mod variables;
+mod workflow;
+mod yaml;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
@@ -19,8 +35,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use bad_line::{BadLine, MAX_SHOWN_CHARS};
+pub use compose::Built;
 pub use error::{Error, FileError, FileFault};
+pub use files::Recursion;
+pub use found::Dynamic;
+pub use kind::Kind;
+pub use kubernetes::AnyImageKey;
 
+use self::bad_line::Escaped;
+use self::found::{Found, Spot};
+use self::kind::Reading;
+use self::variables::Variables;
+use self::yaml::Budget;
 use crate::model::image::ImageRef;
 use crate::model::origin::Located;
 
@@ -69,8 +95,23 @@ impl From<&str> for Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&bad_line::Escaped(&self.name()), f)
+        fmt::Display::fmt(&Escaped(&self.name()), f)
     }
+}
+
+/// How inputs are read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What all of them are; by name and content where nothing is said.
+    pub kind: Option<Kind>,
+    /// Whether folders are gone through.
+    pub recursion: Recursion,
+    /// Where images stand in YAML.
+    pub any_image_key: AnyImageKey,
+    /// What happens to names of images that are built.
+    pub built: Built,
+    /// Values for Compose's variables, before those of `.env`.
+    pub environment: Arc<BTreeMap<String, String>>,
 }
 
 /// Everything that was read, in the order of the arguments and lines.
@@ -80,6 +121,10 @@ pub struct Inputs {
     pub images: Vec<Located<ImageRef>>,
     /// The lines that name no image that could be asked for. Where they are skipped, `images` may be empty.
     pub bad: Vec<BadLine>,
+    /// Names that cannot be known offline.
+    pub dynamic: Vec<Dynamic>,
+    /// What was left out, with its place: faults in what a folder walk met, files that were not followed.
+    pub warnings: Vec<String>,
 }
 
 /// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
@@ -87,7 +132,7 @@ pub struct Inputs {
 /// # Errors
 /// Standard input named twice; sources that cannot be read or are no text, all of them at once; nothing
 /// in any of them, neither a name nor a bad line.
-pub fn read(sources: &[Source], mut stdin: impl Read) -> Result<Inputs, Error> {
+pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Result<Inputs, Error> {
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         return Err(Error::StdinTwice);
     }
@@ -95,27 +140,155 @@ pub fn read(sources: &[Source], mut stdin: impl Read) -> Result<Inputs, Error> {
     let mut faults = Vec::new();
     let mut failed = HashSet::new();
     for source in sources {
-        let name = source.name();
-        let bytes = match source {
-            Source::File(path) => read_file(path),
-            Source::Stdin => read_bounded(&mut stdin, MAX_INPUT_BYTES),
+        let read = match source {
+            Source::File(path) => read_named(path, options, &mut inputs, &mut faults),
+            Source::Stdin => read_bounded(&mut stdin, MAX_INPUT_BYTES)
+                .and_then(text::decode)
+                .and_then(|text| read_text(&text, None, options, &source.name(), &mut inputs)),
         };
-        match bytes.and_then(text::decode) {
-            Ok(text) => list::read(&text, &name, &mut inputs),
-            Err(fault) => {
-                if failed.insert(source) {
-                    faults.push(FileError { file: name, fault });
-                }
-            }
+        if let Err(fault) = read
+            && failed.insert(source)
+        {
+            faults.push(FileError { file: source.name(), fault });
         }
     }
     if !faults.is_empty() {
         return Err(Error::Unreadable(faults));
     }
-    if inputs.images.is_empty() && inputs.bad.is_empty() {
-        return Err(Error::Empty { files: sources.iter().map(Source::name).collect() });
+    if inputs.images.is_empty() && inputs.bad.is_empty() && inputs.dynamic.is_empty() {
+        return Err(Error::Empty {
+            files: sources.iter().map(Source::name).collect(),
+            warnings: inputs.warnings,
+        });
     }
     Ok(inputs)
+}
+
+/// Reads a file, a folder, or the files that a pattern stands for.
+fn read_named(
+    path: &Path,
+    options: &Options,
+    inputs: &mut Inputs,
+    faults: &mut Vec<FileError>,
+) -> Result<(), FileFault> {
+    if options.recursion == Recursion::Yes && path.is_dir() {
+        return read_folder(path, options, inputs);
+    }
+    let Some((pattern, matcher)) = path.to_str().and_then(|text| Some((text, files::glob(text)?))) else {
+        return read_path(path, options, inputs);
+    };
+    for file in files::matching(pattern, &matcher)?.files {
+        if let Err(fault) = read_path(&file, options, inputs) {
+            faults.push(FileError { file: Source::File(file).name(), fault });
+        }
+    }
+    Ok(())
+}
+
+/// Nobody has named these files: what is wrong with one of them is a warning.
+fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
+    let walk = files::below(folder)?;
+    for (path, fault) in walk.faults {
+        inputs.warnings.push(FileError { file: Source::File(path).name(), fault }.to_string());
+    }
+    for path in walk.files {
+        let mut here = Inputs::default();
+        match read_path(&path, options, &mut here) {
+            Ok(()) | Err(FileFault::UnknownKind) => {}
+            Err(fault) => {
+                inputs.warnings.push(FileError { file: Source::File(path).name(), fault }.to_string());
+            }
+        }
+        inputs.images.append(&mut here.images);
+        inputs.dynamic.append(&mut here.dynamic);
+        inputs.warnings.append(&mut here.warnings);
+        inputs.warnings.extend(here.bad.iter().map(ToString::to_string));
+    }
+    Ok(())
+}
+
+fn read_path(path: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
+    let text = text::decode(read_file(path)?)?;
+    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)
+}
+
+/// Hands a text to the reader of its kind.
+fn read_text(
+    text: &str,
+    path: Option<&Path>,
+    options: &Options,
+    name: &Arc<str>,
+    inputs: &mut Inputs,
+) -> Result<(), FileFault> {
+    let is_hcl = path.and_then(Path::extension).is_some_and(|extension| extension == "hcl");
+    let reading = match options.kind {
+        Some(Kind::List) => Reading::List,
+        Some(Kind::Dockerfile) => Reading::Dockerfile,
+        Some(kind) => Reading::Structured(Some(kind)),
+        None if is_hcl => return Err(FileFault::Hcl),
+        None => path.and_then(kind::by_name).unwrap_or_else(|| kind::by_content(text)),
+    };
+    match reading {
+        Reading::List => list::read(text, name, inputs),
+        Reading::Dockerfile => dockerfile::read(text, &mut Found::new(name, None, inputs)),
+        Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
+    }
+    Ok(())
+}
+
+fn read_structured(
+    text: &str,
+    path: Option<&Path>,
+    named: Option<Kind>,
+    options: &Options,
+    (name, inputs): (&Arc<str>, &mut Inputs),
+) -> Result<(), FileFault> {
+    let mut variables = None;
+    let mut is_known = false;
+    let chunks = yaml::chunks(text);
+    for chunk in &chunks {
+        let mut found = Found::new(name, Some(chunk.number), inputs);
+        let root = match chunk.read() {
+            Ok(root) => root,
+            Err(broken) => {
+                is_known = true;
+                found.bad(Spot { line: broken.line, path: None }, "", broken.why);
+                continue;
+            }
+        };
+        let budget = Budget::default();
+        let kind = match options.kind {
+            Some(kind) => Some(kind),
+            None => kind::of_document(&root, named, &budget),
+        };
+        let any = options.any_image_key;
+        is_known |= kind.is_some() || any == AnyImageKey::Yes;
+        let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
+        match kind {
+            Some(Kind::Compose) => {
+                let environment = || Arc::clone(&options.environment);
+                let variables = variables.get_or_insert_with(|| match path {
+                    Some(path) => Variables::beside(path, environment()),
+                    None => Variables::new(environment(), ""),
+                });
+                compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);
+            }
+            Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
+            Some(Kind::Gitlab) => gitlab::Gitlab::new(&root, &budget).read(&mut found),
+            Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
+            Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
+            Some(Kind::Kubernetes) => kubernetes.read(&root, &mut found),
+            Some(Kind::List | Kind::Dockerfile) | None if any == AnyImageKey::Yes => {
+                kubernetes.read(&root, &mut found);
+            }
+            Some(Kind::List | Kind::Dockerfile) | None => {}
+        }
+        if budget.is_spent() {
+            let why = "aliases that multiply: not all of it was read".to_owned();
+            found.bad(Spot { line: root.line, path: None }, "", why);
+        }
+    }
+    if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FileFault> {
@@ -179,7 +352,7 @@ mod tests {
         fs::write(&first, "nginx\nredis:7\n").unwrap();
         fs::write(&second, "# none\nBAD\n").unwrap();
         let sources = [Source::File(first), Source::Stdin, Source::File(second)];
-        let inputs = read(&sources, &b"alpine"[..]).unwrap();
+        let inputs = read(&sources, &b"alpine"[..], &Options::default()).unwrap();
         let shown: Vec<String> = inputs.images.iter().map(|image| image.value.to_string()).collect();
         assert_eq!(
             shown,
@@ -201,8 +374,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("list");
         fs::write(&file, "nginx").unwrap();
-        assert!(read(&[Source::File(file)], NoStdin).is_ok());
-        assert!(matches!(read(&[Source::Stdin, Source::Stdin], NoStdin), Err(Error::StdinTwice)));
+        assert!(read(&[Source::File(file)], NoStdin, &Options::default()).is_ok());
+        assert!(matches!(
+            read(&[Source::Stdin, Source::Stdin], NoStdin, &Options::default()),
+            Err(Error::StdinTwice)
+        ));
     }
 
     #[test]
@@ -221,7 +397,7 @@ mod tests {
             Source::File(missing),
             Source::Stdin,
         ];
-        let error = read(&sources, BrokenPipe).unwrap_err();
+        let error = read(&sources, BrokenPipe, &Options::default()).unwrap_err();
         let text = error.to_string();
         for part in
             ["4 inputs", "missing.txt: no such file", "is a directory", "image.tar.gz: not text", "stdin: "]
@@ -243,17 +419,22 @@ mod tests {
         fs::write(&file, "\n# nginx\n").unwrap();
         fs::write(&other, "nginx").unwrap();
         let empty = Source::File(file);
-        let error = read(&[empty.clone(), Source::Stdin], io::empty()).unwrap_err();
-        assert!(matches!(&error, Error::Empty { files } if files.len() == 2));
+        let error = read(&[empty.clone(), Source::Stdin], io::empty(), &Options::default()).unwrap_err();
+        assert!(matches!(&error, Error::Empty { files, .. } if files.len() == 2));
         assert!(error.to_string().contains("empty.txt"), "{error}");
         assert!(!error.hints().is_empty());
-        assert!(matches!(read(&[], NoStdin), Err(Error::Empty { files }) if files.is_empty()));
-        assert_eq!(read(&[empty, Source::File(other)], NoStdin).unwrap().images.len(), 1);
+        assert!(
+            matches!(read(&[], NoStdin, &Options::default()), Err(Error::Empty { files, .. }) if files.is_empty())
+        );
+        assert_eq!(
+            read(&[empty, Source::File(other)], NoStdin, &Options::default()).unwrap().images.len(),
+            1
+        );
     }
 
     #[test]
     fn a_list_of_bad_lines_only_is_not_called_empty() {
-        let inputs = read(&[Source::Stdin], &b"BAD\n"[..]).unwrap();
+        let inputs = read(&[Source::Stdin], &b"BAD\n"[..], &Options::default()).unwrap();
         assert!(inputs.images.is_empty());
         assert_eq!(inputs.bad.len(), 1);
     }

@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn lines_are_those_of_a_list_that_is_read_whole() {
         const TEXT: &[u8] = b"\xef\xbb\xbf# a\r\nnginx\rBAD\r\n\r\nredis:7 # b\n\n\tquay.io/a/b";
-        let whole = super::super::read(&["-".into()], TEXT).unwrap();
+        let whole = super::super::read(&["-".into()], TEXT, &super::super::Options::default()).unwrap();
         let mut joined = Inputs::default();
         for batch in all(TEXT).await.unwrap() {
             joined.images.extend(batch.images);

@@ -157,7 +157,7 @@ mod tests {
             .map(|(line, text)| Located {
                 value: text.parse().unwrap(),
                 input: (*text).into(),
-                origin: Origin { file: "images.txt".into(), line },
+                origin: Origin::line("images.txt".into(), line),
             })
             .collect()
     }

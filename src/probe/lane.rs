@@ -173,7 +173,7 @@ mod tests {
             ..MirrorSpec::default()
         };
         let map = build(mirrors.iter().map(spec).collect(), Vec::new()).unwrap();
-        let origin = Origin { file: "images.txt".into(), line: 1 };
+        let origin = Origin::line("images.txt".into(), 1);
         let located = |text: String| Located {
             value: text.parse().unwrap(),
             input: text.into(),

@@ -163,7 +163,7 @@ mod tests {
             ..MirrorSpec::default()
         };
         let map = mirrors::build(vec![spec], Vec::new()).unwrap();
-        let inputs = inputs::read(&[Source::Stdin], list.as_bytes()).unwrap();
+        let inputs = inputs::read(&[Source::Stdin], list.as_bytes(), &inputs::Options::default()).unwrap();
         crate::plan::expand(inputs.images, &map, Depth::Head).unwrap()
     }
 

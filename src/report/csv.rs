@@ -29,10 +29,19 @@ pub(super) const HEADER: [&str; 16] = [
 ];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    write_rows(&HEADER, &mut view.rows().map(|row| cells(&row)), out)
+}
+
+/// Writes a header and rows of cells, each made harmless.
+pub(super) fn write_rows<R: AsRef<[String]>>(
+    header: &[&str],
+    rows: &mut dyn Iterator<Item = R>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
-    writer.write_record(HEADER).map_err(cause)?;
-    for row in view.rows() {
-        for cell in &cells(&row) {
+    writer.write_record(header).map_err(cause)?;
+    for row in rows {
+        for cell in row.as_ref() {
             writer.write_field(escape::csv_cell(cell).as_bytes()).map_err(cause)?;
         }
         writer.write_record(None::<&[u8]>).map_err(cause)?;

@@ -59,7 +59,7 @@ fn endpoint(name: &str, url: &str, role: Role) -> Arc<Endpoint> {
 }
 
 fn place(image: u32, input: &str, file: &str, line: u32) -> Place {
-    Place { image, input: input.into(), origin: Origin { file: file.into(), line } }
+    Place { image, input: input.into(), origin: Origin::line(file.into(), line) }
 }
 
 fn empty_run() -> Run {

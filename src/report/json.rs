@@ -22,8 +22,13 @@ use crate::model::run::Quota;
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    write_value(&Document(*view), out)
+}
+
+/// Writes any value in the same form.
+pub(super) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Lines::default());
-    Document(*view).serialize(&mut serializer)?;
+    value.serialize(&mut serializer)?;
     out.write_all(b"\n")
 }
 
@@ -161,10 +166,16 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 17)?;
+        let mut row = serializer.serialize_struct("Row", 19)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
+        if let Some(document) = self.origin.document {
+            row.serialize_field("origin_document", &document)?;
+        }
+        if let Some(path) = &self.origin.path {
+            row.serialize_field("origin_path", &**path)?;
+        }
         row.serialize_field("mirror", self.mirror)?;
         row.serialize_field("role", self.role.as_str())?;
         row.serialize_field("url", &self.url())?;

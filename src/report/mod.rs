@@ -9,6 +9,7 @@ mod csv;
 pub mod escape;
 #[cfg(test)]
 mod fixture;
+pub mod images;
 mod json;
 mod markdown;
 mod matrix;

@@ -85,7 +85,7 @@ fn what_is_no_list_is_refused_with_its_name_and_what_to_do() {
         several.stderr,
         "error: 2 inputs cannot be read:\n  nowhere: no such file\n  d: is a directory, not a list\n\
          hint: check the path; relative paths start at the current directory\n\
-         hint: name a file in the directory, one image a line\n"
+         hint: name a file in it, or go through all of it: --recursive\n"
     );
     assert_not_asked(&registry);
 }

@@ -94,6 +94,8 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("toml", In(&["config", "mirrors", "inputs"])),
     // Kubernetes Secrets hold credentials.
     ("serde_saphyr", In(&["credentials/manifest", "config", "mirrors", "inputs"])),
+    ("granit_parser", In(&["inputs/yaml"])),
+    ("globset", In(&["inputs/files"])),
     ("indicatif", In(&["ui"])),
     ("tokio", NotIn(PURE)),
     ("std::env", NotIn(PURE)),

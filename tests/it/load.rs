@@ -418,7 +418,8 @@ fn an_interruption_at_any_moment_leaves_each_image_with_all_its_results() {
         ..UpstreamSpec::default()
     };
     let map = mirrors::build(specs.collect(), vec![upstream]).unwrap();
-    let inputs = inputs::read(&[Source::Stdin], world.list().as_bytes()).unwrap();
+    let inputs =
+        inputs::read(&[Source::Stdin], world.list().as_bytes(), &inputs::Options::default()).unwrap();
     let plan = Arc::new(plan::expand(inputs.images, &map, Depth::Head).unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for answers in 0..=26 {

@@ -1,0 +1,51 @@
+//! `registry-check images`: what the inputs name, and where. Nobody is asked.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use super::sources::{self, BadLines};
+use super::{Error, OutputError};
+use crate::cli::ImagesArgs;
+use crate::exit;
+use crate::inputs::{Dynamic, Inputs};
+use crate::report::images::{Listed, Listing, Unknown};
+use crate::report::{self, Format};
+
+/// Prints the list, also where something else is wrong: exits 0, or 2 then.
+pub(super) fn run(args: &ImagesArgs) -> Result<u8, Error> {
+    if args.format == Some(Format::Ndjson) {
+        return Err(Error::Format { command: "images", format: Format::Ndjson.as_str() });
+    }
+    let mut inputs = sources::read(&args.sources)?;
+    sources::warn(&inputs);
+    let bad = std::mem::take(&mut inputs.bad);
+    let dynamic = inputs.dynamic.clone();
+    write(args.format.unwrap_or(Format::Table), &listing(inputs))?;
+    sources::hold(&args.sources, bad, dynamic, BadLines::of(&args.sources))?;
+    Ok(exit::PASSED)
+}
+
+/// Each image once, with all its places, in the order in which they were found.
+fn listing(inputs: Inputs) -> Listing {
+    let mut at = HashMap::new();
+    let mut images: Vec<Listed> = Vec::new();
+    for found in inputs.images {
+        let index = *at.entry(found.value.clone()).or_insert_with(|| {
+            images.push(Listed { image: found.value, places: Vec::new() });
+            images.len() - 1
+        });
+        images[index].places.push((found.origin, found.input));
+    }
+    let unknown = |Dynamic { origin, text, why }| Unknown { origin, text, why };
+    Listing { images, dynamic: inputs.dynamic.into_iter().map(unknown).collect() }
+}
+
+fn write(format: Format, listing: &Listing) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match report::images::write(format, listing, &mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::Outputs(vec![OutputError { path: "standard output".into(), why: error.to_string() }]))
+        }
+        _ => Ok(()),
+    }
+}

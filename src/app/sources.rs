@@ -1,0 +1,94 @@
+//! Reads the inputs of a command, tells what is odd about them, and holds them to what the user accepts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Error;
+use crate::cli::{InputArgs, KindArg};
+use crate::inputs::{self, AnyImageKey, BadLine, Built, Dynamic, Inputs, Kind, Options, Recursion, Source};
+
+/// What happens to lines that name no image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadLines {
+    Refuse,
+    Skip,
+}
+
+impl BadLines {
+    pub(super) const fn of(args: &InputArgs) -> Self {
+        if args.skip_invalid { Self::Skip } else { Self::Refuse }
+    }
+}
+
+/// Reads what the command line names.
+pub(super) fn read(args: &InputArgs) -> Result<Inputs, Error> {
+    let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
+    let read = inputs::read(&named, std::io::stdin().lock(), &options(args));
+    if let Err(inputs::Error::Empty { warnings, .. }) = &read {
+        tell(warnings);
+    }
+    Ok(read?)
+}
+
+fn options(args: &InputArgs) -> Options {
+    let environment = if args.env {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    } else {
+        BTreeMap::new()
+    };
+    Options {
+        kind: args.input_kind.map(kind),
+        recursion: if args.recursive { Recursion::Yes } else { Recursion::No },
+        any_image_key: if args.any_image_key { AnyImageKey::Yes } else { AnyImageKey::No },
+        built: if args.built_images { Built::Take } else { Built::Skip },
+        environment: Arc::new(environment),
+    }
+}
+
+const fn kind(typed: KindArg) -> Kind {
+    match typed {
+        KindArg::List => Kind::List,
+        KindArg::Compose => Kind::Compose,
+        KindArg::Kubernetes => Kind::Kubernetes,
+        KindArg::Dockerfile => Kind::Dockerfile,
+        KindArg::Workflow => Kind::Workflow,
+        KindArg::Gitlab => Kind::Gitlab,
+        KindArg::Bake => Kind::Bake,
+        KindArg::Sync => Kind::Sync,
+    }
+}
+
+/// Tells what was left out, and which names are not known.
+pub(super) fn warn(inputs: &Inputs) {
+    tell(&inputs.warnings);
+    for entry in &inputs.dynamic {
+        log::warn!("not known offline: {entry}");
+    }
+}
+
+fn tell(warnings: &[String]) {
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+}
+
+/// Refuses what the user does not accept, and tells what is skipped.
+pub(super) fn hold(
+    args: &InputArgs,
+    bad: Vec<BadLine>,
+    dynamic: Vec<Dynamic>,
+    bad_lines: BadLines,
+) -> Result<(), Error> {
+    if !bad.is_empty() && bad_lines == BadLines::Refuse {
+        return Err(Error::BadLines(bad));
+    }
+    for line in &bad {
+        log::warn!("skipped {line}");
+    }
+    if args.strict_inputs && !dynamic.is_empty() {
+        return Err(Error::Dynamic(dynamic));
+    }
+    Ok(())
+}

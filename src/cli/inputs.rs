@@ -1,0 +1,56 @@
+//! The flags that say what is read, and how.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum};
+
+/// Inputs, and what they are.
+#[derive(Debug, Default, Args)]
+pub struct InputArgs {
+    /// Files, globs, folders (--recursive) or `-` for standard input: lists of images, Compose,
+    /// Kubernetes, Dockerfiles, workflows, GitLab CI, bake, skopeo-sync, regsync
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<OsString>,
+    /// What the inputs are, where name and content do not tell
+    #[arg(long, value_name = "KIND", help_heading = "Inputs")]
+    pub input_kind: Option<KindArg>,
+    /// Go through folders, and read what is an input by its name
+    #[arg(short, long, help_heading = "Inputs")]
+    pub recursive: bool,
+    /// In YAML, take every key `image` for one, wherever it stands
+    #[arg(long, help_heading = "Inputs")]
+    pub any_image_key: bool,
+    /// In Compose files, take the images that are built there too
+    #[arg(long, help_heading = "Inputs")]
+    pub built_images: bool,
+    /// In Compose files, use the variables of this process's environment before those of .env
+    #[arg(long, help_heading = "Inputs")]
+    pub env: bool,
+    /// Refuse inputs with names that cannot be known offline
+    #[arg(long, help_heading = "Inputs")]
+    pub strict_inputs: bool,
+    /// Report what is no image or cannot be read in a file, and go on with the rest
+    #[arg(long, help_heading = "Inputs")]
+    pub skip_invalid: bool,
+}
+
+/// What an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KindArg {
+    /// One image a line
+    List,
+    /// Compose files
+    Compose,
+    /// Kubernetes manifests, Helm's output, kustomizations
+    Kubernetes,
+    /// Dockerfiles and Containerfiles
+    Dockerfile,
+    /// Workflows and actions of GitHub, Forgejo and Gitea
+    Workflow,
+    /// GitLab pipelines
+    Gitlab,
+    /// docker buildx bake files in JSON
+    Bake,
+    /// skopeo-sync and regsync files
+    Sync,
+}

@@ -1,0 +1,94 @@
+//! `docker buildx bake` files in JSON: named contexts and caches that are images.
+//!
+//! Bake files in HCL are programs; `docker buildx bake --print` makes JSON of them.
+
+use super::compose::{cache_image, image_context, variables};
+use super::found::{Found, Spot};
+use super::interpolate::{Fault, interpolate};
+use super::key_path::KeyPath;
+use super::yaml::{Budget, Node};
+
+/// HCL's JSON form puts lists of blocks around blocks.
+const MAX_DEPTH: usize = 4;
+
+/// Whether only a bake file has these keys.
+pub(super) fn is_it(root: &Node) -> bool {
+    root.get("target").is_some_and(|targets| targets.is_map() || targets.is_seq())
+        && root.get("apiVersion").is_none()
+}
+
+pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
+    let top = KeyPath::ROOT;
+    if let Some(targets) = root.get("target") {
+        blocks(targets, &top.key("target"), MAX_DEPTH, budget, &mut |named, path| {
+            for (name, target) in named.pairs(budget) {
+                blocks(target, &path.key(name), MAX_DEPTH, budget, &mut |target, path| {
+                    read_target(target, path, root, budget, found);
+                });
+            }
+        });
+    }
+}
+
+/// Calls `take` with `node`, or with each entry of it.
+fn blocks(
+    node: &Node,
+    path: &KeyPath<'_>,
+    depth: usize,
+    budget: &Budget,
+    take: &mut dyn FnMut(&Node, &KeyPath<'_>),
+) {
+    if node.is_map() {
+        take(node, path);
+    } else if depth > 0 {
+        for (at, block) in node.items(budget) {
+            blocks(block, &path.index(at), depth - 1, budget, take);
+        }
+    }
+}
+
+fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, found: &mut Found<'_>) {
+    if let Some(contexts) = target.get("contexts") {
+        let path = path.key("contexts");
+        for (name, context) in contexts.pairs(budget) {
+            text(context, &path.key(name), root, image_context, found);
+        }
+    }
+    if let Some(caches) = target.get("cache-from") {
+        let path = path.key("cache-from");
+        for (at, cache) in caches.items(budget) {
+            let path = path.index(at);
+            if cache.str("type") == Some("registry")
+                && let Some(reference) = cache.get("ref")
+            {
+                text(reference, &path.key("ref"), root, |text| Some(text), found);
+            }
+            text(cache, &path, root, cache_image, found);
+        }
+    }
+}
+
+fn text(
+    node: &Node,
+    path: &KeyPath<'_>,
+    root: &Node,
+    part: impl Fn(&str) -> Option<&str>,
+    found: &mut Found<'_>,
+) {
+    let Some(typed) = node.text() else { return };
+    let spot = Spot { line: node.line, path: Some(path) };
+    // A value may be set from outside; what stands in the file is what holds without that.
+    let value = |name: &str| root.at(&["variable", name, "default"]).and_then(Node::text);
+    match interpolate(typed, &value) {
+        Ok(done) => match part(&done.text) {
+            None => {}
+            Some(_) if !done.unset.is_empty() => {
+                found.dynamic(spot, typed, format!("{} without a default", variables(&done.unset)));
+            }
+            Some(image) => found.image(spot, typed, image),
+        },
+        Err(Fault::Template | Fault::Required { .. }) => {
+            found.dynamic(spot, typed, "an expression of HCL".to_owned());
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Compose files: the images of services, build contexts and caches, and `x-` extensions.
+//!
+//! `docker compose config --images` stays the exact answer: `extends` and `include` of other files are not
+//! followed, which a warning says. An image that is built here is left out unless asked for: its name is
+//! what the build makes.
+
+use super::found::{Found, Spot};
+use super::interpolate::{Fault, interpolate};
+use super::key_path::KeyPath;
+use super::variables::Variables;
+use super::yaml::{Budget, Node};
+
+/// What happens to `image` where `build` stands beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Built {
+    /// It is the name of what is built: left out.
+    #[default]
+    Skip,
+    /// Compose tries to pull it first: taken.
+    Take,
+}
+
+/// Keys at the top that are no services of a version 1 file.
+const NO_SERVICES: [&str; 9] =
+    ["version", "name", "services", "networks", "volumes", "configs", "secrets", "include", "models"];
+
+/// Whether only a Compose file has these keys.
+pub(super) fn is_it(root: &Node) -> bool {
+    root.get("services").is_some_and(Node::is_map) && root.get("jobs").is_none()
+}
+
+pub(super) struct Compose<'a> {
+    pub(super) variables: &'a Variables,
+    pub(super) built: Built,
+    pub(super) budget: &'a Budget,
+}
+
+impl Compose<'_> {
+    pub(super) fn read(&self, root: &Node, found: &mut Found<'_>) {
+        let top = KeyPath::ROOT;
+        if let Some(include) = root.get("include") {
+            found.warn(include.line, "include: not followed; name those files too");
+        }
+        match root.get("services") {
+            Some(services) => {
+                let path = top.key("services");
+                for (name, service) in services.pairs(self.budget) {
+                    self.service(service, &path.key(name), found);
+                }
+            }
+            None => {
+                let is_service = |name: &str| !NO_SERVICES.contains(&name) && !name.starts_with("x-");
+                for (name, service) in root.pairs(self.budget).filter(|(name, _)| is_service(name)) {
+                    self.service(service, &top.key(name), found);
+                }
+            }
+        }
+        for (name, extension) in root.pairs(self.budget).filter(|(name, _)| name.starts_with("x-")) {
+            self.service(extension, &top.key(name), found);
+        }
+    }
+
+    fn service(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        if service.get("provider").is_some() {
+            return;
+        }
+        if let Some(extends) = service.get("extends")
+            && extends.get("file").is_some()
+        {
+            found
+                .warn(extends.line, "extends: a service of another file is not followed; name that file too");
+        }
+        let build = service.get("build");
+        if build.is_none() || self.built == Built::Take {
+            self.text(service.get("image"), &path.key("image"), |text| Some(text), found);
+        }
+        let Some(build) = build else { return };
+        let path = path.key("build");
+        if let Some(contexts) = build.get("additional_contexts") {
+            let path = path.key("additional_contexts");
+            for (name, context) in contexts.pairs(self.budget) {
+                self.text(Some(context), &path.key(name), image_context, found);
+            }
+            for (at, context) in contexts.items(self.budget) {
+                self.text(Some(context), &path.index(at), named_image_context, found);
+            }
+        }
+        if let Some(caches) = build.get("cache_from") {
+            let path = path.key("cache_from");
+            for (at, cache) in caches.items(self.budget) {
+                self.text(Some(cache), &path.index(at), cache_image, found);
+            }
+        }
+    }
+
+    /// `part` cuts the image out of the text once the variables have their values.
+    fn text(
+        &self,
+        node: Option<&Node>,
+        path: &KeyPath<'_>,
+        part: impl Fn(&str) -> Option<&str>,
+        found: &mut Found<'_>,
+    ) {
+        let Some((node, typed)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+        let spot = Spot { line: node.line, path: Some(path) };
+        match interpolate(typed, &|name| self.variables.get(name)) {
+            Ok(done) => match part(&done.text) {
+                // Where no image can stand, no variable matters.
+                None => {}
+                Some(_) if !done.unset.is_empty() => {
+                    found.dynamic(spot, typed, format!("{} without a value", variables(&done.unset)));
+                }
+                Some(image) => found.image(spot, typed, image),
+            },
+            Err(fault @ Fault::Required { .. }) => found.dynamic(spot, typed, fault.to_string()),
+            Err(fault @ Fault::Template) => found.bad(spot, typed, fault.to_string()),
+        }
+    }
+}
+
+/// `the variable A`, `the variables A, B`
+pub(super) fn variables(names: &[String]) -> String {
+    format!("the {} {}", if names.len() == 1 { "variable" } else { "variables" }, names.join(", "))
+}
+
+/// The image that a build context names, if it names one.
+pub(super) fn image_context(text: &str) -> Option<&str> {
+    text.strip_prefix("docker-image://")
+}
+
+/// The same behind `NAME=`.
+fn named_image_context(text: &str) -> Option<&str> {
+    image_context(text.split_once('=')?.1)
+}
+
+/// The image of a cache: a bare name, or `type=registry,ref=NAME`.
+pub(super) fn cache_image(text: &str) -> Option<&str> {
+    if !text.contains('=') {
+        return Some(text);
+    }
+    let value = |key: &str| text.split(',').find_map(|part| part.trim().strip_prefix(key));
+    if value("type=")? == "registry" { value("ref=") } else { None }
+}

@@ -1,0 +1,127 @@
+//! Where the readers put what they find in one document: images, names that depend on something, faults.
+//!
+//! Every image of every kind passes through here, so that all are held to the same grammar and get their
+//! origin in the same way.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::bad_line::{BadLine, Escaped};
+use super::key_path::KeyPath;
+use super::{Inputs, list};
+use crate::model::image::ReferenceError;
+use crate::model::origin::{Located, Origin};
+
+/// A name that cannot be known offline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dynamic {
+    /// Where it stands.
+    pub origin: Origin,
+    /// As it was typed, cut behind [`MAX_SHOWN_CHARS`](super::MAX_SHOWN_CHARS) characters. Not escaped.
+    pub text: String,
+    /// What it depends on.
+    pub why: String,
+}
+
+impl fmt::Display for Dynamic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin { file, line, .. } = &self.origin;
+        write!(f, "{}:{line}: {}: {}", Escaped(file), Escaped(&self.text), self.why)
+    }
+}
+
+/// A text and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot<'a> {
+    pub(super) line: u32,
+    pub(super) path: Option<&'a KeyPath<'a>>,
+}
+
+/// Collects what one document holds.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    file: &'a Arc<str>,
+    document: Option<u32>,
+    inputs: &'a mut Inputs,
+    /// What was found already: anchors and merge keys lead to the same text on several ways.
+    known: HashSet<(u32, Box<str>)>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn new(file: &'a Arc<str>, document: Option<u32>, inputs: &'a mut Inputs) -> Self {
+        Self { file, document, inputs, known: HashSet::new() }
+    }
+
+    fn origin(&self, spot: Spot<'_>) -> Origin {
+        Origin {
+            file: Arc::clone(self.file),
+            line: spot.line,
+            document: self.document,
+            path: spot.path.map(|path| path.to_string().into()),
+        }
+    }
+
+    fn is_new(&mut self, line: u32, text: &str) -> bool {
+        self.known.insert((line, text.into()))
+    }
+
+    /// `name` is an image as it is pulled; `typed` is what stands in the file. Empty names are none.
+    pub(super) fn image(&mut self, spot: Spot<'_>, typed: &str, name: &str) {
+        let name = name.trim();
+        if name.is_empty() || !self.is_new(spot.line, name) {
+            return;
+        }
+        let origin = self.origin(spot);
+        match list::image(name) {
+            Ok(value) => self.inputs.images.push(Located { value, input: typed.trim().into(), origin }),
+            Err(Fault { error: Some(ReferenceError::Variable), .. }) => {
+                let why = "depends on something that is known only when it runs".to_owned();
+                self.inputs.dynamic.push(Dynamic { origin, text: BadLine::cut(typed.trim()), why });
+            }
+            Err(fault) => self.inputs.bad.push(BadLine::new(origin, name, fault.why)),
+        }
+    }
+
+    /// A name that cannot be known.
+    pub(super) fn dynamic(&mut self, spot: Spot<'_>, typed: &str, why: String) {
+        if self.is_new(spot.line, typed) {
+            let origin = self.origin(spot);
+            self.inputs.dynamic.push(Dynamic { origin, text: BadLine::cut(typed.trim()), why });
+        }
+    }
+
+    /// Something that is wrong with the document.
+    pub(super) fn bad(&mut self, spot: Spot<'_>, typed: &str, why: String) {
+        if self.is_new(spot.line, typed) {
+            let origin = self.origin(spot);
+            self.inputs.bad.push(BadLine::new(origin, typed, why));
+        }
+    }
+
+    /// Something that is left out, which the user should know.
+    pub(super) fn warn(&mut self, line: u32, what: &str) {
+        self.inputs.warnings.push(format!("{}:{line}: {what}", Escaped(self.file)));
+    }
+
+    /// Forgets names that could not be known where `line` has given an image all the same.
+    pub(super) fn drop_dynamic_at_lines_with_images(&mut self, lines: &HashSet<u32>) {
+        let Inputs { images, dynamic, .. } = &mut *self.inputs;
+        let is_here = |origin: &Origin| origin.file == *self.file && origin.document == self.document;
+        let solved: HashSet<u32> =
+            images.iter().filter(|image| is_here(&image.origin)).map(|image| image.origin.line).collect();
+        dynamic.retain(|entry| {
+            !(is_here(&entry.origin)
+                && lines.contains(&entry.origin.line)
+                && solved.contains(&entry.origin.line))
+        });
+    }
+}
+
+/// Why a name is no image that could be asked for.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// The grammar's objection, if that is it.
+    pub(super) error: Option<ReferenceError>,
+    pub(super) why: String,
+}

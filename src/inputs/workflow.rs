@@ -1,0 +1,100 @@
+//! Workflows and actions of GitHub, Forgejo and Gitea: job containers, services, steps, runners.
+//!
+//! Expressions (`${{ … }}`) get their values from a run; credentials that stand beside an image are never
+//! looked at.
+
+use super::found::{Found, Spot};
+use super::key_path::KeyPath;
+use super::yaml::{Budget, Node};
+
+const TRANSPORT: &str = "docker://";
+
+/// Steps inside `parallel` groups inside each other.
+const MAX_DEPTH: usize = 8;
+
+/// Whether it is a workflow or an action.
+pub(super) fn is_it(root: &Node) -> bool {
+    let is_workflow = root.get("jobs").is_some_and(Node::is_map) && root.get("on").is_some();
+    is_workflow || root.at(&["runs", "using"]).is_some()
+}
+
+pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
+    let top = KeyPath::ROOT;
+    if let Some(jobs) = root.get("jobs") {
+        let path = top.key("jobs");
+        for (name, job) in jobs.pairs(budget) {
+            read_job(job, &path.key(name), budget, found);
+        }
+    }
+    let Some(runs) = root.get("runs") else { return };
+    let path = top.key("runs");
+    // Any other value is a Dockerfile in the action's own folder.
+    docker(runs.get("image"), &path.key("image"), found);
+    steps(runs, &path, MAX_DEPTH, budget, found);
+}
+
+fn read_job(job: &Node, path: &KeyPath<'_>, budget: &Budget, found: &mut Found<'_>) {
+    image(job.get("container"), &path.key("container"), found);
+    if let Some(services) = job.get("services") {
+        let path = path.key("services");
+        for (name, service) in services.pairs(budget) {
+            image(Some(service), &path.key(name), found);
+        }
+        if let Some(text) = services.text() {
+            let path = Spot { line: services.line, path: Some(&path) };
+            found.dynamic(path, text, "the services are known only when it runs".to_owned());
+        }
+    }
+    if let Some(label) = job.get("runs-on") {
+        let path = path.key("runs-on");
+        runner(label, &path, found);
+        for (at, label) in label.items(budget) {
+            runner(label, &path.index(at), found);
+        }
+    }
+    steps(job, path, MAX_DEPTH, budget, found);
+}
+
+/// A text, or a map with `image`.
+fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    let Some(node) = node else { return };
+    let take = |node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>| {
+        if let Some(text) = node.text() {
+            found.image(Spot { line: node.line, path: Some(path) }, text, text);
+        }
+    };
+    match node.get("image") {
+        Some(inner) => take(inner, &path.key("image"), found),
+        None => take(node, path, found),
+    }
+}
+
+fn docker(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+    if let Some(name) = text.strip_prefix(TRANSPORT) {
+        found.image(Spot { line: node.line, path: Some(path) }, text, name);
+    }
+}
+
+/// Forgejo's and Gitea's `docker://IMAGE` and `label:docker://IMAGE`.
+fn runner(node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    let Some(text) = node.text() else { return };
+    let name = match text.split_once(TRANSPORT) {
+        Some(("", name)) => name,
+        Some((label, name)) if label.ends_with(':') => name,
+        _ => return,
+    };
+    found.image(Spot { line: node.line, path: Some(path) }, text, name);
+}
+
+fn steps(node: &Node, path: &KeyPath<'_>, depth: usize, budget: &Budget, found: &mut Found<'_>) {
+    for key in ["steps", "parallel"] {
+        let Some(steps_here) = node.get(key).filter(|_| depth > 0) else { continue };
+        let path = path.key(key);
+        for (at, step) in steps_here.items(budget) {
+            let path = path.index(at);
+            docker(step.get("uses"), &path.key("uses"), found);
+            steps(step, &path, depth - 1, budget, found);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The report of `registry-check images`: each image with the places where it stands.
+//!
+//! As lines for people and shells (name, tab, places), and as JSON, CSV and Markdown for programs and
+//! pull requests. File names are a user's, and pass through [`escape`] like all else.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::{Format, csv, escape, json};
+use crate::model::image::ImageRef;
+use crate::model::origin::Origin;
+
+/// The name and version of the JSON form.
+pub const SCHEMA_ID: &str = "registry-check/images/v1";
+
+/// Everything that was found.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Each image once.
+    pub images: Vec<Listed>,
+    /// Names that cannot be known offline.
+    pub dynamic: Vec<Unknown>,
+}
+
+/// An image and its places.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Normalised.
+    pub image: ImageRef,
+    /// Where it stands, and what is typed there.
+    pub places: Vec<(Origin, Box<str>)>,
+}
+
+/// A name that depends on something.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// Where it stands.
+    pub origin: Origin,
+    /// As it was typed.
+    pub text: String,
+    /// What it depends on.
+    pub why: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    images: Vec<Image<'a>>,
+    dynamic: Vec<Open<'a>>,
+}
+
+#[derive(Serialize)]
+struct Image<'a> {
+    image: String,
+    places: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    origin: String,
+    file: &'a str,
+    line: u32,
+    document: Option<u32>,
+    path: Option<&'a str>,
+    input: &'a str,
+}
+
+#[derive(Serialize)]
+struct Open<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    why: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn new(origin: &'a Origin, input: &'a str) -> Self {
+        Self {
+            origin: origin.to_string(),
+            file: &origin.file,
+            line: origin.line,
+            document: origin.document,
+            path: origin.path.as_deref(),
+            input,
+        }
+    }
+}
+
+/// Writes the listing.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn write(format: Format, listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    match format {
+        Format::Table => lines(listing, &mut out)?,
+        Format::Csv => csv::write_rows(&CSV_HEADER, &mut rows(listing), &mut out)?,
+        Format::Markdown => markdown(listing, &mut out)?,
+        // Nothing comes by and by here: a stream of it is the document.
+        Format::Json | Format::Ndjson => json::write_value(&document(listing), &mut out)?,
+    }
+    io::Write::flush(&mut out)
+}
+
+fn places(listed: &Listed) -> impl Iterator<Item = String> {
+    listed.places.iter().map(|(origin, _)| origin.to_string())
+}
+
+fn lines(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
+    for listed in &listing.images {
+        let places: Vec<_> = places(listed).collect();
+        writeln!(out, "{}\t{}", listed.image, escape::terminal(&places.join(",")))?;
+    }
+    Ok(())
+}
+
+const CSV_HEADER: [&str; 7] = ["image", "origin", "file", "line", "document", "path", "input"];
+
+/// One row for each place.
+fn rows(listing: &Listing) -> impl Iterator<Item = Vec<String>> {
+    listing.images.iter().flat_map(|listed| {
+        listed.places.iter().map(|(origin, input)| {
+            vec![
+                listed.image.to_string(),
+                origin.to_string(),
+                origin.file.to_string(),
+                origin.line.to_string(),
+                origin.document.map(|number| number.to_string()).unwrap_or_default(),
+                origin.path.as_deref().unwrap_or_default().to_owned(),
+                input.to_string(),
+            ]
+        })
+    })
+}
+
+fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "| image | places |\n| --- | --- |")?;
+    for listed in &listing.images {
+        let places: Vec<_> = places(listed).map(|place| escape::markdown_code(&place)).collect();
+        let image = escape::markdown_code(&listed.image.to_string());
+        writeln!(out, "| {image} | {} |", places.join(", "))?;
+    }
+    if !listing.dynamic.is_empty() {
+        writeln!(out, "\nNot known offline:\n")?;
+    }
+    for entry in &listing.dynamic {
+        let [text, place] = [entry.text.as_str(), &entry.origin.to_string()].map(escape::markdown_code);
+        writeln!(out, "- {text} ({place}): {}", escape::markdown(&entry.why))?;
+    }
+    Ok(())
+}
+
+fn document(listing: &Listing) -> Document<'_> {
+    Document {
+        schema: SCHEMA_ID,
+        images: listing
+            .images
+            .iter()
+            .map(|listed| Image {
+                image: listed.image.to_string(),
+                places: listed.places.iter().map(|(origin, input)| Place::new(origin, input)).collect(),
+            })
+            .collect(),
+        dynamic: listing
+            .dynamic
+            .iter()
+            .map(|entry| Open { place: Place::new(&entry.origin, &entry.text), why: &entry.why })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing() -> Listing {
+        let origin = |file: &str, path: &str| Origin {
+            file: file.into(),
+            line: 7,
+            document: Some(2),
+            path: Some(path.into()),
+        };
+        Listing {
+            images: vec![Listed {
+                image: "nginx".parse().unwrap(),
+                places: vec![
+                    (origin("a|b\u{1b}.yaml", "spec"), "nginx".into()),
+                    (origin("=c", "x"), "=n".into()),
+                ],
+            }],
+            dynamic: vec![Unknown {
+                origin: origin("d", "y"),
+                text: "${{ x }}".to_owned(),
+                why: "a run".to_owned(),
+            }],
+        }
+    }
+
+    fn written(format: Format) -> String {
+        let mut out = Vec::new();
+        write(format, &listing(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_format_is_whole_and_harmless() {
+        assert_eq!(written(Format::Table), "docker.io/library/nginx:latest\ta|b\\u{1b}.yaml:7,=c:7\n");
+        let csv = written(Format::Csv);
+        assert_eq!(csv.lines().next(), Some("image,origin,file,line,document,path,input"));
+        assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n"));
+        let markdown = written(Format::Markdown);
+        assert!(
+            !markdown.contains('\u{1b}') && markdown.contains("\n- `${{ x }}` (`d:7`): a run\n"),
+            "{markdown}"
+        );
+        assert!(markdown.lines().nth(2).unwrap().ends_with(", `=c:7` |"), "{markdown}");
+        let json = written(Format::Json);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["schema"], SCHEMA_ID);
+        assert_eq!(value["images"][0]["places"][1]["file"], "=c");
+        assert_eq!(value["images"][0]["places"][0]["path"], "spec");
+        assert_eq!(value["dynamic"][0]["why"], "a run");
+        assert!(!json.contains('\u{1b}'));
+    }
+}
