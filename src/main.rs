@@ -7,6 +7,9 @@ use registry_check::app::{self, Error};
 use registry_check::cli::Cli;
 use registry_check::ui::log::{self, Verbosity};
 
+/// Sockets that are looked after before anything else goes on.
+const ANSWERS_AT_ONCE: usize = 32;
+
 fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     log::start(match (cli.common.quiet, cli.common.verbose) {
@@ -17,7 +20,13 @@ fn main() -> ExitCode {
     });
     // One thread: the wire and the registries are the limit, and with more of them each answer costs a
     // wake-up of another core (see benches/README.md).
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Hundreds of answers may come at one moment. In portions: the first are read and the next questions
+        // sent while the rest still wait, so that the registries need not.
+        .max_io_events_per_tick(ANSWERS_AT_ONCE)
+        .build()
+        .map_err(Error::Runtime);
     let ended = runtime.and_then(|runtime| {
         let ended = runtime.block_on(app::run(cli));
         // A resolver that hangs must not hold up the end.

@@ -41,6 +41,13 @@ impl Contender {
         Self::new(OURS, requests, [program].iter().chain(arguments).chain(&quiet))
     }
 
+    /// The built `registry-check` with the file `list` as its standard input.
+    pub fn ours_reading(list: &Path, requests: usize, arguments: &str) -> Self {
+        let script = format!("exec \"$0\" {arguments} --progress none < \"$1\"");
+        let command = ["/bin/sh", "-c", &script, env!("CARGO_BIN_EXE_registry-check")].map(OsString::from);
+        Self::new(OURS, requests, command.into_iter().chain([list.into()]))
+    }
+
     /// This program as a generator of one `kind`.
     pub fn raw(kind: &str, urls: &Path, requests: usize, window: usize) -> Self {
         let program = std::env::current_exe().expect("this program");

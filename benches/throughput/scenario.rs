@@ -14,13 +14,14 @@ use crate::table::{Bound, Report};
 type Scenario = fn(&Choice, &mut Report);
 
 /// All of them, by name.
-pub const ALL: [(&str, Scenario); 8] = [
+pub const ALL: [(&str, Scenario); 9] = [
     ("instant", instant),
     ("daemons", daemons),
     ("delayed", delayed),
     ("requests", requests),
     ("silent", silent),
     ("scale", scale),
+    ("endless", endless),
     ("cold", cold),
     ("size", size),
 ];
@@ -210,6 +211,21 @@ fn scale(choice: &Choice, report: &mut Report) {
         let growth = cost / per_image[0];
         report.target("CPU an image", &format!("{images} ÷ 1,000 images"), growth, &Bound::AtMost(1.2));
     }
+}
+
+/// A list on standard input, told as it comes: nothing is kept of it.
+fn endless(_: &Choice, report: &mut Report) {
+    let mut peaks = Vec::new();
+    for images in [10_000, 100_000] {
+        let servers = Servers::start(Shape { images, registries: 1, ..Shape::default() });
+        let work = Work::new(&servers.authorities, images);
+        let contender = Contender::ours_reading(&work.list(), images, "- -f ndjson --per-host 64 -j 64");
+        let all = side_by_side(vec![contender], 1);
+        report.rows(&format!("{images} × 1 on standard input, NDJSON"), &all);
+        peaks.push(all[0].peak_rss_mib());
+    }
+    let growth = peaks[1] / peaks[0];
+    report.target("list on standard input", "peak RSS, 100,000 ÷ 10,000", growth, &Bound::AtMost(1.2));
 }
 
 fn cold(choice: &Choice, report: &mut Report) {

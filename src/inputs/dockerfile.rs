@@ -28,6 +28,12 @@ const PLATFORM_ARGS: [&str; 9] = [
 
 /// Whether the first instruction is one that only a Dockerfile begins with.
 pub(super) fn is_it(text: &str) -> bool {
+    // Every list comes by here: nothing is put together before there is a sign of it.
+    let is_from =
+        |line: &str| line.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+    if !super::text::lines(text).any(|(_, line)| is_from(line)) {
+        return false;
+    }
     let file = lines::read(text);
     let starts = |text: &str, name: &str| {
         let mut words = text.split_whitespace();

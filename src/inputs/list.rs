@@ -28,7 +28,9 @@ pub(super) fn read_line(text: &str, line: u32, file: &Arc<str>, inputs: &mut Inp
         return;
     }
     let origin = Origin::line(Arc::clone(file), line);
-    match image(name) {
+    // Most lines name the registry of the line before.
+    let known = inputs.images.last().map(|image| image.value.registry());
+    match image_beside(name, known) {
         Ok(value) => inputs.images.push(Located { value, input: name.into(), origin }),
         Err(fault) => inputs.bad.push(BadLine::new(origin, name, fault.why)),
     }
@@ -46,10 +48,16 @@ fn name(line: &str) -> &str {
 
 /// Reads a name, with or without its transport.
 pub(super) fn image(name: &str) -> Result<ImageRef, Fault> {
+    image_beside(name, None)
+}
+
+/// The same, where the registry `known` is known to be one that can be asked.
+fn image_beside(name: &str, known: Option<&str>) -> Result<ImageRef, Fault> {
     let bare = TRANSPORTS.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let image =
         bare.parse::<ImageRef>().map_err(|error| Fault { why: why(bare, &error), error: Some(error) })?;
-    match image.registry_fault() {
+    let fault = if known == Some(image.registry()) { None } else { image.registry_fault() };
+    match fault {
         Some(fault) => Err(Fault { error: None, why: fault.to_string() }),
         None => Ok(image),
     }

@@ -1,5 +1,6 @@
 //! Where a request goes: authority, API root, role.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::{Host, ParseError, Position, Url};
@@ -126,17 +127,31 @@ impl Endpoint {
     ///
     /// # Errors
     /// The rewritten name is not a legal repository name.
-    pub fn repository(&self, image: &ImageRef) -> Result<String, NameError> {
+    pub fn repository<'a>(&self, image: &'a ImageRef) -> Result<Cow<'a, str>, NameError> {
         self.rewrite.apply(image)
     }
 
     /// The manifest URL of `repository` at this endpoint (distribution-spec "Pulling manifests").
     #[must_use]
     pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
-        let mut url = format!("{}/{repository}/manifests/{reference}", self.api_root);
-        if self.sends_namespace(image) {
+        const MANIFESTS: &str = "/manifests/";
+        let digest;
+        let reference = match reference {
+            ManifestRef::Tag(tag) => tag,
+            ManifestRef::Digest(pinned) => {
+                digest = pinned.to_string();
+                &digest
+            }
+        };
+        // One for each question: put together without the machinery of formatting.
+        let length = self.api_root.len() + 1 + repository.len() + MANIFESTS.len() + reference.len();
+        let mut url = String::with_capacity(length);
+        for part in [&*self.api_root, "/", repository, MANIFESTS, reference] {
+            url.push_str(part);
+        }
+        if let Some(registry) = self.namespace_for(image) {
             url.push_str("?ns=");
-            url.extend(url::form_urlencoded::byte_serialize(image.registry().as_bytes()));
+            url.extend(url::form_urlencoded::byte_serialize(registry.as_bytes()));
         }
         url
     }
@@ -158,6 +173,12 @@ impl Endpoint {
         url.set_query(query);
         url.set_fragment(None);
         Ok(url)
+    }
+
+    /// The registry that goes along as `?ns=`, if it does.
+    #[must_use]
+    pub fn namespace_for<'a>(&self, image: &'a ImageRef) -> Option<&'a str> {
+        self.sends_namespace(image).then(|| image.registry())
     }
 
     fn sends_namespace(&self, image: &ImageRef) -> bool {

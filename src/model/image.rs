@@ -195,8 +195,12 @@ impl Eq for ImageRef {}
 
 impl Hash for ImageRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.registry().bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
+        // In one piece: one byte after the other costs more than all the rest.
+        let registry = self.registry();
+        if registry.bytes().any(|b| b.is_ascii_uppercase()) {
+            state.write(registry.to_ascii_lowercase().as_bytes());
+        } else {
+            state.write(registry.as_bytes());
         }
         // No byte of a name: what follows begins here.
         state.write_u8(0xff);

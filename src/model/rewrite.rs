@@ -3,6 +3,7 @@
 //! Mirrors differ in this more than in anything else: host swap, host prefix, project prefix, flattened
 //! paths, `library/` added or dropped. Whatever the rule, the result must be a legal repository name.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -168,8 +169,23 @@ impl Rewrite {
     ///
     /// # Errors
     /// The result is no legal repository name, such as a registry's port in the path.
-    pub fn apply(&self, image: &ImageRef) -> Result<String, NameError> {
+    pub fn apply<'a>(&self, image: &'a ImageRef) -> Result<Cow<'a, str>, NameError> {
         let full = image.repository();
+        // A name that is left alone was found legal when it was read, and most are.
+        if self.leaves_alone() {
+            return Ok(Cow::Borrowed(full));
+        }
+        self.change(image.registry(), full).map(Cow::Owned)
+    }
+
+    fn leaves_alone(&self) -> bool {
+        self.prefixes.is_empty()
+            && self.patterns.is_empty()
+            && self.library == Library::Keep
+            && matches!(&self.template.0[..], [Piece::Repository])
+    }
+
+    fn change(&self, registry: &str, full: &str) -> Result<String, NameError> {
         let repository = match self.library {
             Library::Keep => full.to_owned(),
             Library::Drop => full.strip_prefix("library/").unwrap_or(full).to_owned(),
@@ -182,8 +198,8 @@ impl Rewrite {
             return if is_repository(&name) { Ok(name.into()) } else { Err(NameError { name: name.into() }) };
         }
         let name = self
-            .by_prefix(image.registry(), &repository)
-            .unwrap_or_else(|| self.template.fill(image.registry(), &repository));
+            .by_prefix(registry, &repository)
+            .unwrap_or_else(|| self.template.fill(registry, &repository));
         if is_repository(&name) { Ok(name) } else { Err(NameError { name }) }
     }
 
@@ -256,7 +272,7 @@ mod tests {
 
     fn rewritten(template: &str, library: Library, image: &str) -> Result<String, NameError> {
         let rewrite = Rewrite { template: template.parse().unwrap(), library, ..Rewrite::default() };
-        rewrite.apply(&image.parse().unwrap())
+        rewrite.apply(&image.parse().unwrap()).map(Cow::into_owned)
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// Where to.
     pub url: &'a Url,
+    /// The host in `url`.
+    pub authority: &'a Authority,
     /// The `Accept` line.
     pub accept: &'static str,
     /// The `Authorization` line, scheme included.
@@ -186,18 +188,16 @@ impl Client {
     /// # Errors
     /// No whole answer came, or nothing more is asked of that authority ([`NetFault::Shut`]).
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, NetFault> {
-        let Some(authority) = Authority::of(request.url) else {
-            return Err(NetFault::Protocol("the URL names no host".into()));
-        };
+        let authority = request.authority;
         let kind = match (request.purpose, &request.method) {
             (Purpose::Registry, &Method::GET) => Kind::Pull,
             _ => Kind::Other,
         };
-        let mut permit = self.limits.acquire(&authority, kind).await.map_err(NetFault::Shut)?;
-        self.tell_proxy(request.url, &authority);
+        let mut permit = self.limits.acquire(authority, kind).await.map_err(NetFault::Shut)?;
+        self.tell_proxy(request.url, authority);
         let started = Instant::now();
-        let versions = self.versions(&authority);
-        let first = self.attempt(&request, &mut permit, (&authority, versions), started).await;
+        let versions = self.versions(authority);
+        let first = self.attempt(&request, &mut permit, (authority, versions), started).await;
         let http2 = match &first {
             _ if versions == Versions::Http1 || &*authority.scheme != "https" => Http2::Innocent,
             // Some front ends offer HTTP/2 and do not serve this host over it (apple/container#2272).
@@ -214,7 +214,7 @@ impl Client {
         let last = match http2 {
             Http2::Innocent => first,
             Http2::Suspected | Http2::Guilty => {
-                self.attempt(&request, &mut permit, (&authority, Versions::Http1), started).await
+                self.attempt(&request, &mut permit, (authority, Versions::Http1), started).await
             }
         };
         match last {
@@ -254,9 +254,10 @@ impl Client {
         self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
         let sent = Instant::now();
         let left = self.timeouts.total.saturating_sub(sent - started);
-        let response = self.first_byte(request, authority, versions, left).await.inspect_err(|failure| {
-            log::debug!("{} {}: {}", request.method, redirect::display(request.url), failure.fault);
-        })?;
+        let mut response =
+            self.first_byte(request, authority, versions, left).await.inspect_err(|failure| {
+                log::debug!("{} {}: {}", request.method, redirect::display(request.url), failure.fault);
+            })?;
         let (first_byte, version) = (sent.elapsed(), response.version());
         let status = response.status().as_u16();
         // An answer that is asked for again over HTTP/1.1 says nothing of the host's load.
@@ -274,7 +275,7 @@ impl Client {
             redirect::display(request.url),
             first_byte.as_secs_f64() * 1000.0
         );
-        let headers = response.headers().clone();
+        let headers = std::mem::take(response.headers_mut());
         if request.method == Method::HEAD {
             let body = Body::Read(Vec::new());
             return Ok((Reply { status, headers, body, first_byte }, version));

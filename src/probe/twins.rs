@@ -63,17 +63,17 @@ impl Twins {
     /// Those of `plan`.
     pub(super) fn of(plan: &Plan) -> Self {
         let hasher = RandomState::new();
-        let mut to_come: HashMap<u64, u32> = HashMap::new();
+        let questions = plan.images.iter().map(|planned| 1 + planned.mirrors.len()).sum();
+        let mut prints = Vec::with_capacity(questions);
         for (image, planned) in (0..).zip(&plan.images) {
             let mirrors = (0..planned.mirrors.len()).map(Who::Mirror);
             for who in std::iter::once(Who::Upstream).chain(mirrors) {
-                if let Some(key) = key(plan, image, &schedule::opening(plan, image, who)) {
-                    *to_come.entry(hasher.hash_one(&key)).or_default() += 1;
-                }
+                prints.extend(print(&hasher, plan, image, &schedule::opening(plan, image, who)));
             }
         }
-        to_come.retain(|_, askers| *askers > 1);
-        to_come.shrink_to_fit();
+        prints.sort_unstable();
+        let again = prints.chunk_by(|one, other| one == other).filter(|same| same.len() > 1);
+        let to_come = again.map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX))).collect();
         Self { hasher, to_come, asked: Mutex::default() }
     }
 
@@ -86,9 +86,12 @@ impl Twins {
         } else {
             matches!(question.reference, Reference::Digest(_))
         };
-        let Some(key) = may_be_shared.then(|| key(plan, image, question)).flatten() else { return Turn::Ask };
-        let askers = if is_first { self.to_come.get(&self.hasher.hash_one(&key)).copied() } else { Some(0) };
+        if !may_be_shared {
+            return Turn::Ask;
+        }
+        let askers = if is_first { self.askers(plan, image, question) } else { Some(0) };
         let Some(askers) = askers else { return Turn::Ask };
+        let Some(key) = key(plan, image, question) else { return Turn::Ask };
         let mut asked = self.lock();
         let known =
             asked.entry(key.clone()).or_insert_with(|| Asked { to_come: askers, state: State::Unasked });
@@ -126,9 +129,27 @@ impl Twins {
         }
     }
 
+    /// How many will ask this first question, if it is more than one.
+    fn askers(&self, plan: &Plan, image: u32, question: &Question) -> Option<u32> {
+        self.to_come.get(&print(&self.hasher, plan, image, question)?).copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A hash of the request that `question` becomes, without writing it down: the same for the same request.
+fn print(hasher: &RandomState, plan: &Plan, image: u32, question: &Question) -> Option<u64> {
+    let planned = &plan.images[image as usize];
+    let endpoint = &plan.endpoints[super::schedule::endpoint_of(plan, image, question.who) as usize];
+    let repository = endpoint.repository(&planned.image).ok()?;
+    let reference = match &question.reference {
+        Reference::Tag => Err(planned.image.tag().unwrap_or("latest")),
+        Reference::Digest(digest) => Ok(digest),
+    };
+    let namespace = endpoint.namespace_for(&planned.image);
+    Some(hasher.hash_one((&endpoint.api_root, repository, reference, namespace, question.want)))
 }
 
 /// The request that `question` becomes; `None` where the name cannot be expressed.

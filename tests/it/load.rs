@@ -359,8 +359,8 @@ fn a_low_limit_on_open_files_lowers_the_load_and_says_so() {
     );
 }
 
-/// Runs a plan until so many answers came, and gives back what was handed over of each image.
-async fn interrupted_after(world: &World, plan: &Arc<Plan>, answers: usize) -> Vec<Vec<Evidence>> {
+/// Registries that are asked through a client of their own.
+fn registries() -> Arc<Registries> {
     let limits = Limits::new(LimitPolicy {
         per_authority: 4,
         all: 6,
@@ -373,8 +373,45 @@ async fn interrupted_after(world: &World, plan: &Arc<Plan>, answers: usize) -> V
         Arc::new(Client::new(timeouts, limits, Policies::load(&TlsOptions::default()).unwrap(), 4).unwrap());
     let retry = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
     let sources = Sources::new(credentials::Options::default(), &Environment::default()).unwrap();
-    let sources = Arc::new(sources);
-    let registries = Arc::new(Registries::new(client, retry, sources, None));
+    Arc::new(Registries::new(client, retry, Arc::new(sources), None))
+}
+
+/// The images of `list` at the upstream and mirrors of `world`.
+fn planned(world: &World, list: &str) -> Arc<Plan> {
+    let specs = world.mirrors.iter().map(|mirror| MirrorSpec { url: mirror.url(), ..MirrorSpec::default() });
+    let upstream = UpstreamSpec {
+        name: "docker.io".to_owned(),
+        url: Some(world.upstream.url()),
+        ..UpstreamSpec::default()
+    };
+    let map = mirrors::build(specs.collect(), vec![upstream]).unwrap();
+    let inputs = inputs::read(&[Source::Stdin], list.as_bytes(), &inputs::Options::default()).unwrap();
+    Arc::new(plan::expand(inputs.images, &map, Depth::Head).unwrap())
+}
+
+#[test]
+fn batches_of_a_list_that_does_not_end_keep_tokens_and_get_new_ones_together() {
+    let world = World::new(32, 0);
+    world.upstream.require_token(TokenRules::default());
+    let list = world.list();
+    let lines: Vec<_> = list.lines().collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let registries = registries();
+    // What is sent again needs no new token; sixteen new names need one.
+    for (batch, exchanges) in [(0..16, 1), (0..16, 1), (16..32, 2), (8..24, 2)] {
+        let plan = planned(&world, &lines[batch].join("\n"));
+        registries.expect(Arc::clone(&plan));
+        let mut done = 0;
+        let at_each = |event| done += usize::from(matches!(event, Event::Done { .. }));
+        let never = Box::pin(std::future::pending());
+        runtime.block_on(schedule::run(plan, Arc::clone(&registries), 4, never, at_each));
+        assert_eq!((done, world.upstream.hits_to("/token")), (16, exchanges));
+    }
+}
+
+/// Runs a plan until so many answers came, and gives back what was handed over of each image.
+async fn interrupted_after(world: &World, plan: &Arc<Plan>, answers: usize) -> Vec<Vec<Evidence>> {
+    let registries = registries();
     let (stop, stopped) = oneshot::channel();
     let mut stop = Some(stop);
     let mut seen = 0;
@@ -411,16 +448,7 @@ fn an_interruption_at_any_moment_leaves_each_image_with_all_its_results() {
     let unavailable = Behaviour::Status(Failure::text(503, "text/plain", "busy"));
     world.mirrors[0].set_behaviour(Scope::repository("team/app5"), unavailable);
     world.mirrors[1].set_behaviour_times(Scope::All, Behaviour::Silent, Times::After(6));
-    let specs = world.mirrors.iter().map(|mirror| MirrorSpec { url: mirror.url(), ..MirrorSpec::default() });
-    let upstream = UpstreamSpec {
-        name: "docker.io".to_owned(),
-        url: Some(world.upstream.url()),
-        ..UpstreamSpec::default()
-    };
-    let map = mirrors::build(specs.collect(), vec![upstream]).unwrap();
-    let inputs =
-        inputs::read(&[Source::Stdin], world.list().as_bytes(), &inputs::Options::default()).unwrap();
-    let plan = Arc::new(plan::expand(inputs.images, &map, Depth::Head).unwrap());
+    let plan = planned(&world, &world.list());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for answers in 0..=26 {
         let handed_over = runtime.block_on(interrupted_after(&world, &plan, answers));

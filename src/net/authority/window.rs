@@ -6,8 +6,11 @@
 
 use std::time::Duration;
 
-/// The window of an unknown host; where the limit is above 16, a quarter of that.
+/// The window of an unknown host, up to the usual limit. Whoever allows more than that has said that the
+/// host can take it, and begins at half: each doubling costs a round trip.
 const FIRST: usize = 4;
+/// The usual limit.
+const USUAL: usize = 16;
 /// What each answer adds while the window is still being found out.
 const GROWTH: f64 = 3.0;
 /// Latency above so many times the best is rising.
@@ -42,7 +45,7 @@ impl Window {
     /// A window of at most `limit` requests.
     pub(super) fn new(limit: usize) -> Self {
         let limit = limit.max(1);
-        let first = FIRST.max(limit / 4).min(limit);
+        let first = if limit <= USUAL { FIRST.min(limit) } else { limit / 2 };
         Self {
             size: as_float(first),
             first: as_float(first),
@@ -139,9 +142,10 @@ mod tests {
             (3, [3, 3, 3]),
             (4, [4, 4, 4]),
             (16, [4, 16, 16]),
-            (40, [10, 40, 40]),
-            (64, [16, 64, 64]),
-            (256, [64, 256, 256]),
+            (17, [8, 17, 17]),
+            (40, [20, 40, 40]),
+            (64, [32, 64, 64]),
+            (256, [128, 256, 256]),
         ] {
             assert_eq!(grown(limit, 2), sizes, "limit {limit}");
         }
@@ -186,22 +190,22 @@ mod tests {
 
     #[test]
     fn rising_latency_stops_growth_and_shrinks_gently_to_where_it_began() {
-        let mut window = Window::new(64);
+        let mut window = Window::new(128);
         (0..12).for_each(|_| window.answered(QUICK));
         let before = window.size();
-        assert_eq!(before, 52);
+        assert_eq!(before, 100);
         let slow = Duration::from_millis(400);
         (0..10).for_each(|_| window.answered(slow));
         assert!((before..before + 9).contains(&window.size()), "{}", window.size());
         let at_most = window.size();
-        (0..at_most * 3).for_each(|_| window.answered(slow));
-        assert!((at_most - 4..at_most).contains(&window.size()), "{}", window.size());
+        (0..at_most * 2).for_each(|_| window.answered(slow));
+        assert!((at_most - 3..at_most).contains(&window.size()), "{}", window.size());
         // Ever slower: down to the first window, and no further.
         let mut latency = 0.4;
         for _ in 0..20_000 {
             latency *= 1.01;
             window.answered(Duration::from_secs_f64(f64::min(latency, 1e6)));
-            assert!(window.size() >= 16);
+            assert!(window.size() >= 64);
         }
     }
 

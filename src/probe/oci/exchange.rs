@@ -143,6 +143,7 @@ async fn send(
     let request = Request {
         method: method.clone(),
         url: target.url,
+        authority: target.authority,
         accept: ACCEPT,
         authorization: authorization.map(|authorization| &authorization.line),
         form: None,

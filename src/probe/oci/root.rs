@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::error_body;
+use crate::model::endpoint::Authority;
 use crate::net::client::{Body, Client, MAX_ERROR_BYTES, Purpose, Request};
 
 /// The roots that were asked.
@@ -43,9 +44,11 @@ fn root_of(manifest: &Url, repository: &str) -> Option<Url> {
 }
 
 async fn answers(client: &Client, root: &Url) -> bool {
+    let Some(authority) = Authority::of(root) else { return false };
     let request = Request {
         method: Method::GET,
         url: root,
+        authority: &authority,
         accept: "application/json",
         authorization: None,
         form: None,

@@ -381,9 +381,14 @@ async fn ask(client: &Client, question: &Question) -> Result<(Url, Reply), Token
                 why: "it redirects to another host, which gets no credentials".into(),
             });
         }
+        let Some(authority) = Authority::of(&url) else {
+            let fault = NetFault::Protocol("the URL names no host".into());
+            return Err(TokenFault::Net { host: host(&url), fault });
+        };
         let request = Request {
             method: if form.is_some() { Method::POST } else { Method::GET },
             url: &url,
+            authority: &authority,
             accept: "application/json",
             authorization: question.basic.as_ref().filter(|_| is_home),
             form,
