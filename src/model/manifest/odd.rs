@@ -13,7 +13,7 @@ use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Child, ChildKind, Content, ManifestError, MediaType, read};
+use super::{BlobRef, Child, ChildKind, Content, Distribution, ManifestError, MediaType, read};
 use crate::model::platform::Platform;
 
 /// Most entries of an index that are read; the largest known have some hundreds.
@@ -63,6 +63,7 @@ impl<'de> Visitor<'de> for ChildrenVisitor {
 struct OddEntry {
     media_type: Option<Odd<String>>,
     digest: Option<Odd<String>>,
+    size: Option<Odd<i64>>,
     platform: Option<Odd<OddPlatform>>,
     annotations: Option<Odd<BTreeMap<String, IgnoredAny>>>,
     artifact_type: Option<Odd<String>>,
@@ -85,7 +86,20 @@ struct Image {
 
 #[derive(Deserialize)]
 struct Blob {
+    #[serde(rename = "mediaType")]
+    media_type: Option<Odd<String>>,
     digest: Box<str>,
+    size: Option<Odd<i64>>,
+}
+
+impl Blob {
+    fn read(self) -> BlobRef {
+        BlobRef {
+            distribution: text(self.media_type.as_ref()).map_or(Distribution::Registry, Distribution::of),
+            size: size(self.size.as_ref()),
+            digest: self.digest,
+        }
+    }
 }
 
 /// A value of the expected type, or anything else.
@@ -109,19 +123,23 @@ fn text(field: Option<&Odd<String>>) -> Option<&str> {
     field.and_then(Odd::value).map(String::as_str)
 }
 
+fn size(field: Option<&Odd<i64>>) -> Option<u64> {
+    field.and_then(Odd::value).and_then(|size| u64::try_from(*size).ok())
+}
+
 /// The entries of an index, in order.
 pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
     let index: Index = read(bytes)?;
     Ok(index.manifests.map(|children| children.0).unwrap_or_default())
 }
 
-/// A manifest of which only the digests are read.
+/// A manifest of which only digests, sizes and media types are read.
 pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     let image: Image = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
     Ok(Content::Image {
-        config: image.config.digest,
-        layers: layers.into_iter().map(|layer| layer.digest).collect(),
+        config: image.config.read(),
+        layers: layers.into_iter().map(Blob::read).collect(),
     })
 }
 
@@ -132,7 +150,9 @@ fn child(entry: &str) -> Child {
     }
     match serde_json::from_str::<OddEntry>(entry) {
         Ok(entry) => entry.child(),
-        Err(_) => Child { digest: None, platform: None, kind: ChildKind::Unknown },
+        Err(_) => {
+            Child { digest: None, platform: None, size: None, media_type: None, kind: ChildKind::Unknown }
+        }
     }
 }
 
@@ -148,7 +168,13 @@ fn entry_of_model(entry: &oci::ImageIndexEntry) -> Child {
     let is_annotated = entry.annotations.as_ref().is_some_and(|map| map.contains_key(REFERENCE_TYPE));
     let is_attestation = is_annotated || entry.artifact_type.as_deref() == Some(ATTESTATION);
     let kind = kind(Some(&entry.media_type), platform.as_ref(), is_attestation);
-    Child { digest: Some(entry.digest.as_str().into()), platform, kind }
+    Child {
+        digest: Some(entry.digest.as_str().into()),
+        platform,
+        size: u64::try_from(entry.size).ok(),
+        media_type: MediaType::parse(&entry.media_type),
+        kind,
+    }
 }
 
 impl OddEntry {
@@ -165,7 +191,13 @@ impl OddEntry {
         let is_attestation = annotations.is_some_and(|map| map.contains_key(REFERENCE_TYPE))
             || text(self.artifact_type.as_ref()) == Some(ATTESTATION);
         let kind = kind(text(self.media_type.as_ref()), platform.as_ref(), is_attestation);
-        Child { digest: text(self.digest.as_ref()).map(Into::into), platform, kind }
+        Child {
+            digest: text(self.digest.as_ref()).map(Into::into),
+            platform,
+            size: size(self.size.as_ref()),
+            media_type: text(self.media_type.as_ref()).and_then(MediaType::parse),
+            kind,
+        }
     }
 }
 
