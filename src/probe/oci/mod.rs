@@ -3,6 +3,7 @@
 //! Knows registries and their quirks; knows nothing of plans, verdicts or users.
 
 mod authorize;
+pub mod blob;
 pub mod challenge;
 pub mod error_body;
 mod exchange;
@@ -13,4 +14,5 @@ mod root;
 mod standing;
 mod token;
 
+pub use blob::BlobAsk;
 pub use manifest::{Ask, Registries};
