@@ -73,6 +73,7 @@ fn found(digest: Digest) -> Observation {
             source: DigestSource::Header,
             media_type: Some(MediaType::OciIndex),
             manifest: None,
+            bytes: None,
         }),
         http_status: Some(200),
         attempts: 1,

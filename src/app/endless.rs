@@ -227,7 +227,7 @@ impl Pump<'_> {
     fn plan(&self, inputs: Inputs) -> Result<Plan, Error> {
         let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
-        let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+        let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
         hold_to_requirement(&options.policy, &plan)?;
         Ok(plan)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::anatomy::Anatomy;
 use super::code::Code;
 use super::digest::Digest;
 use super::endpoint::{Endpoint, Role};
@@ -60,6 +61,8 @@ pub struct CheckResult {
     pub checked_at: OffsetDateTime,
     /// Oddities that change no verdict, as sentences. Escape where printed.
     pub notes: Vec<String>,
+    /// What the image is made of, where that was looked at (depth `platforms` and on).
+    pub anatomy: Option<Box<Anatomy>>,
 }
 
 /// One place in the inputs that names an image.

@@ -299,6 +299,7 @@ fn read_head(exchange: &Exchange, asked: Option<&Digest>, notes: &mut Vec<Note>)
                 source: DigestSource::Header,
                 media_type,
                 manifest: None,
+                bytes: None,
             }))
         }
         404 if is_registry(&exchange.headers) => {
@@ -437,11 +438,12 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Not
     let media_type = Some(manifest.media_type);
     let is_schema1 = manifest.media_type.is_schema1();
     let manifest = Some(Arc::new(manifest));
+    let length = Some(bytes.len() as u64);
     if is_schema1 {
         // The digest of schema 1 is of a part of the bytes: the header is all there is.
         let source = if header.is_some() { DigestSource::Header } else { DigestSource::Body };
         let digest = header.unwrap_or_else(|| Digest::sha256(&bytes));
-        return Outcome::Found(Facts { digest, source, media_type, manifest });
+        return Outcome::Found(Facts { digest, source, media_type, manifest, bytes: length });
     }
     let digest = match asked {
         Some(asked) => {
@@ -458,7 +460,7 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, notes: &mut Vec<Not
         Some(header) if header.matches(&bytes) => DigestSource::Both,
         Some(header) => DigestSource::Contradicted { header },
     };
-    Outcome::Found(Facts { digest, source, media_type, manifest })
+    Outcome::Found(Facts { digest, source, media_type, manifest, bytes: length })
 }
 
 fn read_fault(fault: ExchangeFault, trail: &mut Trail) -> Reading {
