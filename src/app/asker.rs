@@ -68,7 +68,7 @@ impl Asker {
     /// What was sent so far.
     pub(super) fn cost(&self) -> Cost {
         Cost {
-            requests: self.client.sent(Purpose::Registry),
+            requests: self.client.sent(Purpose::Registry) + self.client.sent(Purpose::Blob),
             token_exchanges: self.client.sent(Purpose::Token),
         }
     }
