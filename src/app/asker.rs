@@ -11,8 +11,9 @@ use super::prepare;
 use crate::credentials::Sources;
 use crate::model::budget::ByteBudget;
 use crate::model::plan::Plan;
-use crate::model::run::{Cost, Ending, Quota};
+use crate::model::run::{Cost, Ending, HostUse, Quota};
 use crate::net::client::{Client, Purpose};
+use crate::plan::DOCKER_HUB_ENDPOINT;
 use crate::net::retry::RetryPolicy;
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event, Means};
@@ -73,11 +74,14 @@ impl Asker {
         Arc::clone(&self.client)
     }
 
-    /// What was sent so far.
-    pub(super) fn cost(&self) -> Cost {
+    /// What was sent so far, and what came; `hosts` tell of blobs.
+    pub(super) fn cost(&self, hosts: &[HostUse]) -> Cost {
+        let blob_bytes: u64 = hosts.iter().map(|host| host.bytes).sum();
         Cost {
-            requests: self.client.sent(Purpose::Registry),
+            requests: self.client.sent(Purpose::Registry) + self.client.sent(Purpose::Blob),
             token_exchanges: self.client.sent(Purpose::Token),
+            bytes: self.client.read_bytes() + blob_bytes,
+            hub_pulls: self.client.pulls(DOCKER_HUB_ENDPOINT),
         }
     }
 

@@ -110,6 +110,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
             connect: args.connect_timeout.unwrap_or(defaults.connect),
             first_byte: args.first_byte_timeout.unwrap_or(defaults.first_byte),
             total: args.timeout.unwrap_or(defaults.total),
+            least_rate: defaults.least_rate,
         },
         retry: RetryPolicy { retries: args.retries.unwrap_or(retry.retries), ..retry },
         concurrency: args.concurrency.unwrap_or(CONCURRENCY),

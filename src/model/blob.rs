@@ -33,6 +33,8 @@ pub struct BlobObservation {
     pub attempts: u32,
     /// Time to the first byte of the answer that counted.
     pub latency: Option<Duration>,
+    /// Who gave the last answer: the registry, or where it redirected to. `None` if nobody did.
+    pub answered_by: Option<Authority>,
     /// Who the request that was answered said it was.
     pub asked_as: AskedAs,
     /// Every host that a pull of this blob would have to reach, as far as it was found out, each once, in the

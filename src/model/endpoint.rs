@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::{Host, ParseError, Position, Url};
 
+use super::digest::Digest;
 use super::image::{DOCKER_HUB, ImageRef, ManifestRef};
 use super::rewrite::{NameError, Rewrite};
 
@@ -133,7 +134,16 @@ impl Endpoint {
     /// The manifest URL of `repository` at this endpoint (distribution-spec "Pulling manifests").
     #[must_use]
     pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
-        let mut url = format!("{}/{repository}/manifests/{reference}", self.api_root);
+        self.with_namespace(image, format!("{}/{repository}/manifests/{reference}", self.api_root))
+    }
+
+    /// The URL of a blob of `repository` at this endpoint (distribution-spec "Pulling blobs").
+    #[must_use]
+    pub fn blob_url(&self, image: &ImageRef, repository: &str, digest: &Digest) -> String {
+        self.with_namespace(image, format!("{}/{repository}/blobs/{digest}", self.api_root))
+    }
+
+    fn with_namespace(&self, image: &ImageRef, mut url: String) -> String {
         if self.sends_namespace(image) {
             url.push_str("?ns=");
             url.extend(url::form_urlencoded::byte_serialize(image.registry().as_bytes()));
@@ -191,7 +201,6 @@ pub fn is_loopback(host: &Host<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::digest::Digest;
 
     fn endpoint(url: &str, api_root: &str) -> Endpoint {
         let url = Url::parse(url).unwrap();
@@ -230,6 +239,9 @@ mod tests {
                 assert_eq!(read, Url::parse(&text).unwrap());
                 assert_eq!(read.as_str(), text);
             }
+            let text = endpoint.blob_url(&image, "team/app", &digest);
+            assert_eq!(text, format!("{api_root}/team/app/blobs/{digest}?ns=reg.example%3A5000"));
+            assert_eq!(endpoint.read_url(&text).unwrap().as_str(), text);
         }
         assert_eq!(endpoint("https://h", "x").read_url("x"), Err(ParseError::RelativeUrlWithoutBase));
     }

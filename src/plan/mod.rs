@@ -24,7 +24,7 @@ use crate::model::rewrite::Rewrite;
 use crate::model::run::Place;
 
 /// The host that serves Docker Hub; `docker.io` itself is a web site.
-const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
+pub const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
 
 /// A registry in an image's name that no request can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -191,6 +191,7 @@ impl Kept {
                 http_status: None,
                 attempts: 0,
                 latency: None,
+                answered_by: None,
                 asked_as: AskedAs::Nobody,
                 hosts: Vec::new(),
                 transfers: Vec::new(),

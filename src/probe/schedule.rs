@@ -360,6 +360,7 @@ fn blob_not_asked() -> BlobObservation {
         http_status: None,
         attempts: 0,
         latency: None,
+        answered_by: None,
         asked_as: AskedAs::Nobody,
         hosts: Vec::new(),
         transfers: Vec::new(),

@@ -9,7 +9,7 @@ mod platforms;
 mod sign_in;
 mod unserved;
 
-pub use contacts::contacts;
+pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
 pub use parts::with_parts;
 pub use sign_in::sign_in;

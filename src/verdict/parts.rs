@@ -290,15 +290,16 @@ impl<'a, 'b> Inquest<'a, 'b> {
         Some((code, format!("{}{led_to}", verdict.reason)))
     }
 
-    /// Where the request was sent on to, if that is where it failed.
+    /// Who said so, where that is whoever the request was sent on to.
     fn led_to(&self, answer: &BlobObservation, outcome: &Outcome) -> String {
-        let stores = answer.hosts.iter().filter(|contact| contact.part == Part::BlobStore);
-        match (outcome, stores.last()) {
-            (Outcome::Unreached { host, .. }, Some(store)) if store.authority.to_string() == **host => {
-                format!(" (the blob store that {} sends pulls to)", self.host)
-            }
-            (Outcome::Unreached { .. }, _) | (_, None) => String::new(),
-            (_, Some(store)) => format!(" (from the blob store {})", store.authority),
+        let failed = match outcome {
+            Outcome::Unreached { host, .. } => Some(host.to_string()),
+            _ => answer.answered_by.as_ref().map(ToString::to_string),
+        };
+        let mut stores = answer.hosts.iter().filter(|contact| contact.part == Part::BlobStore);
+        match stores.find(|store| Some(store.authority.to_string()) == failed) {
+            Some(store) => format!(" (the blob store {} that {} sends pulls to)", store.authority, self.host),
+            None => String::new(),
         }
     }
 

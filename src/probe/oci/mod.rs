@@ -5,10 +5,12 @@
 mod authorize;
 pub mod blob;
 pub mod challenge;
+mod content;
 pub mod error_body;
 mod exchange;
 mod front;
 pub mod manifest;
+mod reading;
 pub mod realm;
 mod root;
 mod standing;
