@@ -13,6 +13,7 @@ mod credential_leaks;
 mod credential_protocols;
 mod credentials;
 mod deadlines;
+mod depth;
 mod documentation;
 mod exit_codes;
 mod healthy;

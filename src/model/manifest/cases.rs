@@ -526,6 +526,8 @@ proptest! {
         });
         prop_assume!(arch != "armbe");
         let odd = with(plain.clone(), "size", json!("500"));
-        prop_assert_eq!(children(&index(&[plain])), children(&index(&[odd])));
+        let mut read = children(&index(&[plain]));
+        read[0].size = None;
+        prop_assert_eq!(read, children(&index(&[odd])));
     }
 }

@@ -60,10 +60,11 @@ impl<'de> Visitor<'de> for ChildrenVisitor {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OddEntry {
+struct OddEntry<'a> {
     media_type: Option<Odd<String>>,
     digest: Option<Odd<String>>,
-    size: Option<Odd<i64>>,
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
     platform: Option<Odd<OddPlatform>>,
     annotations: Option<Odd<BTreeMap<String, IgnoredAny>>>,
     artifact_type: Option<Odd<String>>,
@@ -79,24 +80,29 @@ struct OddPlatform {
 }
 
 #[derive(Deserialize)]
-struct Image {
-    config: Blob,
-    layers: Option<Vec<Blob>>,
+struct Image<'a> {
+    #[serde(borrow)]
+    config: Blob<'a>,
+    #[serde(borrow)]
+    layers: Option<Vec<Blob<'a>>>,
 }
 
+/// What may be of any type, and so large that no number holds it, is read for itself.
 #[derive(Deserialize)]
-struct Blob {
-    #[serde(rename = "mediaType")]
-    media_type: Option<Odd<String>>,
+struct Blob<'a> {
+    #[serde(rename = "mediaType", borrow)]
+    media_type: Option<&'a RawValue>,
     digest: Box<str>,
-    size: Option<Odd<i64>>,
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
 }
 
-impl Blob {
+impl Blob<'_> {
     fn read(self) -> BlobRef {
+        let media_type = self.media_type.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         BlobRef {
-            distribution: text(self.media_type.as_ref()).map_or(Distribution::Registry, Distribution::of),
-            size: size(self.size.as_ref()),
+            distribution: media_type.as_deref().map_or(Distribution::Registry, Distribution::of),
+            size: size(self.size),
             digest: self.digest,
         }
     }
@@ -123,8 +129,9 @@ fn text(field: Option<&Odd<String>>) -> Option<&str> {
     field.and_then(Odd::value).map(String::as_str)
 }
 
-fn size(field: Option<&Odd<i64>>) -> Option<u64> {
-    field.and_then(Odd::value).and_then(|size| u64::try_from(*size).ok())
+fn size(field: Option<&RawValue>) -> Option<u64> {
+    let size = serde_json::from_str::<i64>(field?.get()).ok()?;
+    u64::try_from(size).ok()
 }
 
 /// The entries of an index, in order.
@@ -135,7 +142,7 @@ pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
 
 /// A manifest of which only digests, sizes and media types are read.
 pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
-    let image: Image = read(bytes)?;
+    let image: Image<'_> = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
     Ok(Content::Image {
         config: image.config.read(),
@@ -177,7 +184,7 @@ fn entry_of_model(entry: &oci::ImageIndexEntry) -> Child {
     }
 }
 
-impl OddEntry {
+impl OddEntry<'_> {
     fn child(&self) -> Child {
         let platform = self.platform.as_ref().and_then(Odd::value).map(|platform| {
             Platform::normalised(
@@ -194,7 +201,7 @@ impl OddEntry {
         Child {
             digest: text(self.digest.as_ref()).map(Into::into),
             platform,
-            size: size(self.size.as_ref()),
+            size: size(self.size),
             media_type: text(self.media_type.as_ref()).and_then(MediaType::parse),
             kind,
         }
