@@ -3,6 +3,7 @@
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
 mod notes;
+mod schema1;
 mod sign_in;
 mod unserved;
 
@@ -19,6 +20,9 @@ use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::observation::{Breakage, DigestSource, Facts, NotAsked, Observation, Outcome};
 use crate::model::run::Verdict;
 use crate::plan::followup;
+
+/// Compared by the digest of the bytes, where one side's header names them by another.
+const OTHER_ALGORITHM: &str = "the same bytes, named by digests of two algorithms";
 
 /// What upstream's answer means by itself.
 #[must_use]
@@ -53,7 +57,7 @@ pub fn mirror(evidence: &Evidence, index: usize) -> Verdict {
     let mirror = &evidence.mirrors[index];
     let verdict = match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
         None => unserved::not_asked(),
-        Some((_, Outcome::Found(facts))) => found(evidence, mirror, facts),
+        Some((_, Outcome::Found(facts))) => schema1::weigh(found(evidence, mirror, facts), facts),
         Some((_, Outcome::Missing(_))) => unserved::missing_on_mirror(evidence, mirror),
         Some((answer, _)) => unserved::explain(answer, &mirror.endpoint.name),
     };
@@ -163,8 +167,7 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         }
         let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
         if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
-            let reason = "the same bytes; upstream names them by a digest of another algorithm";
-            return verdict(Code::DigestEqual, reason, Some(facts));
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(facts));
         }
         return verdict(
             Code::UpstreamMoved,
@@ -184,6 +187,11 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         return header_wrong(header, read, &mirror.endpoint.name, upstream.digest());
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
+        Some((_, Outcome::Found(read)))
+            if is_upstreams(&read.digest) && read.digest.algorithm() != facts.digest.algorithm() =>
+        {
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(read));
+        }
         // HEAD and GET disagree: the mirror was brought up to date in between.
         Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
             return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
