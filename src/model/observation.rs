@@ -92,6 +92,8 @@ pub struct Facts {
     pub media_type: Option<MediaType>,
     /// The parsed document, if the bytes were read.
     pub manifest: Option<Arc<Manifest>>,
+    /// How many bytes it has, if they were read.
+    pub bytes: Option<u64>,
 }
 
 /// How a digest was come by.

@@ -3,7 +3,7 @@
 //! Follows no redirect, knows no registry, and tries nothing twice, but for one thing: a host that offers
 //! HTTP/2 and cannot do it is asked over HTTP/1.1 from then on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -161,6 +161,10 @@ pub struct Client {
     registry_requests: AtomicU64,
     blob_requests: AtomicU64,
     token_requests: AtomicU64,
+    /// Bytes of bodies that were read whole.
+    read_bytes: AtomicU64,
+    /// Manifests that were had by GET, by host: what registries with a quota count as pulls.
+    pulls: Mutex<HashMap<Box<str>, u64>>,
 }
 
 /// An attempt without a whole answer.
@@ -197,6 +201,8 @@ impl Client {
             registry_requests: AtomicU64::new(0),
             blob_requests: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
+            pulls: Mutex::default(),
         })
     }
 
@@ -204,6 +210,26 @@ impl Client {
     #[must_use]
     pub fn sent(&self, purpose: Purpose) -> u64 {
         self.counter(purpose).load(Ordering::Relaxed)
+    }
+
+    /// Bytes of bodies that were read, but for those that are read as they come.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.read_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many manifests `host` gave by GET, which is what registries with a quota count.
+    #[must_use]
+    pub fn pulls(&self, host: &str) -> u64 {
+        self.pulls.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied().unwrap_or(0)
+    }
+
+    fn count_pull(&self, host: &str) {
+        let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        match pulls.get_mut(host) {
+            Some(count) => *count += 1,
+            None => drop(pulls.insert(host.into(), 1)),
+        }
     }
 
     /// The pull quotas that hosts told of so far.
@@ -349,6 +375,12 @@ impl Client {
             // The status of an error is its message; what was said of it until now will do.
             Err(_) => Body::Read(bytes),
         };
+        if let Body::Read(bytes) = &body {
+            self.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        if is_success && request.purpose == Purpose::Registry {
+            self.count_pull(&authority.host);
+        }
         Ok(arrived(Rest::Read(body)))
     }
 

@@ -233,14 +233,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_place_is_held_until_the_download_is_gone() {
         let limits = limits();
-        let permit = limits.acquire(&authority(), Kind::Other).await.unwrap();
+        let host = authority();
+        let permit = limits.acquire(&host, Kind::Other).await.unwrap();
         let response = http::Response::new(reqwest::Body::wrap(Slow {
             pieces: VecDeque::new(),
             sleep: None,
             ends: true,
         }));
         let mut download = Download::new(response.into(), LeastRate::new(1, WINDOW), permit);
-        let mut other = Box::pin(limits.acquire(&authority(), Kind::Other));
+        let mut other = Box::pin(limits.acquire(&host, Kind::Other));
         assert_eq!(download.next().await, Ok(None));
         assert!(tokio::time::timeout(WINDOW, &mut other).await.is_err());
         drop(download);

@@ -139,6 +139,8 @@ fn key(plan: &Plan, image: u32, question: &Question) -> Option<Key> {
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(planned.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),
+        // The ledger's.
+        Reference::Blob(_) => return None,
     };
     Some(Key { want: question.want, url: endpoint.manifest_url(&planned.image, &repository, reference) })
 }

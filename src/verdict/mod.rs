@@ -2,19 +2,23 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod contacts;
 mod notes;
+mod parts;
+mod platforms;
 mod schema1;
 mod sign_in;
 mod unserved;
 
+pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
+pub use parts::with_parts;
 pub use sign_in::sign_in;
 
 use std::borrow::Cow;
 
 use crate::model::code::Code;
 use crate::model::compare::Relation;
-use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::observation::{Breakage, DigestSource, Facts, NotAsked, Observation, Outcome};
@@ -48,7 +52,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
         Outcome::Missing(answer) => unserved::missing(answer, counted, host),
         _ => unserved::explain(counted, host),
     };
-    Verdict { expected: pinned.cloned(), ..verdict }
+    platforms::of_upstream(evidence, Verdict { expected: pinned.cloned(), ..verdict })
 }
 
 /// What the answers of the mirror with this index mean, beside those of upstream and the other mirrors.
@@ -73,9 +77,6 @@ fn served(
 ) -> Option<Verdict> {
     if let DigestSource::Contradicted { header } = &facts.source {
         return Some(header_wrong(header, facts, host, evidence.expected()));
-    }
-    if evidence.depth < Depth::Manifest {
-        return None;
     }
     let own = own_digest.filter(|own| unserved::spared(Some(own)).is_none())?;
     let reason = match &own.outcome {
@@ -250,12 +251,21 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
             "the one image of upstream's index is served in place of the index",
             Some(facts),
         ),
+        Some(Relation::SinglePlatform { platform, .. })
+            if platforms::suffices(evidence, platform.as_ref()) =>
+        {
+            wanted_are_equal(facts)
+        }
         Some(Relation::SinglePlatform { platform, of }) => {
             let platform = platform.map_or_else(|| "one".to_owned(), |platform| platform.to_string());
             let reason = format!("only the {platform} image is served, where upstream has an index of {of}");
             verdict(Code::SinglePlatformCopy, reason, Some(facts))
         }
         Some(Relation::LacksPlatforms(lacking)) => {
+            let lacking = platforms::wanted(evidence, &lacking);
+            if lacking.is_empty() {
+                return wanted_are_equal(facts);
+            }
             let named = lacking.iter().take(8).map(|name| &**name).collect::<Vec<_>>().join(", ");
             let more = lacking.len().saturating_sub(8);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -266,6 +276,11 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
         }
         Some(Relation::Different) | None => stale(evidence, facts),
     }
+}
+
+fn wanted_are_equal(facts: &Facts) -> Verdict {
+    let reason = "platforms that nobody wants here are lacking; the wanted ones are upstream's";
+    verdict(Code::WantedPlatformsEqual, reason, Some(facts))
 }
 
 fn stale(evidence: &Evidence, facts: &Facts) -> Verdict {
@@ -319,6 +334,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::model::depth::Depth;
     use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
@@ -355,7 +371,13 @@ mod tests {
     }
 
     fn found(seed: &str, source: DigestSource) -> Option<Observation> {
-        observed(Outcome::Found(Facts { digest: digest(seed), source, media_type: None, manifest: None }))
+        observed(Outcome::Found(Facts {
+            digest: digest(seed),
+            source,
+            media_type: None,
+            manifest: None,
+            bytes: None,
+        }))
     }
 
     fn under(seed: &str) -> DigestSource {
@@ -364,7 +386,8 @@ mod tests {
 
     fn evidence() -> Evidence {
         let image = Arc::new("nginx:1.25".parse().unwrap());
-        Evidence::new(image, Depth::Head, endpoint(Role::Upstream), vec![endpoint(Role::Mirror)])
+        let head = |role| (endpoint(role), Depth::Head);
+        Evidence::new(image, Arc::default(), head(Role::Upstream), vec![head(Role::Mirror)])
     }
 
     #[test]

@@ -11,6 +11,7 @@ use registry_check::credentials::{self, Environment, Sources};
 use registry_check::demo::{Behaviour, Failure, Image, Registry, Scope, Store, Times, TokenRules, content};
 use registry_check::inputs::{self, Source};
 use registry_check::mirrors::{self, MirrorSpec, UpstreamSpec};
+use registry_check::model::budget::ByteBudget;
 use registry_check::model::code::Code;
 use registry_check::model::depth::Depth;
 use registry_check::model::evidence::Evidence;
@@ -21,7 +22,7 @@ use registry_check::net::retry::RetryPolicy;
 use registry_check::net::tls::{Policies, TlsOptions};
 use registry_check::plan;
 use registry_check::probe::oci::Registries;
-use registry_check::probe::schedule::{self, Event};
+use registry_check::probe::schedule::{self, Event, Means};
 use registry_check::verdict;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -399,7 +400,9 @@ async fn interrupted_after(world: &World, plan: &Arc<Plan>, answers: usize) -> V
             let _late = stop.send(());
         }
     };
-    schedule::run(Arc::clone(plan), registries, 4, cancel, at_each).await;
+    let budget = Arc::new(ByteBudget::new(None));
+    let means = Means { registries, budget, workers_per_authority: 4 };
+    schedule::run(Arc::clone(plan), means, cancel, at_each).await;
     handed_over
 }
 

@@ -14,6 +14,7 @@ mod credential_leaks;
 mod credential_protocols;
 mod credentials;
 mod deadlines;
+mod depth;
 mod digests;
 mod documentation;
 mod exit_codes;

@@ -242,7 +242,13 @@ fn read_head(exchange: &Exchange, asked: Option<&Digest>, trail: &mut Trail) -> 
             }
             let media_type = media_type(content_type);
             note_content_type(content_type, media_type, trail);
-            Reading::Have(Facts { digest, source: DigestSource::Header, media_type, manifest: None })
+            Reading::Have(Facts {
+                digest,
+                source: DigestSource::Header,
+                media_type,
+                manifest: None,
+                bytes: None,
+            })
         }
         404 if reading::is_registry(&exchange.headers) => {
             Reading::Failed(Failure::Missing(Answer { status: 404, ..Answer::default() }))
@@ -302,11 +308,12 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
     let media_type = Some(manifest.media_type);
     let is_schema1 = manifest.media_type.is_schema1();
     let manifest = Some(Arc::new(manifest));
+    let length = Some(bytes.len() as u64);
     if is_schema1 {
         // The digest of schema 1 is of a part of the bytes: the header is all there is.
         let source = if header.is_some() { DigestSource::Header } else { DigestSource::Body };
         let digest = header.or(asked.cloned()).unwrap_or_else(|| Digest::sha256(&bytes));
-        return Ok(Facts { digest, source, media_type, manifest });
+        return Ok(Facts { digest, source, media_type, manifest, bytes: length });
     }
     let digest = match asked {
         Some(asked) => {
@@ -326,7 +333,7 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
         }
         Some(header) => DigestSource::Contradicted { header },
     };
-    Ok(Facts { digest, source, media_type, manifest })
+    Ok(Facts { digest, source, media_type, manifest, bytes: length })
 }
 
 fn media_type(content_type: Option<&[u8]>) -> Option<MediaType> {
