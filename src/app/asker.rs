@@ -13,8 +13,8 @@ use crate::model::budget::ByteBudget;
 use crate::model::plan::Plan;
 use crate::model::run::{Cost, Ending, HostUse, Quota};
 use crate::net::client::{Client, Purpose};
-use crate::plan::DOCKER_HUB_ENDPOINT;
 use crate::net::retry::RetryPolicy;
+use crate::plan::DOCKER_HUB_ENDPOINT;
 use crate::probe::oci::Registries;
 use crate::probe::schedule::{self, Event, Means};
 

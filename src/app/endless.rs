@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 
 use super::Error;
 use super::asker::Asker;
-use super::hosts::Hosts;
 use super::check::{hold_to_requirement, tell_decision, warn_of_spent_quotas};
+use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge;
 use super::options::{self, CheckOptions};
@@ -238,7 +238,8 @@ impl Pump<'_> {
     fn plan(&self, inputs: Inputs) -> Result<Plan, Error> {
         let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
-        let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
+        let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone())
+            .map_err(Error::Registries)?;
         hold_to_requirement(&options.policy, &plan)?;
         Ok(plan)
     }

@@ -120,7 +120,8 @@ mod tests {
         ] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for text in ["", "0", "0GB", "-1", "1.", ".5GB", "1e3", "GB", "1 GB", "1XB", "99999999999TB", "1.0.0"] {
+        for text in ["", "0", "0GB", "-1", "1.", ".5GB", "1e3", "GB", "1 GB", "1XB", "99999999999TB", "1.0.0"]
+        {
             let fault = bytes(text).unwrap_err();
             assert_eq!(fault, "expected a size such as 500MB, 10GiB or 1.5GB, above zero", "{text}");
         }

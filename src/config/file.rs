@@ -347,7 +347,10 @@ insecure = true
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
         assert_eq!(k3s.place, "c.toml:14");
-        assert_eq!((config.depth, daocloud.depth, k3s.depth), (Some(Depth::Platforms), Some(Depth::Blobs), None));
+        assert_eq!(
+            (config.depth, daocloud.depth, k3s.depth),
+            (Some(Depth::Platforms), Some(Depth::Blobs), None)
+        );
         let platforms: Vec<_> = config.platforms.iter().map(ToString::to_string).collect();
         assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
         let paces =

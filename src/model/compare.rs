@@ -44,8 +44,10 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
             // An artifact with the empty config is more than that and its layers: what it says stands in
             // annotations.
             let is_told = *config.digest != *EMPTY_CONFIG;
-            let layers_are_equal =
-                layers.iter().map(|layer| &layer.digest).eq(upstream_layers.iter().map(|layer| &layer.digest));
+            let layers_are_equal = layers
+                .iter()
+                .map(|layer| &layer.digest)
+                .eq(upstream_layers.iter().map(|layer| &layer.digest));
             if is_told && config.digest == upstream_config.digest && layers_are_equal {
                 Relation::SameContent
             } else {

@@ -131,7 +131,10 @@ mod tests {
             assert_eq!(depth.as_str().parse(), Ok(depth));
         }
         let error = "deep".parse::<Depth>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown depth 'deep' (known: head, manifest, platforms, blobs, content)");
+        assert_eq!(
+            error.to_string(),
+            "unknown depth 'deep' (known: head, manifest, platforms, blobs, content)"
+        );
     }
 
     #[test]

@@ -113,7 +113,11 @@ impl BlobAnswers {
     /// What counts: the bytes, where they were asked for.
     #[must_use]
     pub fn counted(&self) -> Option<&BlobObservation> {
-        if self.is_over_budget() { self.existence.as_ref() } else { self.bytes.as_ref().or(self.existence.as_ref()) }
+        if self.is_over_budget() {
+            self.existence.as_ref()
+        } else {
+            self.bytes.as_ref().or(self.existence.as_ref())
+        }
     }
 }
 

@@ -105,6 +105,12 @@ pub enum DigestSource {
     Body,
     /// Both, and they agree.
     Both,
+    /// Both, and they agree, though the header's is of another algorithm: it is the name by which the
+    /// registry knows the manifest.
+    Named {
+        /// What the header says.
+        header: Digest,
+    },
     /// Both, and the header says something else.
     Contradicted {
         /// What the header says.

@@ -74,7 +74,9 @@ impl FromStr for Platform {
             [os, architecture, variant] if parts.iter().all(is_word) => {
                 Ok(Self::normalised(os, architecture, variant, ""))
             }
-            _ => Err(PlatformError(text.chars().take(60).map(|c| if c.is_control() { '?' } else { c }).collect())),
+            _ => Err(PlatformError(
+                text.chars().take(60).map(|c| if c.is_control() { '?' } else { c }).collect(),
+            )),
         }
     }
 }
@@ -210,7 +212,9 @@ mod tests {
         assert_eq!(taken("linux/arm64"), arm);
         assert_eq!(
             taken("linux/arm64/v9"),
-            format!("linux/arm64/v8.5 linux/arm64/v8.4 linux/arm64/v8.3 linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 {arm}")
+            format!(
+                "linux/arm64/v8.5 linux/arm64/v8.4 linux/arm64/v8.3 linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 {arm}"
+            )
         );
         assert_eq!(taken("linux/arm/v7"), "linux/arm/v6 linux/arm/v5");
         assert_eq!(taken("linux/arm/v5"), "");

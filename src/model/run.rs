@@ -7,9 +7,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::anatomy::Anatomy;
+use super::blob::Part;
 use super::code::Code;
 use super::digest::Digest;
-use super::blob::Part;
 use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::manifest::MediaType;

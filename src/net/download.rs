@@ -118,7 +118,135 @@ impl Download {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, VecDeque};
+    use std::convert::Infallible;
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+    use tokio::time::Sleep;
+
+    use super::super::authority::{Kind, LimitPolicy, Limits};
     use super::*;
+    use crate::model::endpoint::Authority;
+
+    const WINDOW: Duration = Duration::from_secs(15);
+
+    /// Pieces that come after so many seconds each, and then the end or nothing.
+    struct Slow {
+        pieces: VecDeque<(u64, usize)>,
+        sleep: Option<Pin<Box<Sleep>>>,
+        ends: bool,
+    }
+
+    impl hyper::body::Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some((seconds, bytes)) = self.pieces.front().copied() else {
+                return if self.ends { Poll::Ready(None) } else { Poll::Pending };
+            };
+            let pause = Duration::from_secs(seconds);
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.sleep = None;
+            self.pieces.pop_front();
+            Poll::Ready(Some(Ok(Frame::data(vec![0; bytes].into()))))
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits::new(LimitPolicy {
+            per_authority: 1,
+            all: 1,
+            paces: HashMap::new(),
+            reserve: None,
+            max_retry_after: Duration::ZERO,
+        })
+    }
+
+    fn authority() -> Authority {
+        Authority { scheme: "https".into(), host: "h".into(), port: 443 }
+    }
+
+    async fn download(pieces: &[(u64, usize)], ends: bool) -> Download {
+        let body = Slow { pieces: pieces.iter().copied().collect(), sleep: None, ends };
+        let response = http::Response::new(reqwest::Body::wrap(body)).into();
+        let permit = limits().acquire(&authority(), Kind::Other).await.unwrap();
+        Download::new(response, LeastRate::new(10_240, WINDOW), permit)
+    }
+
+    /// Bytes that came, and the fault.
+    async fn read(pieces: &[(u64, usize)], ends: bool) -> (u64, Option<NetFault>) {
+        let mut download = download(pieces, ends).await;
+        let (_, fault) = download.take(usize::MAX).await;
+        (download.received_bytes(), fault)
+    }
+
+    fn too_slow(received_bytes: u64) -> Option<NetFault> {
+        Some(NetFault::TooSlow { received_bytes, within: WINDOW })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_transfer_that_keeps_its_rate_is_read_to_its_end() {
+        // 16 KiB each second, for an hour.
+        assert_eq!(read(&[(1, 16 << 10); 3600], true).await, (3600 * (16 << 10), None));
+        // All at once at the end of each window is no less.
+        assert_eq!(read(&[(14, 160_000); 20], true).await, (20 * 160_000, None));
+        // What is soon over need not be fast.
+        assert_eq!(read(&[(14, 1)], true).await, (1, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transfer_below_the_rate_has_timed_out_after_one_window() {
+        let began = Instant::now();
+        assert_eq!(read(&[(1, 8 << 10); 3600], true).await, (14 * (8 << 10), too_slow(14 * (8 << 10))));
+        assert_eq!(began.elapsed(), WINDOW);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transfer_that_stops_has_timed_out_however_fast_it_was() {
+        for (pieces, received) in [(&[][..], 0), (&[(1, 10 << 20)][..], 10 << 20)] {
+            let began = Instant::now();
+            assert_eq!(read(pieces, false).await, (received, too_slow(0)));
+            assert!(began.elapsed() <= 2 * WINDOW);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_a_reader_takes_is_not_the_senders() {
+        let mut download = download(&[(0, 1), (0, 1), (0, 1)], true).await;
+        for _ in 0..3 {
+            assert_eq!(download.next().await.unwrap().unwrap().len(), 1);
+            tokio::time::sleep(10 * WINDOW).await;
+        }
+        assert_eq!(download.next().await, Ok(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_place_is_held_until_the_download_is_gone() {
+        let limits = limits();
+        let host = authority();
+        let permit = limits.acquire(&host, Kind::Other).await.unwrap();
+        let response = http::Response::new(reqwest::Body::wrap(Slow {
+            pieces: VecDeque::new(),
+            sleep: None,
+            ends: true,
+        }));
+        let mut download = Download::new(response.into(), LeastRate::new(1, WINDOW), permit);
+        let mut other = Box::pin(limits.acquire(&host, Kind::Other));
+        assert_eq!(download.next().await, Ok(None));
+        assert!(tokio::time::timeout(WINDOW, &mut other).await.is_err());
+        drop(download);
+        assert!(other.await.is_ok());
+    }
 
     #[test]
     fn a_rate_asks_for_its_bytes_in_each_window() {

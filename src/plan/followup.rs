@@ -9,7 +9,7 @@ use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::image::ImageRef;
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::{DigestSource, Observation, Outcome};
 use crate::model::plan::{Question, Reference, Want, What, Who};
 
 /// The question that is put first to `who` about `image`, which is looked at there as far as `depth`.
@@ -115,7 +115,11 @@ fn own_digest(
     }
     let Some(facts) = answer.and_then(Observation::facts) else { return };
     if !facts.media_type.is_some_and(|known| known.is_schema1()) {
-        questions.ask(who, What::OwnDigest, Reference::Digest(facts.digest.clone()), Want::Bytes);
+        let named = match &facts.source {
+            DigestSource::Named { header } => header,
+            _ => &facts.digest,
+        };
+        questions.ask(who, What::OwnDigest, Reference::Digest(named.clone()), Want::Bytes);
     }
 }
 

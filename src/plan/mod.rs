@@ -93,11 +93,7 @@ pub fn expand(
         images.push(PlannedImage { image, upstream, mirrors, options });
     }
     let depths = map.mirrors.iter().map(|mirror| mirror.depth).collect();
-    if unaskable.is_empty() {
-        Ok(Plan { endpoints, images, places, scope, depths })
-    } else {
-        Err(unaskable)
-    }
+    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, scope, depths }) } else { Err(unaskable) }
 }
 
 /// Adds what another place says of an image.

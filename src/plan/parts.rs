@@ -16,8 +16,7 @@ use crate::model::plan::{Question, Reference, Want, What, Who};
 /// What must be asked next about the parts of the image; empty when all is known that can be.
 #[must_use]
 pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
-    let trees: Vec<_> =
-        evidence.everyone().filter_map(|who| Some((who, Tree::of(evidence, who)?))).collect();
+    let trees: Vec<_> = evidence.everyone().filter_map(|who| Some((who, Tree::of(evidence, who)?))).collect();
     let mut questions = manifests(evidence, &trees);
     for (who, tree) in &trees {
         blobs(evidence, *who, tree, &mut questions);

@@ -162,7 +162,8 @@ impl<'a> Tree<'a> {
     /// Whether every index in it is there and has been read.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.faults.is_empty() && self.indexes.iter().all(|index| index.is_served() && index.document.is_some())
+        self.faults.is_empty()
+            && self.indexes.iter().all(|index| index.is_served() && index.document.is_some())
     }
 
     /// Keeps the images that are wanted.
@@ -313,7 +314,8 @@ pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
     let expected = evidence.expected();
     let same = evidence.everyone().filter_map(|who| first_document(evidence, who));
     let known = same.filter(|(digest, _)| Some(*digest) == expected);
-    let (_, document) = upstream.filter(|(digest, _)| Some(*digest) == expected).into_iter().chain(known).next()?;
+    let (_, document) =
+        upstream.filter(|(digest, _)| Some(*digest) == expected).into_iter().chain(known).next()?;
     // What indexes below it have is not known here.
     let is_flat = document.images().all(|child| !child.media_type.is_some_and(|known| known.is_index()));
     (document.media_type.is_index() && is_flat)

@@ -145,9 +145,9 @@ impl Kept {
             Answer::Manifest(Observation { outcome: Outcome::NotAsked(_), .. })
             | Answer::Blob(BlobObservation { outcome: BlobOutcome::NotAsked(_), .. }) => return None,
             Answer::Manifest(observation) => match &observation.outcome {
-                Outcome::Found(Facts { media_type, source: DigestSource::Header, manifest: None, .. }) => {
-                    Self::Served(*media_type)
-                }
+                Outcome::Found(Facts {
+                    media_type, source: DigestSource::Header, manifest: None, ..
+                }) => Self::Served(*media_type),
                 _ => Self::Whole(Box::new(answer.clone())),
             },
             Answer::Blob(observation) => match observation.outcome {

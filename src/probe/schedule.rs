@@ -15,13 +15,13 @@ use super::lane::{Job, Lane};
 use super::ledger::{self, Ledger};
 use super::oci::{Ask, BlobAsk, Registries};
 use super::twins::{Turn, Twins};
+use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::budget::ByteBudget;
 use crate::model::depth::Depth;
 use crate::model::endpoint::Authority;
 use crate::model::evidence::{Answer, Evidence};
 use crate::model::image::ManifestRef;
 use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
-use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, What, Who};
 use crate::model::run::Ending;
 use crate::plan::followup;
@@ -181,7 +181,11 @@ impl Worker {
     }
 
     /// The answer, and who else waits for it; `None` if somebody else is asking.
-    async fn about_manifest(&self, image: u32, question: &Question) -> Option<(Answer, Vec<(u32, Question)>)> {
+    async fn about_manifest(
+        &self,
+        image: u32,
+        question: &Question,
+    ) -> Option<(Answer, Vec<(u32, Question)>)> {
         let mut told = Vec::new();
         let answer = match self.twins.turn(&self.plan, image, question) {
             Turn::Leave => return None,

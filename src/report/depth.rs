@@ -112,9 +112,8 @@ fn finding(finding: &Finding) -> String {
 /// What a limit on bytes left out, over all results; `None` where it left out nothing.
 pub(super) fn uncovered(view: &View<'_>) -> Option<String> {
     let left = view.run.results.iter().filter_map(|result| result.anatomy.as_ref()).map(|it| it.uncovered);
-    let (blobs, bytes) = left.fold((0, 0u64), |(blobs, bytes), one| {
-        (blobs + one.blobs as u64, bytes.saturating_add(one.bytes))
-    });
+    let (blobs, bytes) = left
+        .fold((0, 0u64), |(blobs, bytes), one| (blobs + one.blobs as u64, bytes.saturating_add(one.bytes)));
     (blobs > 0).then(|| {
         let blobs = super::summary::count(blobs, "blob");
         format!("--max-bytes left out {blobs} of {}: there, but not downloaded", in_bytes(bytes))

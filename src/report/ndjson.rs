@@ -106,7 +106,10 @@ impl Serialize for End<'_> {
         end.serialize_field("started_at", &Timestamp(self.started_at))?;
         end.serialize_field("finished_at", &Timestamp(self.finished_at))?;
         end.serialize_field("duration_ms", &milliseconds(self.duration))?;
-        end.serialize_field("summary", &SummaryLine { counts: self.summary, quotas: self.quotas, hosts: self.hosts })?;
+        end.serialize_field(
+            "summary",
+            &SummaryLine { counts: self.summary, quotas: self.quotas, hosts: self.hosts },
+        )?;
         let decision = DecisionLine { outcome: self.outcome.as_str(), exit_code: self.exit_code };
         end.serialize_field("decision", &decision)?;
         end.serialize_field("mirrors", &Mirrors(self.endpoints))?;

@@ -34,7 +34,8 @@ fn of_answer(answer: &BlobObservation) -> impl Iterator<Item = Contacted> + '_ {
     answer.hosts.iter().map(|contact| {
         let from = answer.transfers.iter().filter(|transfer| transfer.from == contact.authority);
         // A host that is there for two things has served its bytes once.
-        let is_first = answer.hosts.iter().find(|other| other.authority == contact.authority) == Some(contact);
+        let is_first =
+            answer.hosts.iter().find(|other| other.authority == contact.authority) == Some(contact);
         let from: Vec<_> = from.filter(|_| is_first).collect();
         let fault = match &answer.outcome {
             BlobOutcome::Unreached { fault, host } if **host == *contact.authority.to_string() => {

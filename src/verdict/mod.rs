@@ -6,6 +6,7 @@ mod contacts;
 mod notes;
 mod parts;
 mod platforms;
+mod schema1;
 mod sign_in;
 mod unserved;
 
@@ -23,6 +24,9 @@ use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::observation::{Breakage, DigestSource, Facts, NotAsked, Observation, Outcome};
 use crate::model::run::Verdict;
 use crate::plan::followup;
+
+/// Compared by the digest of the bytes, where one side's header names them by another.
+const OTHER_ALGORITHM: &str = "the same bytes, named by digests of two algorithms";
 
 /// What upstream's answer means by itself.
 #[must_use]
@@ -57,7 +61,7 @@ pub fn mirror(evidence: &Evidence, index: usize) -> Verdict {
     let mirror = &evidence.mirrors[index];
     let verdict = match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
         None => unserved::not_asked(),
-        Some((_, Outcome::Found(facts))) => found(evidence, mirror, facts),
+        Some((_, Outcome::Found(facts))) => schema1::weigh(found(evidence, mirror, facts), facts),
         Some((_, Outcome::Missing(_))) => unserved::missing_on_mirror(evidence, mirror),
         Some((answer, _)) => unserved::explain(answer, &mirror.endpoint.name),
     };
@@ -164,8 +168,7 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         }
         let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
         if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
-            let reason = "the same bytes; upstream names them by a digest of another algorithm";
-            return verdict(Code::DigestEqual, reason, Some(facts));
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(facts));
         }
         return verdict(
             Code::UpstreamMoved,
@@ -185,6 +188,11 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         return header_wrong(header, read, &mirror.endpoint.name, upstream.digest());
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
+        Some((_, Outcome::Found(read)))
+            if is_upstreams(&read.digest) && read.digest.algorithm() != facts.digest.algorithm() =>
+        {
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(read));
+        }
         // HEAD and GET disagree: the mirror was brought up to date in between.
         Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
             return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
@@ -363,7 +371,13 @@ mod tests {
     }
 
     fn found(seed: &str, source: DigestSource) -> Option<Observation> {
-        observed(Outcome::Found(Facts { digest: digest(seed), source, media_type: None, manifest: None, bytes: None }))
+        observed(Outcome::Found(Facts {
+            digest: digest(seed),
+            source,
+            media_type: None,
+            manifest: None,
+            bytes: None,
+        }))
     }
 
     fn under(seed: &str) -> DigestSource {

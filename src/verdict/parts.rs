@@ -166,15 +166,22 @@ impl<'a, 'b> Inquest<'a, 'b> {
 
     fn fault(&mut self, fault: &Fault<'_>) {
         let (code, cause) = match fault.why {
-            FaultKind::Digest => (Code::DescriptorUnusable, "the index names it by something that is no digest".to_owned()),
-            FaultKind::Algorithm => (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned()),
+            FaultKind::Digest => {
+                (Code::DescriptorUnusable, "the index names it by something that is no digest".to_owned())
+            }
+            FaultKind::Algorithm => {
+                (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned())
+            }
             FaultKind::TooDeep => (
                 Code::TooManyParts,
                 format!("indexes within indexes, more than {} deep: not followed", tree::MAX_LEVELS),
             ),
             FaultKind::TooMany => (
                 Code::TooManyParts,
-                format!("the image leads to more than {} manifests: the rest is not asked for", tree::MAX_MANIFESTS),
+                format!(
+                    "the image leads to more than {} manifests: the rest is not asked for",
+                    tree::MAX_MANIFESTS
+                ),
             ),
         };
         self.find((PartKind::Manifest, fault.digest), fault.platform, None, (code, cause));
@@ -221,7 +228,8 @@ impl<'a, 'b> Inquest<'a, 'b> {
             };
             if !seen.contains_key(&digest) {
                 if seen.len() == MAX_BLOBS {
-                    let why = format!("the image has more than {MAX_BLOBS} layers: the rest is not asked for");
+                    let why =
+                        format!("the image has more than {MAX_BLOBS} layers: the rest is not asked for");
                     self.find((part, None), None, None, (Code::TooManyParts, why));
                     break;
                 }
@@ -264,7 +272,10 @@ impl<'a, 'b> Inquest<'a, 'b> {
             BlobOutcome::Present { .. } | BlobOutcome::Read { .. } | BlobOutcome::OverBudget => return None,
             BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => return None,
             BlobOutcome::Broken(BlobBreakage::Endless { declared }) => {
-                let cause = format!("more than the {} that the manifest declares came from {host}", in_bytes(*declared));
+                let cause = format!(
+                    "more than the {} that the manifest declares came from {host}",
+                    in_bytes(*declared)
+                );
                 return Some((Code::SizeDiffers, cause));
             }
             BlobOutcome::Broken(BlobBreakage::WrongBytes { found }) => {
@@ -336,7 +347,8 @@ impl<'a, 'b> Inquest<'a, 'b> {
         self.findings.sort_by_key(|finding| std::cmp::Reverse(gravity(finding.code)));
         let findings_total = self.findings.len();
         self.findings.truncate(MAX_FINDINGS);
-        let first_is_image = self.tree.images.iter().filter(|image| matches!(image.standing, Standing::First));
+        let first_is_image =
+            self.tree.images.iter().filter(|image| matches!(image.standing, Standing::First));
         Anatomy {
             depth: self.evidence.depth_at(self.who),
             platforms_total: lines.len(),
@@ -367,7 +379,9 @@ impl<'a, 'b> Inquest<'a, 'b> {
             let state = match met {
                 Met::Exactly | Met::Instead(_) => continue,
                 Met::Unknown => PlatformState::Unknown,
-                Met::Not if lacking.contains(wanted) || self.who == Who::Upstream => PlatformState::NotUpstream,
+                Met::Not if lacking.contains(wanted) || self.who == Who::Upstream => {
+                    PlatformState::NotUpstream
+                }
                 Met::Not => PlatformState::Missing,
             };
             lines.push(PlatformLine { platform: wanted.to_string().into(), digest: None, state });
@@ -406,9 +420,10 @@ fn no_digest(error: &DigestError) -> (Code, String) {
         DigestError::Algorithm => {
             (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned())
         }
-        DigestError::Format | DigestError::Length { .. } => {
-            (Code::DescriptorUnusable, format!("the manifest names it by something that is no digest ({error})"))
-        }
+        DigestError::Format | DigestError::Length { .. } => (
+            Code::DescriptorUnusable,
+            format!("the manifest names it by something that is no digest ({error})"),
+        ),
     }
 }
 

@@ -55,5 +55,9 @@ pub(super) fn of_upstream(evidence: &Evidence, found: Verdict) -> Verdict {
     }
     let names: Vec<_> = lacking.iter().take(8).map(ToString::to_string).collect();
     let reason = format!("upstream's own index has nothing for {}", names.join(", "));
-    Verdict { digest: found.digest, expected: found.expected, ..verdict(Code::UpstreamLacksPlatform, reason, None) }
+    Verdict {
+        digest: found.digest,
+        expected: found.expected,
+        ..verdict(Code::UpstreamLacksPlatform, reason, None)
+    }
 }

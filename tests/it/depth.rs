@@ -87,7 +87,8 @@ fn findings(text: &str) -> Vec<(String, String, String, String, String, String)>
         let (mirror, artifact) = (word(&row["mirror"]), word(&row["artifact"]));
         let findings = row["parts"]["findings"].as_array().cloned().unwrap_or_default();
         let told = findings.into_iter().map(|finding| {
-            let platforms: Vec<_> = finding["platforms"].as_array().expect("a list").iter().map(word).collect();
+            let platforms: Vec<_> =
+                finding["platforms"].as_array().expect("a list").iter().map(word).collect();
             let [kind, digest, code] = ["kind", "digest", "code"].map(|key| word(&finding[key]));
             (mirror.clone(), artifact.clone(), kind, digest, platforms.join(","), code)
         });

@@ -89,8 +89,7 @@ fn accept_names_each_known_type_once_without_weights() {
 
 #[test]
 fn an_image_manifest_gives_config_and_layers_in_order() {
-    let content =
-        Content::Image { config: blob_ref('c'), layers: vec![blob_ref('a'), blob_ref('b')] };
+    let content = Content::Image { config: blob_ref('c'), layers: vec![blob_ref('a'), blob_ref('b')] };
     for (document, header, media_type) in [
         (image(), None, MediaType::OciManifest),
         (image(), Some(MediaType::OciManifest), MediaType::OciManifest),
@@ -324,7 +323,9 @@ fn odd_blobs_keep_their_digests_and_a_blob_without_digest_is_malformed() {
 
 #[test]
 fn sizes_that_no_blob_can_have_are_none() {
-    for size in [json!(-1), json!(i64::MIN), json!(u64::MAX), json!(1e300), json!(1.5), json!("2"), Value::Null] {
+    for size in
+        [json!(-1), json!(i64::MIN), json!(u64::MAX), json!(1e300), json!(1.5), json!("2"), Value::Null]
+    {
         let document = with(image(), "layers", json!([with(blob('a'), "size", size.clone())]));
         let sizes: Vec<_> = parse(&document).unwrap().blobs().map(|(kind, blob)| (kind, blob.size)).collect();
         assert_eq!(sizes, [(BlobKind::Config, Some(2)), (BlobKind::Layer, None)], "{size}");

@@ -144,10 +144,7 @@ pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
 pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     let image: Image<'_> = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
-    Ok(Content::Image {
-        config: image.config.read(),
-        layers: layers.into_iter().map(Blob::read).collect(),
-    })
+    Ok(Content::Image { config: image.config.read(), layers: layers.into_iter().map(Blob::read).collect() })
 }
 
 /// One entry: as the model reads it, else the little that comparing needs, else of unknown kind.

@@ -312,7 +312,7 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
     if is_schema1 {
         // The digest of schema 1 is of a part of the bytes: the header is all there is.
         let source = if header.is_some() { DigestSource::Header } else { DigestSource::Body };
-        let digest = header.unwrap_or_else(|| Digest::sha256(&bytes));
+        let digest = header.or(asked.cloned()).unwrap_or_else(|| Digest::sha256(&bytes));
         return Ok(Facts { digest, source, media_type, manifest, bytes: length });
     }
     let digest = match asked {
@@ -327,7 +327,10 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
     };
     let source = match header {
         None => DigestSource::Body,
-        Some(header) if header.matches(&bytes) => DigestSource::Both,
+        Some(header) if header.matches(&bytes) => {
+            let is_alike = header.algorithm() == digest.algorithm();
+            if is_alike { DigestSource::Both } else { DigestSource::Named { header } }
+        }
         Some(header) => DigestSource::Contradicted { header },
     };
     Ok(Facts { digest, source, media_type, manifest, bytes: length })
