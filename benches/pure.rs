@@ -16,7 +16,7 @@ use registry_check::mirrors::{self, MirrorSpec};
 use registry_check::model::compare::relate;
 use registry_check::model::depth::Depth;
 use registry_check::model::digest::Digest;
-use registry_check::model::evidence::Evidence;
+use registry_check::model::evidence::{Answer, Evidence};
 use registry_check::model::manifest::{Manifest, MediaType};
 use registry_check::model::mirror::MirrorMap;
 use registry_check::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
@@ -73,6 +73,7 @@ fn found(digest: Digest) -> Observation {
             source: DigestSource::Header,
             media_type: Some(MediaType::OciIndex),
             manifest: None,
+            bytes: None,
         }),
         http_status: Some(200),
         attempts: 1,
@@ -87,10 +88,10 @@ fn found(digest: Digest) -> Observation {
 /// All answers about an image: everyone serves the same, but the second mirror each seventh time.
 fn evidence(plan: &Plan, at: usize) -> Evidence {
     let planned = &plan.images[at];
-    let endpoint = |at: &u32| Arc::clone(&plan.endpoints[*at as usize]);
+    let endpoint = |at: &u32| (Arc::clone(&plan.endpoints[*at as usize]), plan.scope.depth);
     let mut evidence = Evidence::new(
         Arc::clone(&planned.image),
-        plan.depth,
+        plan.platforms_of(planned),
         endpoint(&planned.upstream),
         planned.mirrors.iter().map(endpoint).collect(),
     );
@@ -100,7 +101,7 @@ fn evidence(plan: &Plan, at: usize) -> Evidence {
         let is_old = who == Who::Mirror(1) && at.is_multiple_of(7);
         let served = if is_old { Digest::sha256(b"old") } else { digest.clone() };
         let question = Question { who, what: What::Answer, reference: Reference::Tag, want: Want::Existence };
-        evidence.record(&question, found(served));
+        evidence.record(&question, Answer::Manifest(found(served)));
     }
     evidence
 }
@@ -127,6 +128,7 @@ fn run(plan: &Plan, most: usize) -> Run {
                 attempts: answered.attempts,
                 checked_at: answered.at,
                 notes: Vec::new(),
+                anatomy: None,
             });
         };
         push(planned.upstream, Counts::ShownOnly, verdict::upstream(&evidence));
@@ -145,6 +147,7 @@ fn run(plan: &Plan, most: usize) -> Run {
         places: plan.places[..images].to_vec(),
         cost: Cost { requests: results.len() as u64, token_exchanges: 0 },
         quotas: Vec::new(),
+        hosts: Vec::new(),
         results,
     }
 }

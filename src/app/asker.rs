@@ -9,12 +9,14 @@ use super::Error;
 use super::options::CheckOptions;
 use super::prepare;
 use crate::credentials::Sources;
+use crate::model::budget::ByteBudget;
 use crate::model::plan::Plan;
-use crate::model::run::{Cost, Ending, Quota};
+use crate::model::run::{Cost, Ending, HostUse, Quota};
 use crate::net::client::{Client, Purpose};
 use crate::net::retry::RetryPolicy;
+use crate::plan::DOCKER_HUB_ENDPOINT;
 use crate::probe::oci::Registries;
-use crate::probe::schedule::{self, Event};
+use crate::probe::schedule::{self, Event, Means};
 
 /// After so many images, what is known of tokens is forgotten: there may be one for each repository, and
 /// the images may have no end.
@@ -27,6 +29,8 @@ pub(super) struct Asker {
     retry: RetryPolicy,
     per_host: usize,
     registries: Arc<Registries>,
+    /// Bytes of blobs that may still be read, of all plans together.
+    budget: Arc<ByteBudget>,
     /// Images asked for through `registries`.
     asked: usize,
 }
@@ -40,7 +44,8 @@ impl Asker {
         let client = Arc::new(prepare::client(hosts, options)?);
         let retry = options.retry.clone();
         let registries = registries(&client, &retry, &sources);
-        Ok(Self { client, sources, retry, per_host: options.per_host, registries, asked: 0 })
+        let budget = Arc::new(ByteBudget::new(options.max_bytes));
+        Ok(Self { client, sources, retry, per_host: options.per_host, registries, budget, asked: 0 })
     }
 
     /// Asks everything that `plan` wants to know; see [`schedule::run`].
@@ -56,8 +61,12 @@ impl Asker {
         }
         self.asked += plan.images.len();
         self.registries.expect(Arc::clone(plan));
-        let registries = Arc::clone(&self.registries);
-        schedule::run(Arc::clone(plan), registries, self.per_host, cancel, on_event).await
+        let means = Means {
+            registries: Arc::clone(&self.registries),
+            budget: Arc::clone(&self.budget),
+            workers_per_authority: self.per_host,
+        };
+        schedule::run(Arc::clone(plan), means, cancel, on_event).await
     }
 
     /// What it asks through.
@@ -65,11 +74,14 @@ impl Asker {
         Arc::clone(&self.client)
     }
 
-    /// What was sent so far.
-    pub(super) fn cost(&self) -> Cost {
+    /// What was sent so far, and what came; `hosts` tell of blobs.
+    pub(super) fn cost(&self, hosts: &[HostUse]) -> Cost {
+        let blob_bytes: u64 = hosts.iter().map(|host| host.bytes).sum();
         Cost {
-            requests: self.client.sent(Purpose::Registry),
+            requests: self.client.sent(Purpose::Registry) + self.client.sent(Purpose::Blob),
             token_exchanges: self.client.sent(Purpose::Token),
+            bytes: self.client.read_bytes() + blob_bytes,
+            hub_pulls: self.client.pulls(DOCKER_HUB_ENDPOINT),
         }
     }
 

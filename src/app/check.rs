@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::Error;
 use super::asker::Asker;
 use super::endless;
+use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge::{self, Judged};
 use super::options::{self, CheckOptions};
@@ -115,11 +116,13 @@ pub(super) async fn pass(
     let places = rows.map(|rows| (rows, Places::of(&plan.places)));
     let mut judged = Judged::of(&plan);
     let mut rejections = BTreeSet::new();
+    let mut hosts = Hosts::default();
     let on_event = |event| match event {
         Event::Answered { endpoint } => progress.answered(endpoint),
         Event::Done { image, evidence } => {
             let results: Vec<_> = judge::judge(&plan, image, &evidence).collect();
             rejections.extend(verdict::rejections(&evidence));
+            hosts.add(&evidence);
             if let Some((rows, places)) = &places {
                 rows.put(judge::lines(&plan, places, &results));
             }
@@ -135,7 +138,8 @@ pub(super) async fn pass(
     for rejection in rejections {
         log::warn!("{rejection}");
     }
-    let (cost, quotas) = (asker.cost(), asker.quotas());
+    let hosts = hosts.list();
+    let (cost, quotas) = (asker.cost(&hosts), asker.quotas());
     // Its look ahead holds the plan, which is too large for a copy.
     drop((asker, places));
     let results = judged.results();
@@ -151,6 +155,7 @@ pub(super) async fn pass(
         results,
         cost,
         quotas,
+        hosts,
     })
 }
 

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use super::Error;
 use super::asker::Asker;
 use super::check::{hold_to_requirement, tell_decision, warn_of_spent_quotas};
+use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge;
 use super::options::{self, CheckOptions};
@@ -30,7 +31,7 @@ use crate::inputs::stream::Stream;
 use crate::inputs::{self, Inputs, STDIN_NAME};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::plan::Plan;
-use crate::model::run::{CheckResult, Cost, Ending, Quota};
+use crate::model::run::{CheckResult, Cost, Ending, HostUse, Quota};
 use crate::plan;
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
@@ -51,6 +52,7 @@ struct Totals {
     images: BTreeMap<Outcome, usize>,
     upstreams: BTreeMap<Box<str>, Arc<Endpoint>>,
     rejections: BTreeSet<String>,
+    hosts: Hosts,
     /// Whether any line named an image or was meant to.
     has_lines: bool,
 }
@@ -65,20 +67,28 @@ impl Totals {
             images: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             rejections: BTreeSet::new(),
+            hosts: Hosts::default(),
             has_lines: false,
         }
     }
 
     /// How it ended, now.
-    fn end<'a>(&self, ending: Ending, cost: Cost, quotas: &'a [Quota], who: &'a [Arc<Endpoint>]) -> End<'a> {
-        let Cost { requests, token_exchanges } = cost;
+    fn end<'a>(
+        &self,
+        ending: Ending,
+        cost: Cost,
+        (quotas, hosts): (&'a [Quota], &'a [HostUse]),
+        who: &'a [Arc<Endpoint>],
+    ) -> End<'a> {
+        let Cost { requests, token_exchanges, bytes, hub_pulls } = cost;
         End {
             tool_version: env!("CARGO_PKG_VERSION"),
             started_at: self.started_at,
             finished_at: OffsetDateTime::now_utc(),
             duration: self.clock.elapsed(),
-            summary: Summary { requests, token_exchanges, ..self.summary },
+            summary: Summary { requests, token_exchanges, bytes, hub_pulls, ..self.summary },
             quotas,
+            hosts,
             outcome: self.outcome(),
             exit_code: exit::code(ending, self.outcome()),
             endpoints: who,
@@ -180,7 +190,8 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
     }
     known.truncate(mirrors);
     known.extend(totals.upstreams.values().cloned());
-    let end = totals.end(ending, asker.cost(), &quotas, &known);
+    let hosts = totals.hosts.list();
+    let end = totals.end(ending, asker.cost(&hosts), (&quotas, &hosts), &known);
     rows.put(ndjson::end(&end));
     let errors = outputs.finish_rows(rows);
     if errors.is_empty() { Ok(end.exit_code) } else { Err(Error::Outputs(errors)) }
@@ -227,7 +238,8 @@ impl Pump<'_> {
     fn plan(&self, inputs: Inputs) -> Result<Plan, Error> {
         let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
-        let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+        let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone())
+            .map_err(Error::Registries)?;
         hold_to_requirement(&options.policy, &plan)?;
         Ok(plan)
     }
@@ -245,6 +257,7 @@ impl Pump<'_> {
             Event::Done { image, evidence } => {
                 let results: Vec<_> = judge::judge(&plan, image, &evidence).collect();
                 totals.warn(verdict::rejections(&evidence));
+                totals.hosts.add(&evidence);
                 totals.add(&options.policy, &results);
                 rows.put(judge::lines(&plan, &places, &results));
                 progress.done(judge::not_ok(&results));

@@ -105,12 +105,14 @@ fn result(
     let facts = |observation: &Option<Observation>| -> Option<_> {
         observation.as_ref().and_then(Observation::facts).and_then(|facts| facts.media_type)
     };
-    let question = followup::opening(&evidence.image, evidence.depth, evidence.mirrors.len(), who);
+    let question = followup::opening(&evidence.image, evidence.depth_at(who), who);
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(evidence.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),
+        Reference::Blob(blob) => ManifestRef::Digest(&blob.digest),
     };
     let repository = asked.repository(&evidence.image).ok();
+    let (verdict, anatomy) = verdict::with_parts(evidence, who, verdict);
     CheckResult {
         image,
         endpoint,
@@ -123,5 +125,6 @@ fn result(
         attempts: answer.as_ref().map_or(0, |answer| answer.attempts),
         checked_at: answer.as_ref().map_or_else(OffsetDateTime::now_utc, |answer| answer.at),
         notes: verdict::notes(evidence, who),
+        anatomy,
     }
 }

@@ -5,6 +5,7 @@ mod auth;
 pub mod check;
 pub mod demo;
 mod endless;
+mod hosts;
 mod images;
 mod interrupt;
 mod judge;

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use super::Error;
-use crate::cli::{CheckArgs, ColorArg, CommonArgs, MirrorArg, ProgressArg};
+use crate::cli::{CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, ProgressArg};
 use crate::config;
 use crate::credentials;
 use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
-use crate::model::depth::Depth;
+use crate::model::depth::{Depth, Scope};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::Node;
 use crate::net::certs_d;
@@ -29,8 +29,10 @@ pub const PER_HOST: usize = 16;
 pub struct CheckOptions {
     /// Who stands in for whom.
     pub mirrors: MirrorMap,
-    /// How far to look.
-    pub depth: Depth,
+    /// How far to look, and at which platforms.
+    pub scope: Scope,
+    /// Most bytes of blobs that are read.
+    pub max_bytes: Option<u64>,
     /// What is accepted.
     pub policy: Policy,
     /// How long things may take.
@@ -61,8 +63,15 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     mirrors::join(&mut mirrors, nodes);
     tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
+    let scope = Scope {
+        depth: args.depth.map_or(config.depth.unwrap_or_default(), depth),
+        platforms: match args.platforms.is_empty() {
+            true => config.platforms.into(),
+            false => defaults.scope.platforms,
+        },
+    };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
-    Ok(CheckOptions { mirrors, tls, ..defaults })
+    Ok(CheckOptions { mirrors, tls, scope, ..defaults })
 }
 
 /// What cannot be represented, or is not what it seems.
@@ -91,15 +100,17 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
                 None => certs_d::system_places(user_settings().as_deref()),
             },
         },
-        depth: match args.depth.unwrap_or_default() {
-            crate::cli::DepthArg::Head => Depth::Head,
-            crate::cli::DepthArg::Manifest => Depth::Manifest,
+        scope: Scope {
+            depth: args.depth.map(depth).unwrap_or_default(),
+            platforms: args.platforms.as_slice().into(),
         },
+        max_bytes: args.max_bytes,
         policy,
         timeouts: Timeouts {
             connect: args.connect_timeout.unwrap_or(defaults.connect),
             first_byte: args.first_byte_timeout.unwrap_or(defaults.first_byte),
             total: args.timeout.unwrap_or(defaults.total),
+            least_rate: defaults.least_rate,
         },
         retry: RetryPolicy { retries: args.retries.unwrap_or(retry.retries), ..retry },
         concurrency: args.concurrency.unwrap_or(CONCURRENCY),
@@ -107,6 +118,16 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         reserve: args.reserve,
         progress: progress_style(common),
     })
+}
+
+const fn depth(arg: DepthArg) -> Depth {
+    match arg {
+        DepthArg::Head => Depth::Head,
+        DepthArg::Manifest => Depth::Manifest,
+        DepthArg::Platforms => Depth::Platforms,
+        DepthArg::Blobs => Depth::Blobs,
+        DepthArg::Content => Depth::Content,
+    }
 }
 
 fn mirror(arg: &MirrorArg) -> MirrorSpec {

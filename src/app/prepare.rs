@@ -33,7 +33,8 @@ pub(super) struct Prepared {
 pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
     let mut options = options::resolve(args, common)?;
     let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
-    let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
+    let plan =
+        plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
     if args.insecure {

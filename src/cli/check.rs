@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::InputArgs;
 use super::parse::{self, MirrorArg};
 use crate::gate::Require;
+use crate::model::platform::Platform;
 use crate::model::status::Status;
 use crate::report::Format;
 
@@ -30,6 +31,12 @@ pub struct CheckArgs {
     /// How far to look [default: head]
     #[arg(long, value_name = "DEPTH")]
     pub depth: Option<DepthArg>,
+    /// Look at this platform of each image alone, such as linux/arm64; repeatable
+    #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]")]
+    pub platforms: Vec<Platform>,
+    /// With --depth content, download no more than this of all images together (10GiB, 500MB)
+    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    pub max_bytes: Option<u64>,
 
     /// How many of an image's mirrors must be fine: all, any or a number [default: all]
     #[arg(long, value_name = "N", help_heading = "Gate")]
@@ -96,4 +103,10 @@ pub enum DepthArg {
     Head,
     /// The manifest's bytes, by tag and by digest (GET)
     Manifest,
+    /// Every platform's manifest, by digest
+    Platforms,
+    /// Whether their configs and layers are there (HEAD)
+    Blobs,
+    /// The same, downloaded and hashed
+    Content,
 }

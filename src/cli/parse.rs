@@ -73,9 +73,59 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `500MB`, `10GiB`, `1.5GB`; a bare number is bytes.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let fault = || "expected a size such as 500MB, 10GiB or 1.5GB, above zero".to_owned();
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "B"),
+    };
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(fault()),
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) {
+        return Err(fault());
+    }
+    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit));
+    let digits = u32::try_from(part.len()).unwrap_or(u32::MAX);
+    let part = part.parse::<u128>().map_err(|_| fault())? * u128::from(unit) / 10u128.pow(digits);
+    let part = u64::try_from(part).map_err(|_| fault())?;
+    whole.and_then(|whole| whole.checked_add(part)).filter(|bytes| *bytes > 0).ok_or_else(fault)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units_and_bounds() {
+        for (text, size) in [
+            ("1", 1),
+            ("500MB", 500_000_000),
+            ("10GiB", 10 << 30),
+            ("1.5gb", 1_500_000_000),
+            ("0.5KiB", 512),
+            ("2t", 2_000_000_000_000),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "0", "0GB", "-1", "1.", ".5GB", "1e3", "GB", "1 GB", "1XB", "99999999999TB", "1.0.0"]
+        {
+            let fault = bytes(text).unwrap_err();
+            assert_eq!(fault, "expected a size such as 500MB, 10GiB or 1.5GB, above zero", "{text}");
+        }
+    }
 
     #[test]
     fn times_have_units_and_bounds() {

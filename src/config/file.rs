@@ -1,17 +1,21 @@
 //! The file as it is written. Every fault is told with its line before anything is asked.
 
-use std::io::Read;
+use std::fmt;
+use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 use toml::Spanned;
 use toml::de::DeTable;
 
 use super::Error;
 use super::keys::{self, Known};
 use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
+use crate::model::depth::Depth;
 use crate::model::endpoint::Namespace;
+use crate::model::platform::Platform;
 use crate::model::rewrite::Library;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
@@ -21,7 +25,7 @@ pub const FILE_NAME: &str = "registry-check.toml";
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 const KNOWN: Known = Known {
-    keys: &[],
+    keys: &["depth", "platforms"],
     below: &[
         (
             "mirrors",
@@ -40,6 +44,7 @@ const KNOWN: Known = Known {
                 "client_key",
                 "insecure",
                 "requests_per_minute",
+                "depth",
             ],
         ),
         (
@@ -61,21 +66,28 @@ const KNOWN: Known = Known {
 /// What the file says, as options of the stages.
 #[derive(Debug, Default)]
 pub struct Config {
+    /// `depth`.
+    pub depth: Option<Depth>,
+    /// `platforms`.
+    pub platforms: Vec<Platform>,
     /// `[[mirrors]]`.
     pub mirrors: Vec<MirrorSpec>,
     /// `[[registries]]`.
     pub upstreams: Vec<UpstreamSpec>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct File {
+    depth: Option<Read<Depth>>,
+    #[serde(default)]
+    platforms: Vec<Read<Platform>>,
     #[serde(default)]
     mirrors: Vec<Spanned<MirrorEntry>>,
     #[serde(default)]
     registries: Vec<Spanned<RegistryEntry>>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct MirrorEntry {
     name: Option<String>,
     url: String,
@@ -98,9 +110,20 @@ struct MirrorEntry {
     #[serde(default)]
     insecure: bool,
     requests_per_minute: Option<NonZeroU32>,
+    depth: Option<Read<Depth>>,
 }
 
-#[derive(Deserialize)]
+/// A word that a type of ours reads.
+struct Read<T>(T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Read<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+#[derive(serde::Deserialize)]
 struct RegistryEntry {
     name: String,
     url: Option<String>,
@@ -141,7 +164,7 @@ impl TlsEntry {
     }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum LibraryWord {
     #[default]
@@ -150,7 +173,7 @@ enum LibraryWord {
     Add,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum NamespaceWord {
     #[default]
@@ -240,6 +263,7 @@ fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
             path_meaning: if entry.override_path { PathMeaning::ApiRoot } else { PathMeaning::Prefix },
             plain_http: plain(entry.plain_http),
             requests_per_minute: entry.requests_per_minute,
+            depth: entry.depth.map(|read| read.0),
         }
     });
     let mirrors: Vec<_> = mirrors.collect();
@@ -265,7 +289,9 @@ fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
         }
     });
     let upstreams = upstreams.collect();
-    if faults.is_empty() { Ok(Config { mirrors, upstreams }) } else { Err(faults) }
+    let depth = file.depth.map(|read| read.0);
+    let platforms = file.platforms.into_iter().map(|read| read.0).collect();
+    if faults.is_empty() { Ok(Config { depth, platforms, mirrors, upstreams }) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -276,8 +302,12 @@ mod tests {
     fn every_setting_reaches_its_place() {
         let config = parse(
             r#"
+depth = "platforms"
+platforms = ["linux/amd64", "linux/aarch64"]
+
 [[mirrors]]
 name = "daocloud"
+depth = "blobs"
 url = "https://m.daocloud.io"
 requests_per_minute = 20
 for = ["docker.io", "ghcr.io"]
@@ -316,7 +346,13 @@ insecure = true
         assert_eq!(k3s.plain_http, PlainHttp::Yes);
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
-        assert_eq!(k3s.place, "c.toml:10");
+        assert_eq!(k3s.place, "c.toml:14");
+        assert_eq!(
+            (config.depth, daocloud.depth, k3s.depth),
+            (Some(Depth::Platforms), Some(Depth::Blobs), None)
+        );
+        let platforms: Vec<_> = config.platforms.iter().map(ToString::to_string).collect();
+        assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
         let paces =
             [daocloud.requests_per_minute, k3s.requests_per_minute, config.upstreams[0].requests_per_minute];
         assert_eq!(paces.map(|pace| pace.map(NonZeroU32::get)), [Some(20), None, Some(300)]);
@@ -350,7 +386,7 @@ insecure = true
             faults,
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
-                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure, requests_per_minute)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure, requests_per_minute, depth)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
                 "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
             ]
@@ -366,6 +402,10 @@ insecure = true
             ("[[mirrors]]\nurl = \"x\"\nns = \"maybe\"\n", "c.toml:3: unknown variant `maybe`"),
             ("[[mirrors]]\nurl = \"x\"\nrequests_per_minute = 0\n", "c.toml:3: invalid value: integer `0`"),
             ("mirrors = 1\n", "c.toml:1:"),
+            ("\ndepth = \"deep\"\n", "c.toml:2: unknown depth 'deep' (known: head,"),
+            ("[[mirrors]]\nurl = \"x\"\ndepth = \"all\"\n", "c.toml:3: unknown depth 'all'"),
+            ("platforms = [\"arm64\"]\n", "c.toml:1: 'arm64' is no platform: write OS/ARCH"),
+            ("platforms = \"linux/arm64\"\n", "c.toml:1: invalid type: string"),
         ] {
             let faults = parse(text, "c.toml", Path::new("")).unwrap_err();
             assert!(faults[0].starts_with(expected), "{text:?}: {faults:?}");

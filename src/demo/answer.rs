@@ -35,6 +35,10 @@ pub(super) enum Pace {
     Stall(usize),
     /// One byte, then a pause, and so on.
     EachByte(Duration),
+    /// Whole, without a `Content-Length`.
+    Unmeasured,
+    /// The same, and zeros ever after.
+    Endless,
 }
 
 /// Whether there is an answer at all.
@@ -130,7 +134,8 @@ impl Answer {
 
     /// Turns the answer into what hyper sends. `delay` and `fate` are the caller's to heed.
     pub(super) fn into_response(mut self, is_head: bool) -> Response<AnswerBody> {
-        if self.status != StatusCode::NOT_MODIFIED {
+        let is_measured = !matches!(self.pace, Pace::Unmeasured | Pace::Endless);
+        if is_measured && self.status != StatusCode::NOT_MODIFIED {
             let length = self.claimed_length.unwrap_or(self.body.len());
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -145,6 +150,8 @@ impl Answer {
                 let sent = self.body.len().min(sent);
                 Either::Right(Staged::new(self.body.slice(..sent), Step::All, Ending::Never))
             }
+            Pace::Unmeasured => Either::Right(Staged::new(self.body, Step::All, Ending::Closed)),
+            Pace::Endless => Either::Right(Staged::new(self.body, Step::All, Ending::Zeros)),
             Pace::EachByte(interval) => {
                 Either::Right(Staged::new(self.body, Step::Byte(interval), Ending::Closed))
             }
@@ -166,7 +173,11 @@ enum Step {
 enum Ending {
     Closed,
     Never,
+    Zeros,
 }
+
+/// What is sent at a time where there is no end.
+static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
 /// A body that does not keep to what `Content-Length` promised, or takes its time.
 pub(super) struct Staged {
@@ -210,6 +221,7 @@ impl Body for Staged {
         }
         match self.ending {
             Ending::Never => Poll::Pending,
+            Ending::Zeros => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS))))),
             Ending::Closed if self.flushed => Poll::Ready(None),
             Ending::Closed => {
                 // hyper drops what it has buffered when a body ends early; a turn in between lets it flush.

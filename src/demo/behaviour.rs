@@ -117,6 +117,8 @@ pub enum Behaviour {
     },
     /// One more line break at the end of the body than the digest covers.
     WrongBody,
+    /// The last byte is another: the length is right, the digest is not.
+    WrongByte,
     /// Another platform's bytes under the same headers: the body is this, whatever the digest says.
     Body(Vec<u8>),
     /// 200 with an HTML page, to HEAD too.
@@ -137,6 +139,14 @@ pub enum Behaviour {
     Short(usize),
     /// `Content-Length: 0` to HEAD.
     HeadLengthZero,
+    /// This `Content-Length` to HEAD.
+    HeadLength(usize),
+    /// No `Content-Length`: the end of the body tells its length.
+    NoLength,
+    /// No `Content-Length`, and after the body zeros without end.
+    Endless,
+    /// All bytes, whichever were asked for.
+    IgnoreRange,
     /// HEAD fails so, without any registry header; GET is served.
     HeadStatus(u16),
     /// 307 to the same path and query under another base (`http://host:port`).
@@ -202,6 +212,9 @@ impl Behaviour {
             | Self::ContentType(_)
             | Self::NoContentType
             | Self::WrongBody
+            | Self::WrongByte
+            | Self::NoLength
+            | Self::Endless
             | Self::Body(_)
             | Self::Gzip
             | Self::FalseGzip
@@ -209,7 +222,8 @@ impl Behaviour {
             | Self::Short(_)
             | Self::Stall(_)
             | Self::Trickle(_) => answer.status.is_success(),
-            Self::HeadLengthZero => asked.is_head() && answer.status.is_success(),
+            Self::IgnoreRange => asked.range().is_some(),
+            Self::HeadLengthZero | Self::HeadLength(_) => asked.is_head() && answer.status.is_success(),
             Self::HeadStatus(_) => asked.is_head(),
             Self::ChildOf(_) | Self::Reserialised => {
                 answer.status.is_success() && asked.manifest_tag().is_some()

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -13,7 +13,7 @@ use super::answer::{Answer, DIGEST_HEADER, Fate, Pace, header_value};
 use super::behaviour::{Behaviour, Failure, HOSTILE_MESSAGE, status};
 use super::content::{Document, gzip, platform, reserialised_document};
 use super::request::{Asked, Route};
-use super::serve::{LOGIN_PAGE, manifest_unknown, moved, page_not_found};
+use super::serve::{self, LOGIN_PAGE, manifest_unknown, moved, page_not_found};
 use super::store::Store;
 use crate::model::digest::Digest;
 use crate::model::manifest::Manifest;
@@ -62,6 +62,7 @@ impl Behaviour {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
             Self::HeadLengthZero => answer.claimed_length = Some(0),
+            Self::HeadLength(length) => answer.claimed_length = Some(*length),
             _ => return false,
         }
         true
@@ -71,6 +72,22 @@ impl Behaviour {
     fn bend_body(&self, asked: &Asked, answer: &mut Answer, store: &mut Store) -> bool {
         match self {
             Self::WrongBody => answer.body = [&answer.body[..], b"\n"].concat().into(),
+            Self::WrongByte => {
+                let mut bytes = answer.body.to_vec();
+                if let Some(last) = bytes.last_mut() {
+                    *last ^= 1;
+                }
+                answer.body = bytes.into();
+            }
+            Self::NoLength => answer.pace = Pace::Unmeasured,
+            Self::Endless => answer.pace = Pace::Endless,
+            Self::IgnoreRange => {
+                let mut whole = asked.clone();
+                whole.headers.remove(RANGE);
+                if matches!(asked.route, Route::Blob { .. }) {
+                    *answer = serve::answer("", store, &whole);
+                }
+            }
             Self::Body(bytes) => answer.body = Bytes::copy_from_slice(bytes),
             Self::Gzip => {
                 answer.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -74,7 +74,9 @@ impl<'a> Found<'a> {
         }
         let origin = self.origin(spot);
         match list::image(name) {
-            Ok(value) => self.inputs.images.push(Located { value, input: typed.trim().into(), origin }),
+            Ok(value) => {
+                self.inputs.images.push(Located { value, input: typed.trim().into(), origin, options: None })
+            }
             Err(Fault { error: Some(ReferenceError::Variable), .. }) => {
                 let why = "depends on something that is known only when it runs".to_owned();
                 self.inputs.dynamic.push(Dynamic { origin, text: BadLine::cut(typed.trim()), why });

@@ -1,7 +1,8 @@
 //! Plain lists: one image a line, `#` comments, blank lines.
 //!
 //! `#` begins a comment at the start of a line or after a blank (it is legal in no reference). A
-//! `docker://` or `oci://` in front, as skopeo and helm write it, is no part of the name.
+//! `docker://` or `oci://` in front, as skopeo and helm write it, is no part of the name. Behind the name may
+//! stand how this image is to be checked: `depth=blobs platform=linux/arm64`.
 
 use std::sync::Arc;
 
@@ -9,8 +10,10 @@ use super::Inputs;
 use super::bad_line::BadLine;
 use super::found::Fault;
 use super::text;
+use crate::model::depth::{ImageOptions, UnknownDepth};
 use crate::model::image::{ImageRef, ReferenceError};
 use crate::model::origin::{Located, Origin};
+use crate::model::platform::{Platform, PlatformError};
 
 const TRANSPORTS: [&str; 2] = ["docker://", "oci://"];
 
@@ -23,17 +26,59 @@ pub(super) fn read(text: &str, file: &Arc<str>, inputs: &mut Inputs) {
 
 /// Adds what one line names, if anything.
 pub(super) fn read_line(text: &str, line: u32, file: &Arc<str>, inputs: &mut Inputs) {
-    let name = name(text);
-    if name.is_empty() {
+    let entry = name(text);
+    if entry.is_empty() {
         return;
     }
     let origin = Origin::line(Arc::clone(file), line);
+    let (name, words) = without_options(entry);
     // Most lines name the registry of the line before.
     let known = inputs.images.last().map(|image| image.value.registry());
-    match image_beside(name, known) {
-        Ok(value) => inputs.images.push(Located { value, input: name.into(), origin }),
-        Err(fault) => inputs.bad.push(BadLine::new(origin, name, fault.why)),
+    let read = image_beside(name, known).map_err(|fault| fault.why);
+    match read.and_then(|value| Ok((value, options(words)?))) {
+        Ok((value, options)) => inputs.images.push(Located { value, input: name.into(), origin, options }),
+        Err(why) => inputs.bad.push(BadLine::new(origin, entry, why)),
     }
+}
+
+/// The name, and the `key=value` words behind it. No name holds a `=`.
+fn without_options(entry: &str) -> (&str, &str) {
+    let mut name = entry;
+    while let Some((before, word)) = name.rsplit_once(char::is_whitespace) {
+        if !word.contains('=') {
+            break;
+        }
+        name = before.trim_end();
+    }
+    (name, entry[name.len()..].trim())
+}
+
+/// Reads `depth=DEPTH` and `platform=OS/ARCH[/VARIANT][,…]`.
+fn options(words: &str) -> Result<Option<Box<ImageOptions>>, String> {
+    let mut options = ImageOptions::default();
+    let mut platforms: Vec<Platform> = Vec::new();
+    for word in words.split_whitespace() {
+        match word.split_once('=') {
+            Some(("depth", depth)) if options.depth.is_none() => {
+                options.depth = Some(depth.parse().map_err(|error: UnknownDepth| error.to_string())?);
+            }
+            Some(("depth", _)) => return Err("depth= stands there twice".to_owned()),
+            Some(("platform", named)) => {
+                for text in named.split(',') {
+                    let platform = text.parse().map_err(|error: PlatformError| error.to_string())?;
+                    if !platforms.contains(&platform) {
+                        platforms.push(platform);
+                    }
+                }
+            }
+            _ => {
+                let key = word.split('=').next().unwrap_or(word);
+                return Err(format!("unknown option '{}' (known: depth=, platform=)", key.escape_debug()));
+            }
+        }
+    }
+    options.platforms = (!platforms.is_empty()).then(|| platforms.into());
+    Ok((options != ImageOptions::default()).then(|| Box::new(options)))
 }
 
 /// The line without its comment and the blanks around.
@@ -75,6 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::depth::Depth;
 
     fn read_list(text: &str) -> Inputs {
         let mut inputs = Inputs::default();
@@ -141,6 +187,40 @@ mod tests {
         assert!(shown[1].starts_with("list.txt:4: foo..bar: invalid reference format"), "{}", shown[1]);
         assert!(shown[2].starts_with("list.txt:5: nginx:: "), "{}", shown[2]);
         assert_eq!(shown.len(), 3);
+    }
+
+    #[test]
+    fn how_an_image_is_checked_may_stand_behind_its_name() {
+        let read = |text: &str| -> Option<(Option<Depth>, String)> {
+            let inputs = read_list(text);
+            assert_eq!(inputs.bad, [], "{text}");
+            assert_eq!(&*inputs.images[0].input, "nginx:1.25", "{text}");
+            let options = inputs.images[0].options.as_ref()?;
+            let platforms = options.platforms.iter().flat_map(|platforms| platforms.iter());
+            Some((options.depth, platforms.map(ToString::to_string).collect::<Vec<_>>().join(" ")))
+        };
+        assert_eq!(read("nginx:1.25"), None);
+        assert_eq!(read("nginx:1.25\tdepth=blobs  # x"), Some((Some(Depth::Blobs), String::new())));
+        let both = "linux/arm64 linux/arm/v7".to_owned();
+        assert_eq!(
+            read("nginx:1.25 platform=linux/aarch64 depth=head platform=linux/arm,linux/arm64"),
+            Some((Some(Depth::Head), both.clone()))
+        );
+        assert_eq!(read("nginx:1.25 platform=linux/arm64,linux/arm"), Some((None, both)));
+        for (text, why) in [
+            ("nginx depth=deep", "unknown depth 'deep' (known: head, manifest, platforms, blobs, content)"),
+            ("nginx depth=", "unknown depth ''"),
+            ("nginx depth=head depth=blobs", "depth= stands there twice"),
+            ("nginx platform=arm64", "'arm64' is no platform"),
+            ("nginx platform=linux/arm64,", "'' is no platform"),
+            ("nginx deep=1", "unknown option 'deep' (known: depth=, platform=)"),
+            ("nginx \u{1b}=1", "unknown option '\\u{1b}'"),
+            ("nginx x depth=blobs", "more than one word"),
+            ("depth=blobs nginx", "more than one word"),
+            ("depth=blobs", "invalid reference format"),
+        ] {
+            assert!(why_bad(text).starts_with(why), "{text}: {}", why_bad(text));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::url::{self, PathMeaning, PlainHttp};
 use super::{Error, Fault};
+use crate::model::depth::Depth;
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::{DOCKER_HUB, ImageRef, registry_key};
 use crate::model::mirror::{Mirror, MirrorMap, Upstream};
@@ -38,6 +39,8 @@ pub struct MirrorSpec {
     pub tls: TlsSettings,
     /// Most requests in any minute to this host.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// How far checks go there, where nothing is said of the image.
+    pub depth: Option<Depth>,
 }
 
 /// Settings of one upstream as they were written.
@@ -104,6 +107,7 @@ fn add(map: &mut MirrorMap, mirror: Mirror) -> Result<(), Fault> {
                     known.serves.push(prefix);
                 }
             }
+            known.depth = known.depth.max(mirror.depth);
         }
         Some(known) => return Err(Fault::SameName(known.endpoint.name.to_string())),
         None => map.mirrors.push(mirror),
@@ -155,7 +159,8 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
     if endpoint.name.trim().eq_ignore_ascii_case(Role::Upstream.as_str()) {
         return Err(Fault::ReservedName(endpoint.name.into()));
     }
-    Ok(Mirror { endpoint: Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint }), serves })
+    let endpoint = Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint });
+    Ok(Mirror { endpoint, serves, depth: spec.depth })
 }
 
 fn upstream(spec: UpstreamSpec) -> Result<Upstream, Fault> {

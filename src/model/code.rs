@@ -67,6 +67,10 @@ codes! {
         "The manifest has other bytes, but names the same config and layers."
         "pulls by tag work; references pinned to upstream's digest will not be found on this mirror";
 
+    WantedPlatformsEqual SameContent "wanted-platforms-equal"
+        "The mirror lacks platforms that upstream has, but those that are wanted (--platform) are upstream's."
+        "pulls by tag work on the wanted platforms; references pinned to upstream's digest will not be found on this mirror";
+
     AgreesWithMirrors Unverified "agrees-with-mirrors"
         "Upstream could not be asked; this mirror serves what most mirrors serve."
         "see why upstream could not be asked, and check again";
@@ -82,6 +86,10 @@ codes! {
     Schema1Unverifiable Unverified "schema1-unverifiable"
         "A schema 1 manifest: its digest is of a part of the bytes, so nothing can be compared."
         "current runtimes refuse schema 1; rebuild or re-push the image";
+
+    DigestUnsupported Unverified "digest-unsupported"
+        "The image names a part by a digest of an algorithm that is not known here; it was not asked for."
+        "runtimes know sha256, and some sha512; rebuild the image with one of these";
 
     DigestDiffers Stale "digest-differs"
         "The mirror serves another digest than upstream for this tag."
@@ -103,6 +111,16 @@ codes! {
     PlatformAbsent Incomplete "platform-absent"
         "The mirror's index lacks platforms that upstream's has."
         "copy the image again with all platforms (crane copy, regctl image copy, skopeo copy --all)";
+
+    ChildMissing Incomplete "child-missing"
+        "The index is there; a manifest that it names for a platform is not."
+        "copy the image again with all platforms (crane copy, regctl image copy, skopeo copy --all)";
+    BlobMissing Incomplete "blob-missing"
+        "The manifest is there; a config or layer that it names is not."
+        "copy the image again, or have the mirror fetch it anew: a pull starts there and fails";
+    UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
+        "Upstream's own index does not have a platform that is wanted; no mirror can."
+        "ask for another tag or platform; nothing is wrong with the mirrors";
 
     HtmlAnswer Invalid "html-answer"
         "A web page with a success status stands where the manifest should be."
@@ -128,6 +146,16 @@ codes! {
     DigestUnservable Invalid "digest-unservable"
         "The tag is served, but the digest that it stands for is not."
         "runtimes resolve the tag and then pull by digest; have the mirror copy the image again";
+
+    SizeDiffers Invalid "size-differs"
+        "A manifest, config or layer is not as large as the image says."
+        "runtimes refuse it; the mirror's store or a proxy in front of it corrupts content: purge the image there";
+    BlobCorrupt Invalid "blob-corrupt"
+        "The bytes of a config or layer hash to another digest than the one they are served under."
+        "runtimes refuse it; the mirror's store or a proxy in front of it corrupts content: purge the image there";
+    DescriptorUnusable Invalid "descriptor-unusable"
+        "The image names a part by something that is no digest, or with a size that nothing can have."
+        "no client will pull it; rebuild the image, or look at what the mirror made of it";
 
     AccessDenied Denied "access-denied"
         "The registry answered 403."
@@ -244,6 +272,9 @@ codes! {
     PullQuotaReserved NotChecked "pull-quota-reserved"
         "Asking would have cost a pull, and what is left of the host's pull quota is to be kept (--reserve)."
         "wait until the quota is renewed, authenticate for a larger one, or lower --reserve";
+    TooManyParts NotChecked "too-many-parts"
+        "The image leads to more manifests or blobs, or deeper, than one image is asked for."
+        "narrow the check with --platform; if that does not help, look at what is served there";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)";

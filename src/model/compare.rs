@@ -43,8 +43,12 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
         ) => {
             // An artifact with the empty config is more than that and its layers: what it says stands in
             // annotations.
-            let is_told = **config != *EMPTY_CONFIG;
-            if is_told && config == upstream_config && layers == upstream_layers {
+            let is_told = *config.digest != *EMPTY_CONFIG;
+            let layers_are_equal = layers
+                .iter()
+                .map(|layer| &layer.digest)
+                .eq(upstream_layers.iter().map(|layer| &layer.digest));
+            if is_told && config.digest == upstream_config.digest && layers_are_equal {
                 Relation::SameContent
             } else {
                 Relation::Different
@@ -95,7 +99,7 @@ impl<'a> Entries<'a> {
     fn of(index: &'a Manifest) -> Option<Self> {
         let Content::Index(children) = &index.content else { return None };
         let mut entries = Self::default();
-        for Child { digest, platform, kind } in children {
+        for Child { digest, platform, kind, .. } in children {
             let digest = match (kind, digest) {
                 (ChildKind::Attestation, _) => continue,
                 (_, None) => return None,
@@ -119,7 +123,7 @@ impl<'a> Entries<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::manifest::MediaType;
+    use crate::model::manifest::{BlobRef, Distribution, MediaType};
 
     fn digest(seed: &str) -> Digest {
         Digest::sha256(seed.as_bytes())
@@ -129,6 +133,8 @@ mod tests {
         let child = |(architecture, seed): &(&str, &str)| Child {
             digest: Some(digest(seed).to_string().into()),
             platform: (!architecture.is_empty()).then(|| Platform::normalised("linux", architecture, "", "")),
+            size: Some(1),
+            media_type: Some(MediaType::OciManifest),
             kind: if *architecture == "unknown" { ChildKind::Attestation } else { ChildKind::Image },
         };
         Manifest {
@@ -138,11 +144,16 @@ mod tests {
     }
 
     fn image(config: &str, layers: &[&str]) -> Manifest {
+        let blob = |digest: &str| BlobRef {
+            digest: digest.into(),
+            size: Some(1),
+            distribution: Distribution::Registry,
+        };
         Manifest {
             media_type: MediaType::OciManifest,
             content: Content::Image {
-                config: config.into(),
-                layers: layers.iter().map(|layer| (*layer).into()).collect(),
+                config: blob(config),
+                layers: layers.iter().map(|layer| blob(layer)).collect(),
             },
         }
     }
@@ -203,12 +214,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_compared_by_its_text_and_never_taken_for_equal() {
+        let child = |digest: Option<&str>, kind| Child {
+            digest: digest.map(Into::into),
+            platform: None,
+            size: Some(1),
+            media_type: None,
+            kind,
+        };
         let with = |digest: Option<&str>, kind| Manifest {
             media_type: MediaType::OciIndex,
-            content: Content::Index(vec![
-                Child { digest: Some("sha256:aa".into()), platform: None, kind: ChildKind::Image },
-                Child { digest: digest.map(Into::into), platform: None, kind },
-            ]),
+            content: Content::Index(vec![child(Some("sha256:aa"), ChildKind::Image), child(digest, kind)]),
         };
         let related = |mirror: &Manifest, upstream: &Manifest| relate(mirror, &digest("m"), upstream);
         for kind in [ChildKind::Image, ChildKind::Unknown] {

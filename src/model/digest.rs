@@ -79,6 +79,16 @@ impl Algorithm {
         }
     }
 
+    /// Hashes what comes piece by piece.
+    #[must_use]
+    pub fn hasher(self) -> Hasher {
+        Hasher(match self {
+            Self::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Self::Sha384 => State::Sha384(Box::new(sha2::Sha384::new())),
+            Self::Sha512 => State::Sha512(Box::new(sha2::Sha512::new())),
+        })
+    }
+
     /// The digest of `bytes`.
     #[must_use]
     pub fn digest(self, bytes: &[u8]) -> Digest {
@@ -86,6 +96,38 @@ impl Algorithm {
             Self::Sha256 => Digest::Sha256(sha2::Sha256::digest(bytes).into()),
             Self::Sha384 => Digest::Sha384(Box::new(sha2::Sha384::digest(bytes).into())),
             Self::Sha512 => Digest::Sha512(Box::new(sha2::Sha512::digest(bytes).into())),
+        }
+    }
+}
+
+/// A digest that is being computed.
+#[derive(Clone, Debug)]
+pub struct Hasher(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Sha256(sha2::Sha256),
+    Sha384(Box<sha2::Sha384>),
+    Sha512(Box<sha2::Sha512>),
+}
+
+impl Hasher {
+    /// These bytes come next.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(state) => state.update(bytes),
+            State::Sha384(state) => state.update(bytes),
+            State::Sha512(state) => state.update(bytes),
+        }
+    }
+
+    /// The digest of all that came.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        match self.0 {
+            State::Sha256(state) => Digest::Sha256(state.finalize().into()),
+            State::Sha384(state) => Digest::Sha384(Box::new(state.finalize().into())),
+            State::Sha512(state) => Digest::Sha512(Box::new(state.finalize().into())),
         }
     }
 }
@@ -235,6 +277,36 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<Digest>().unwrap_err(), error, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_hash_as_the_whole_does() {
+        // NIST's example messages: "abc" (FIPS 180-4).
+        for (algorithm, digest) in [
+            (
+                Algorithm::Sha256,
+                "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
+            ),
+            (
+                Algorithm::Sha384,
+                "sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
+                 8086072ba1e7cc2358baeca134c825a7"
+                    .to_owned(),
+            ),
+            (
+                Algorithm::Sha512,
+                "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                 2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+                    .to_owned(),
+            ),
+        ] {
+            let mut hasher = algorithm.hasher();
+            for piece in [&b"a"[..], b"", b"bc"] {
+                hasher.update(piece);
+            }
+            assert_eq!(hasher.finish().to_string(), digest);
+            assert_eq!(algorithm.digest(b"abc").to_string(), digest);
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use url::{Host, ParseError, Position, Url};
 
+use super::digest::Digest;
 use super::image::{DOCKER_HUB, ImageRef, ManifestRef};
 use super::rewrite::{NameError, Rewrite};
 
@@ -134,7 +135,16 @@ impl Endpoint {
     /// The manifest URL of `repository` at this endpoint (distribution-spec "Pulling manifests").
     #[must_use]
     pub fn manifest_url(&self, image: &ImageRef, repository: &str, reference: ManifestRef<'_>) -> String {
-        const MANIFESTS: &str = "/manifests/";
+        self.url_of(image, repository, "/manifests/", reference)
+    }
+
+    /// The URL of a blob of `repository` at this endpoint (distribution-spec "Pulling blobs").
+    #[must_use]
+    pub fn blob_url(&self, image: &ImageRef, repository: &str, digest: &Digest) -> String {
+        self.url_of(image, repository, "/blobs/", ManifestRef::Digest(digest))
+    }
+
+    fn url_of(&self, image: &ImageRef, repository: &str, kind: &str, reference: ManifestRef<'_>) -> String {
         let digest;
         let reference = match reference {
             ManifestRef::Tag(tag) => tag,
@@ -144,9 +154,9 @@ impl Endpoint {
             }
         };
         // One for each question: put together without the machinery of formatting.
-        let length = self.api_root.len() + 1 + repository.len() + MANIFESTS.len() + reference.len();
+        let length = self.api_root.len() + 1 + repository.len() + kind.len() + reference.len();
         let mut url = String::with_capacity(length);
-        for part in [&*self.api_root, "/", repository, MANIFESTS, reference] {
+        for part in [&*self.api_root, "/", repository, kind, reference] {
             url.push_str(part);
         }
         if let Some(registry) = self.namespace_for(image) {
@@ -212,7 +222,6 @@ pub fn is_loopback(host: &Host<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::digest::Digest;
 
     fn endpoint(url: &str, api_root: &str) -> Endpoint {
         let url = Url::parse(url).unwrap();
@@ -251,6 +260,9 @@ mod tests {
                 assert_eq!(read, Url::parse(&text).unwrap());
                 assert_eq!(read.as_str(), text);
             }
+            let text = endpoint.blob_url(&image, "team/app", &digest);
+            assert_eq!(text, format!("{api_root}/team/app/blobs/{digest}?ns=reg.example%3A5000"));
+            assert_eq!(endpoint.read_url(&text).unwrap().as_str(), text);
         }
         assert_eq!(endpoint("https://h", "x").read_url("x"), Err(ParseError::RelativeUrlWithoutBase));
     }

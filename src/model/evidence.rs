@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::blob::{BlobObservation, BlobOutcome};
 use super::depth::Depth;
 use super::digest::Digest;
 use super::endpoint::Endpoint;
 use super::image::ImageRef;
+use super::manifest::Manifest;
 use super::observation::Observation;
-use super::plan::{Question, Reference, What, Who};
+use super::plan::{Question, Reference, Want, What, Who};
+use super::platform::Platform;
 
 /// What is known about one image so far.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// The image.
     pub image: Arc<ImageRef>,
-    /// How far the check goes.
-    pub depth: Depth,
+    /// The platforms that matter; empty for all that there are.
+    pub platforms: Arc<[Platform]>,
     /// What upstream answered.
     pub upstream: UpstreamEvidence,
     /// What each mirror answered, in the order of the plan.
@@ -28,6 +31,8 @@ pub struct Evidence {
 pub struct UpstreamEvidence {
     /// Who was asked.
     pub endpoint: Arc<Endpoint>,
+    /// How far the check goes here.
+    pub depth: Depth,
     /// To the question itself: the tag, or the digest where there is no tag.
     pub answer: Option<Observation>,
     /// tag@digest, and the tag has moved: the pinned digest itself.
@@ -40,6 +45,8 @@ pub struct UpstreamEvidence {
     pub own_digest: Option<Observation>,
     /// Whether it has a digest that a mirror serves for the tag.
     pub has: Vec<(Digest, Observation)>,
+    /// What the image is made of (depth `platforms` and on, no mirrors).
+    pub parts: Parts,
 }
 
 /// What one mirror answered about one image.
@@ -47,6 +54,8 @@ pub struct UpstreamEvidence {
 pub struct MirrorEvidence {
     /// Who was asked.
     pub endpoint: Arc<Endpoint>,
+    /// How far the check goes here.
+    pub depth: Depth,
     /// To the question itself: the digest if there is one, else the tag.
     pub answer: Option<Observation>,
     /// The document of the same name, read to find out why it differs.
@@ -55,6 +64,70 @@ pub struct MirrorEvidence {
     pub upstream_digest: Option<Observation>,
     /// The manifest by the digest that the tag stands for (depth `manifest`).
     pub own_digest: Option<Observation>,
+    /// What the image is made of (depth `platforms` and on).
+    pub parts: Parts,
+}
+
+/// What one endpoint answered about the parts of an image.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// Manifests that indexes name.
+    pub children: HashMap<Digest, ChildAnswers>,
+    /// Configs and layers.
+    pub blobs: HashMap<Digest, BlobAnswers>,
+}
+
+/// What was answered about one manifest that an index names.
+#[derive(Clone, Debug, Default)]
+pub struct ChildAnswers {
+    /// To the question whether it is there.
+    pub existence: Option<Observation>,
+    /// To the question for its bytes.
+    pub bytes: Option<Observation>,
+}
+
+impl ChildAnswers {
+    /// What counts: the bytes say more than word of them.
+    #[must_use]
+    pub fn counted(&self) -> Option<&Observation> {
+        self.bytes.as_ref().or(self.existence.as_ref())
+    }
+}
+
+/// What was answered about one config or layer.
+#[derive(Clone, Debug, Default)]
+pub struct BlobAnswers {
+    /// To the question whether it is there.
+    pub existence: Option<BlobObservation>,
+    /// To the question for its bytes.
+    pub bytes: Option<BlobObservation>,
+}
+
+impl BlobAnswers {
+    /// Whether its bytes were not read because there were too many.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        self.bytes.as_ref().is_some_and(|bytes| bytes.outcome == BlobOutcome::OverBudget)
+    }
+
+    /// What counts: the bytes, where they were asked for.
+    #[must_use]
+    pub fn counted(&self) -> Option<&BlobObservation> {
+        if self.is_over_budget() {
+            self.existence.as_ref()
+        } else {
+            self.bytes.as_ref().or(self.existence.as_ref())
+        }
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// About a manifest.
+    Manifest(Observation),
+    /// About a config or layer.
+    Blob(BlobObservation),
 }
 
 impl Evidence {
@@ -62,31 +135,65 @@ impl Evidence {
     #[must_use]
     pub fn new(
         image: Arc<ImageRef>,
-        depth: Depth,
-        upstream: Arc<Endpoint>,
-        mirrors: Vec<Arc<Endpoint>>,
+        platforms: Arc<[Platform]>,
+        (upstream, depth): (Arc<Endpoint>, Depth),
+        mirrors: Vec<(Arc<Endpoint>, Depth)>,
     ) -> Self {
-        let mirror = |endpoint| MirrorEvidence {
+        let mirror = |(endpoint, depth)| MirrorEvidence {
             endpoint,
+            depth,
             answer: None,
             document: None,
             upstream_digest: None,
             own_digest: None,
+            parts: Parts::default(),
         };
         let upstream = UpstreamEvidence {
             endpoint: upstream,
+            depth,
             answer: None,
             pinned: None,
             again: None,
             document: None,
             own_digest: None,
             has: Vec::new(),
+            parts: Parts::default(),
         };
-        Self { image, depth, upstream, mirrors: mirrors.into_iter().map(mirror).collect() }
+        Self { image, platforms, upstream, mirrors: mirrors.into_iter().map(mirror).collect() }
     }
 
     /// Puts an answer in its place. An answer to a question that the plan does not know is dropped.
-    pub fn record(&mut self, question: &Question, observation: Observation) {
+    pub fn record(&mut self, question: &Question, answer: Answer) {
+        match (answer, &question.reference) {
+            (Answer::Blob(observation), Reference::Blob(blob)) => {
+                let Some(parts) = self.parts_mut(question.who) else { return };
+                let answers = parts.blobs.entry(blob.digest.clone()).or_default();
+                match question.want {
+                    Want::Existence => answers.existence = Some(observation),
+                    Want::Bytes => answers.bytes = Some(observation),
+                }
+            }
+            (Answer::Manifest(observation), Reference::Digest(digest)) if question.what == What::Child => {
+                let Some(parts) = self.parts_mut(question.who) else { return };
+                let answers = parts.children.entry(digest.clone()).or_default();
+                match question.want {
+                    Want::Existence => answers.existence = Some(observation),
+                    Want::Bytes => answers.bytes = Some(observation),
+                }
+            }
+            (Answer::Manifest(observation), _) => self.record_manifest(question, observation),
+            (Answer::Blob(_), _) => {}
+        }
+    }
+
+    fn parts_mut(&mut self, who: Who) -> Option<&mut Parts> {
+        match who {
+            Who::Upstream => Some(&mut self.upstream.parts),
+            Who::Mirror(index) => self.mirrors.get_mut(index).map(|mirror| &mut mirror.parts),
+        }
+    }
+
+    fn record_manifest(&mut self, question: &Question, observation: Observation) {
         let upstream = &mut self.upstream;
         let slot = match (question.who, question.what) {
             (Who::Upstream, What::Answer) => &mut upstream.answer,
@@ -100,7 +207,7 @@ impl Evidence {
                 }
                 return;
             }
-            (Who::Upstream, What::UpstreamDigest) => return,
+            (Who::Upstream, What::UpstreamDigest | What::Child | What::Blob) => return,
             (Who::Mirror(index), what) => {
                 let Some(mirror) = self.mirrors.get_mut(index) else { return };
                 match what {
@@ -108,11 +215,45 @@ impl Evidence {
                     What::Document => &mut mirror.document,
                     What::OwnDigest => &mut mirror.own_digest,
                     What::UpstreamDigest => &mut mirror.upstream_digest,
-                    What::Pinned | What::Again | What::Has => return,
+                    What::Pinned | What::Again | What::Has | What::Child | What::Blob => return,
                 }
             }
         };
         *slot = Some(observation);
+    }
+
+    /// How far the check goes at an endpoint. Upstream is looked at itself only where no mirror stands in for
+    /// it: else word of its digest is enough, and on Docker Hub costs no pull.
+    #[must_use]
+    pub fn depth_at(&self, who: Who) -> Depth {
+        match who {
+            Who::Upstream if self.mirrors.is_empty() => self.upstream.depth,
+            Who::Upstream => Depth::Head,
+            Who::Mirror(index) => self.mirrors[index].depth,
+        }
+    }
+
+    /// What an endpoint answered about the parts of the image.
+    #[must_use]
+    pub fn parts_at(&self, who: Who) -> &Parts {
+        match who {
+            Who::Upstream => &self.upstream.parts,
+            Who::Mirror(index) => &self.mirrors[index].parts,
+        }
+    }
+
+    /// Upstream, then the mirrors.
+    pub fn everyone(&self) -> impl Iterator<Item = Who> + use<> {
+        std::iter::once(Who::Upstream).chain((0..self.mirrors.len()).map(Who::Mirror))
+    }
+
+    /// The document with this digest, whoever served it, and how many bytes it has: they were hashed.
+    #[must_use]
+    pub fn document(&self, digest: &Digest) -> Option<(&Manifest, Option<u64>)> {
+        self.everyone().find_map(|who| {
+            let facts = self.parts_at(who).children.get(digest)?.bytes.as_ref()?.facts()?;
+            Some((facts.manifest.as_deref()?, facts.bytes))
+        })
     }
 
     /// The digest that every mirror should serve: the pinned one, else upstream's.

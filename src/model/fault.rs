@@ -29,6 +29,13 @@ pub enum NetFault {
     TimeoutFirstByte(Duration),
     /// The answer began and did not end in time.
     TimeoutBody(Duration),
+    /// The answer came more slowly than any that is waited for.
+    TooSlow {
+        /// Bytes that came of late.
+        received_bytes: u64,
+        /// In so long a time.
+        within: Duration,
+    },
     /// The connection ended before an answer came.
     Reset(Box<str>),
     /// The body ended before the length that the server had promised.
@@ -113,6 +120,9 @@ impl fmt::Display for NetFault {
             }
             Self::TimeoutBody(after) => {
                 write!(f, "the answer began but did not end within {}", seconds(*after))
+            }
+            Self::TooSlow { received_bytes, within } => {
+                write!(f, "too slow: {received_bytes} bytes came within {}", seconds(*within))
             }
             Self::Reset(text) => write!(f, "connection closed before an answer: {text}"),
             Self::Truncated { received_bytes, promised_bytes: Some(promised) } => {

@@ -113,15 +113,58 @@ pub struct Manifest {
 pub enum Content {
     /// An index or manifest list.
     Index(Vec<Child>),
-    /// A manifest: the digests of its config and layers, in order.
+    /// A manifest: its config and layers, in order.
     Image {
-        /// Config digest, as written.
-        config: Box<str>,
-        /// Layer digests, as written.
-        layers: Vec<Box<str>>,
+        /// The config.
+        config: BlobRef,
+        /// The layers.
+        layers: Vec<BlobRef>,
     },
     /// Docker schema 1.
     Schema1,
+}
+
+/// A config or layer as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobRef {
+    /// Its digest, as written.
+    pub digest: Box<str>,
+    /// Its size in bytes; `None` where it is absent, negative or beyond 2^63.
+    pub size: Option<u64>,
+    /// Whether registries have it.
+    pub distribution: Distribution,
+}
+
+/// What a blob is to its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobKind {
+    /// The config.
+    Config,
+    /// A layer.
+    Layer,
+}
+
+/// Whether a layer is to be had from registries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// As most are.
+    Registry,
+    /// Elsewhere, at its `urls` (Windows base layers): a registry need not have it (image-spec `layer.md`).
+    Elsewhere,
+}
+
+impl Distribution {
+    /// By the layer's media type: that a layer has `urls` alone does not say that registries lack it.
+    fn of(media_type: &str) -> Self {
+        let essence = media_type.split(';').next().unwrap_or(media_type).trim().to_ascii_lowercase();
+        if essence.starts_with("application/vnd.oci.image.layer.nondistributable.v1.")
+            || essence.starts_with("application/vnd.docker.image.rootfs.foreign.")
+        {
+            Self::Elsewhere
+        } else {
+            Self::Registry
+        }
+    }
 }
 
 /// An entry of an index.
@@ -132,6 +175,10 @@ pub struct Child {
     pub digest: Option<Box<str>>,
     /// For which platform; `None` where the entry does not say.
     pub platform: Option<Platform>,
+    /// Its size in bytes; `None` where it is absent, negative or beyond 2^63.
+    pub size: Option<u64>,
+    /// What it is, if the entry says a known type.
+    pub media_type: Option<MediaType>,
     /// Image, or something about an image.
     pub kind: ChildKind,
 }
@@ -318,13 +365,28 @@ impl Manifest {
         };
         children.iter().filter(|child| child.kind == ChildKind::Image)
     }
+
+    /// Config and layers; none for an index.
+    pub fn blobs(&self) -> impl Iterator<Item = (BlobKind, &BlobRef)> {
+        let (config, layers): (_, &[BlobRef]) = match &self.content {
+            Content::Image { config, layers } => (Some(config), layers),
+            Content::Index(_) | Content::Schema1 => (None, &[]),
+        };
+        let layers = layers.iter().map(|layer| (BlobKind::Layer, layer));
+        config.map(|config| (BlobKind::Config, config)).into_iter().chain(layers)
+    }
 }
 
 fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     if let Ok(image) = serde_json::from_slice::<oci::OciImageManifest>(bytes) {
+        let blob = |descriptor: oci::OciDescriptor| BlobRef {
+            distribution: Distribution::of(&descriptor.media_type),
+            size: u64::try_from(descriptor.size).ok(),
+            digest: descriptor.digest.into(),
+        };
         return Ok(Content::Image {
-            config: image.config.digest.into(),
-            layers: image.layers.into_iter().map(|layer| layer.digest.into()).collect(),
+            config: blob(image.config),
+            layers: image.layers.into_iter().map(blob).collect(),
         });
     }
     odd::image(bytes)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::depth::Depth;
 use super::endpoint::{Authority, Endpoint};
 use super::image::ImageRef;
 use super::node::Node;
@@ -17,6 +18,8 @@ pub struct Mirror {
     pub endpoint: Arc<Endpoint>,
     /// Lower-case `registry` or `registry/path`, matched by whole components.
     pub serves: Vec<Box<str>>,
+    /// How far checks go at this mirror, where nothing is said of the image.
+    pub depth: Option<Depth>,
 }
 
 /// Settings of one upstream that differ from what its name says.

@@ -92,6 +92,8 @@ pub struct Facts {
     pub media_type: Option<MediaType>,
     /// The parsed document, if the bytes were read.
     pub manifest: Option<Arc<Manifest>>,
+    /// How many bytes it has, if they were read.
+    pub bytes: Option<u64>,
 }
 
 /// How a digest was come by.
@@ -103,6 +105,12 @@ pub enum DigestSource {
     Body,
     /// Both, and they agree.
     Both,
+    /// Both, and they agree, though the header's is of another algorithm: it is the name by which the
+    /// registry knows the manifest.
+    Named {
+        /// What the header says.
+        header: Digest,
+    },
     /// Both, and the header says something else.
     Contradicted {
         /// What the header says.

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::depth::ImageOptions;
+
 /// A place in an input: file and line, and in a structured file the key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
@@ -42,4 +44,6 @@ pub struct Located<T> {
     pub input: Box<str>,
     /// Where it stands.
     pub origin: Origin,
+    /// What else is said there of how it is to be checked.
+    pub options: Option<Box<ImageOptions>>,
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::depth::Depth;
+use super::blob::Blob;
+use super::depth::{Depth, ImageOptions, Scope};
 use super::digest::Digest;
 use super::endpoint::Endpoint;
 use super::image::ImageRef;
+use super::platform::Platform;
 use super::run::Place;
 
 /// A run before it begins.
@@ -17,8 +19,36 @@ pub struct Plan {
     pub images: Vec<PlannedImage>,
     /// Every mention.
     pub places: Vec<Place>,
-    /// How far the check goes.
-    pub depth: Depth,
+    /// How far the check goes, and for which platforms, where nothing else is said.
+    pub scope: Scope,
+    /// What is said of single endpoints, in the order of `endpoints`; those behind its end have nothing.
+    pub depths: Vec<Option<Depth>>,
+}
+
+impl Plan {
+    /// How far the check of an image goes at one of its endpoints: as the image says, else the endpoint,
+    /// else the run.
+    #[must_use]
+    pub fn depth_at(&self, image: &PlannedImage, endpoint: u32) -> Depth {
+        let of_image = image.options.as_ref().and_then(|options| options.depth);
+        let of_endpoint = || self.depths.get(endpoint as usize).copied().flatten();
+        of_image.or_else(of_endpoint).unwrap_or(self.scope.depth)
+    }
+
+    /// The platforms that matter for an image; empty for all that there are.
+    #[must_use]
+    pub fn platforms_of(&self, image: &PlannedImage) -> Arc<[Platform]> {
+        let of_image = image.options.as_ref().and_then(|options| options.platforms.as_ref());
+        Arc::clone(of_image.unwrap_or(&self.scope.platforms))
+    }
+
+    /// The deepest that any image is looked at anywhere.
+    #[must_use]
+    pub fn deepest(&self) -> Depth {
+        let of_images = self.images.iter().filter_map(|image| image.options.as_ref()?.depth);
+        let of_endpoints = self.depths.iter().copied().flatten();
+        of_images.chain(of_endpoints).fold(self.scope.depth, Depth::max)
+    }
 }
 
 /// One image and those who are asked for it, as indexes into [`Plan::endpoints`].
@@ -30,6 +60,8 @@ pub struct PlannedImage {
     pub upstream: u32,
     /// The mirrors that stand in for its registry; shared between images with the same ones.
     pub mirrors: Arc<[u32]>,
+    /// What is said of this image alone.
+    pub options: Option<Box<ImageOptions>>,
 }
 
 /// One question about one image.
@@ -71,6 +103,10 @@ pub enum What {
     Has,
     /// Mirror: upstream's digest, after the tag was said to be missing.
     UpstreamDigest,
+    /// A manifest that an index names.
+    Child,
+    /// A config or layer that a manifest names.
+    Blob,
 }
 
 /// What is asked for.
@@ -78,8 +114,10 @@ pub enum What {
 pub enum Reference {
     /// The image's tag.
     Tag,
-    /// A digest.
+    /// A manifest's digest.
     Digest(Digest),
+    /// A blob's digest and size.
+    Blob(Blob),
 }
 
 /// How much is wanted.

@@ -3,6 +3,9 @@
 //! Source: containerd/platforms `database.go`.
 
 use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
 
 /// Operating system, architecture and variant, in normal form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +54,92 @@ impl Platform {
     }
 }
 
+/// Why a text names no platform.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("'{0}' is no platform: write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64 or linux/arm/v7")]
+pub struct PlatformError(pub String);
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    /// Reads `OS/ARCH[/VARIANT]` and normalises it.
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let is_word = |part: &&str| {
+            (1..=32).contains(&part.len())
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        match parts[..] {
+            [os, architecture] if parts.iter().all(is_word) => Ok(Self::normalised(os, architecture, "", "")),
+            [os, architecture, variant] if parts.iter().all(is_word) => {
+                Ok(Self::normalised(os, architecture, variant, ""))
+            }
+            _ => Err(PlatformError(
+                text.chars().take(60).map(|c| if c.is_control() { '?' } else { c }).collect(),
+            )),
+        }
+    }
+}
+
+impl Platform {
+    /// Whether an offered platform is this wanted one. A Windows build matters only where one is wanted.
+    #[must_use]
+    pub fn is_met_by(&self, offered: &Self) -> bool {
+        self.os == offered.os
+            && self.architecture == offered.architecture
+            && self.variant == offered.variant
+            && (self.os_version.is_empty() || self.os_version == offered.os_version)
+    }
+
+    /// What runtimes take where this platform is not offered, best first (containerd/platforms `compare.go`).
+    #[must_use]
+    pub fn stand_ins(&self) -> Vec<Self> {
+        let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number < 100);
+        let variant = self.variant.strip_prefix('v').unwrap_or(&self.variant);
+        let arm_below = |from: u32| (5..from).rev().map(|v| ("arm", format!("v{v}")));
+        let mut found: Vec<(&str, String)> = Vec::new();
+        match &*self.architecture {
+            "amd64" => {
+                let above_first = (2..number(variant).unwrap_or(1)).rev().map(|v| ("amd64", format!("v{v}")));
+                found.extend(above_first);
+                if !self.variant.is_empty() {
+                    found.push(("amd64", String::new()));
+                }
+                found.push(("386", String::new()));
+            }
+            "arm64" => {
+                let (major, minor) = match variant.split_once('.') {
+                    Some((major, minor)) => (number(major), number(minor)),
+                    None => (number(variant), Some(0)),
+                };
+                if let (Some(major @ 8..=9), Some(minor)) = (major, minor) {
+                    let steps = |major: u32, below: u32| {
+                        (0..below).rev().map(move |minor| match (major, minor) {
+                            (8, 0) => ("arm64", String::new()),
+                            (major, 0) => ("arm64", format!("v{major}")),
+                            (major, minor) => ("arm64", format!("v{major}.{minor}")),
+                        })
+                    };
+                    found.extend(steps(major, minor));
+                    if major == 9 {
+                        // Armv9.n has what Armv8.(n+5) has.
+                        found.extend(steps(8, minor + 6));
+                    }
+                }
+                found.extend(arm_below(9));
+            }
+            "arm" => found.extend(arm_below(number(variant).unwrap_or(7))),
+            _ => {}
+        }
+        let platform = |(architecture, variant): (&str, String)| Self {
+            architecture: architecture.into(),
+            variant: variant.into(),
+            ..self.clone()
+        };
+        found.into_iter().map(platform).collect()
+    }
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
@@ -86,5 +175,52 @@ mod tests {
         ] {
             assert_eq!(Platform::normalised(os, arch, variant, "").to_string(), shown);
         }
+    }
+
+    #[test]
+    fn a_platform_is_read_as_people_write_it() {
+        let shown = |text: &str| text.parse::<Platform>().map(|platform| platform.to_string());
+        assert_eq!(shown("linux/amd64").unwrap(), "linux/amd64");
+        assert_eq!(shown("Linux/aarch64/v8").unwrap(), "linux/arm64");
+        assert_eq!(shown("linux/arm").unwrap(), "linux/arm/v7");
+        for text in ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux/amd 64", "linux/a\u{1b}"] {
+            let error = shown(text).unwrap_err().to_string();
+            assert!(error.contains("is no platform: write OS/ARCH"), "{error}");
+            assert!(!error.contains(char::is_control));
+        }
+    }
+
+    #[test]
+    fn a_wanted_platform_is_met_exactly_whatever_the_windows_build() {
+        let wanted: Platform = "windows/amd64".parse().unwrap();
+        assert!(wanted.is_met_by(&Platform::normalised("windows", "amd64", "", "10.0.20348.1")));
+        assert!(!wanted.is_met_by(&Platform::normalised("windows", "amd64", "v2", "")));
+        assert!(!wanted.is_met_by(&Platform::normalised("linux", "amd64", "", "")));
+        let build = Platform::normalised("windows", "amd64", "", "10.0.17763.1");
+        assert!(!build.is_met_by(&Platform::normalised("windows", "amd64", "", "10.0.20348.1")));
+    }
+
+    #[test]
+    fn what_runtimes_take_instead_comes_best_first() {
+        let taken = |text: &str| {
+            let platform: Platform = text.parse().unwrap();
+            platform.stand_ins().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let arm = "linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5";
+        assert_eq!(taken("linux/amd64"), "linux/386");
+        assert_eq!(taken("linux/amd64/v3"), "linux/amd64/v2 linux/amd64 linux/386");
+        assert_eq!(taken("linux/arm64"), arm);
+        assert_eq!(
+            taken("linux/arm64/v9"),
+            format!(
+                "linux/arm64/v8.5 linux/arm64/v8.4 linux/arm64/v8.3 linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 {arm}"
+            )
+        );
+        assert_eq!(taken("linux/arm/v7"), "linux/arm/v6 linux/arm/v5");
+        assert_eq!(taken("linux/arm/v5"), "");
+        for text in ["linux/riscv64", "linux/s390x"] {
+            assert_eq!(taken(text), "");
+        }
+        assert!("linux/amd64/v4000000000".parse::<Platform>().unwrap().stand_ins().len() < 5);
     }
 }

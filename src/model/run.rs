@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::anatomy::Anatomy;
+use super::blob::Part;
 use super::code::Code;
 use super::digest::Digest;
-use super::endpoint::{Endpoint, Role};
+use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::manifest::MediaType;
 use super::origin::Origin;
@@ -60,6 +62,8 @@ pub struct CheckResult {
     pub checked_at: OffsetDateTime,
     /// Oddities that change no verdict, as sentences. Escape where printed.
     pub notes: Vec<String>,
+    /// What the image is made of, where that was looked at (depth `platforms` and on).
+    pub anatomy: Option<Box<Anatomy>>,
 }
 
 /// One place in the inputs that names an image.
@@ -76,10 +80,47 @@ pub struct Place {
 /// What a pass cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Requests sent to registries' manifest endpoints, redirects included.
+    /// Requests sent to registries' manifest and blob endpoints, redirects included.
     pub requests: u64,
     /// Requests sent to token services.
     pub token_exchanges: u64,
+    /// Bytes of bodies that came.
+    pub bytes: u64,
+    /// Manifests had from Docker Hub by GET, which is what it counts as pulls.
+    pub hub_pulls: u64,
+}
+
+/// A host that pulls from an endpoint have to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostUse {
+    /// The endpoint's name.
+    pub endpoint: Box<str>,
+    /// What the endpoint is.
+    pub role: Role,
+    /// The host.
+    pub authority: Authority,
+    /// What it is there for.
+    pub part: Part,
+    /// How often it was reached.
+    pub reached: u64,
+    /// How often it was not.
+    pub failed: u64,
+    /// Why it was not reached, the first time.
+    pub fault: Option<Box<str>>,
+    /// Bytes of blobs that came from it.
+    pub bytes: u64,
+    /// In what time, transfers at the same time added up.
+    pub took: Duration,
+}
+
+impl HostUse {
+    /// Bytes a second of one transfer; `None` where nothing was transferred.
+    #[must_use]
+    pub fn rate(&self) -> Option<u64> {
+        let nanos = self.took.as_nanos().max(1);
+        let rate = u128::from(self.bytes) * 1_000_000_000 / nanos;
+        (self.bytes > 0).then(|| u64::try_from(rate).unwrap_or(u64::MAX))
+    }
 }
 
 /// What a host said last of its pull quota.
@@ -135,6 +176,8 @@ pub struct Run {
     pub cost: Cost,
     /// The pull quotas that hosts told of, by host.
     pub quotas: Vec<Quota>,
+    /// The hosts that pulls have to reach, by endpoint (depth `blobs` and on).
+    pub hosts: Vec<HostUse>,
 }
 
 impl CheckResult {

@@ -3,7 +3,7 @@
 //! Follows no redirect, knows no registry, and tries nothing twice, but for one thing: a host that offers
 //! HTTP/2 and cannot do it is asked over HTTP/1.1 from then on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,6 +15,7 @@ use url::Url;
 
 use super::authority::{Answered, Kind, Limits, Permit, QuotaReport};
 use super::classify::{self, Http2};
+use super::download::{Download, LeastRate};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
@@ -37,8 +38,10 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From sending to the first byte of the answer.
     pub first_byte: Duration,
-    /// One request, whole.
+    /// One request, whole. A body that is read as it comes is bounded by its rate instead.
     pub total: Duration,
+    /// Below this rate, in bytes a second over the time for a first byte, such a body has timed out.
+    pub least_rate: u64,
 }
 
 impl Default for Timeouts {
@@ -47,6 +50,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(15),
             total: Duration::from_secs(30),
+            least_rate: 10 * 1024,
         }
     }
 }
@@ -54,8 +58,10 @@ impl Default for Timeouts {
 /// What a request is for: they are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A registry's own endpoints.
+    /// A registry's own endpoints, but for blobs.
     Registry,
+    /// Blobs, wherever they are: no registry counts them as pulls.
+    Blob,
     /// A token service.
     Token,
 }
@@ -75,10 +81,30 @@ pub struct Request<'a> {
     pub authorization: Option<&'a Secret>,
     /// The body: the fields of a form.
     pub form: Option<&'a Secret>,
-    /// Most bytes of a successful answer's body.
-    pub body_limit: usize,
+    /// The bytes wanted, if not all (RFC 9110 section 14.2).
+    pub range: Option<Range>,
+    /// How a successful answer's body is wanted.
+    pub body: Wish,
     /// What it is for.
     pub purpose: Purpose,
+}
+
+/// Some bytes of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// The first byte alone.
+    FirstByte,
+    /// All but the first so many.
+    From(u64),
+}
+
+/// How a body is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Read, if it has no more bytes than this.
+    UpTo(usize),
+    /// As it comes.
+    Open,
 }
 
 /// One answer.
@@ -95,12 +121,28 @@ pub struct Reply {
 }
 
 /// A body, as far as it was read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Body {
     /// All of it (of an error: its first [`MAX_ERROR_BYTES`]). Empty after HEAD.
     Read(Vec<u8>),
     /// Longer than the request's limit; nothing is kept.
     OverLimit,
+    /// Not read yet: of a successful answer, where that was wished for.
+    Open(Box<Download>),
+}
+
+/// What came of one attempt, before the body.
+struct Arrived {
+    status: u16,
+    headers: HeaderMap,
+    rest: Rest,
+    first_byte: Duration,
+    version: http::Version,
+}
+
+enum Rest {
+    Read(Body),
+    Unread(reqwest::Response),
 }
 
 /// The client could not be made.
@@ -119,7 +161,12 @@ pub struct Client {
     /// Hosts that are asked through a proxy, which has been told.
     told: Mutex<HashSet<Authority>>,
     registry_requests: AtomicU64,
+    blob_requests: AtomicU64,
     token_requests: AtomicU64,
+    /// Bytes of bodies that were read whole.
+    read_bytes: AtomicU64,
+    /// Manifests that were had by GET, by host: what registries with a quota count as pulls.
+    pulls: Mutex<HashMap<Box<str>, u64>>,
 }
 
 /// An attempt without a whole answer.
@@ -154,7 +201,10 @@ impl Client {
             http1_only: Mutex::default(),
             told: Mutex::default(),
             registry_requests: AtomicU64::new(0),
+            blob_requests: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
+            pulls: Mutex::default(),
         })
     }
 
@@ -162,6 +212,26 @@ impl Client {
     #[must_use]
     pub fn sent(&self, purpose: Purpose) -> u64 {
         self.counter(purpose).load(Ordering::Relaxed)
+    }
+
+    /// Bytes of bodies that were read, but for those that are read as they come.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.read_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many manifests `host` gave by GET, which is what registries with a quota count.
+    #[must_use]
+    pub fn pulls(&self, host: &str) -> u64 {
+        self.pulls.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied().unwrap_or(0)
+    }
+
+    fn count_pull(&self, host: &str) {
+        let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        match pulls.get_mut(host) {
+            Some(count) => *count += 1,
+            None => drop(pulls.insert(host.into(), 1)),
+        }
     }
 
     /// The pull quotas that hosts told of so far.
@@ -179,6 +249,7 @@ impl Client {
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
         match purpose {
             Purpose::Registry => &self.registry_requests,
+            Purpose::Blob => &self.blob_requests,
             Purpose::Token => &self.token_requests,
         }
     }
@@ -201,7 +272,7 @@ impl Client {
         let http2 = match &first {
             _ if versions == Versions::Http1 || &*authority.scheme != "https" => Http2::Innocent,
             // Some front ends offer HTTP/2 and do not serve this host over it (apple/container#2272).
-            Ok((reply, http::Version::HTTP_2)) if reply.status == 421 => Http2::Guilty,
+            Ok(Arrived { status: 421, version: http::Version::HTTP_2, .. }) => Http2::Guilty,
             Ok(_) => Http2::Innocent,
             Err(failure) => failure.http2,
         };
@@ -218,7 +289,16 @@ impl Client {
             }
         };
         match last {
-            Ok((reply, _)) => Ok(reply),
+            Ok(Arrived { status, headers, rest, first_byte, .. }) => {
+                let body = match rest {
+                    Rest::Read(body) => body,
+                    Rest::Unread(response) => {
+                        let rate = LeastRate::new(self.timeouts.least_rate, self.timeouts.first_byte);
+                        Body::Open(Box::new(Download::new(response, rate, permit)))
+                    }
+                };
+                Ok(Reply { status, headers, body, first_byte })
+            }
             Err(Failure { fault, .. }) => {
                 permit.failed(&fault);
                 Err(fault)
@@ -250,7 +330,7 @@ impl Client {
         permit: &mut Permit,
         (authority, versions): (&Authority, Versions),
         started: Instant,
-    ) -> Result<(Reply, http::Version), Failure> {
+    ) -> Result<Arrived, Failure> {
         self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
         let sent = Instant::now();
         let left = self.timeouts.total.saturating_sub(sent - started);
@@ -276,12 +356,16 @@ impl Client {
             first_byte.as_secs_f64() * 1000.0
         );
         let headers = std::mem::take(response.headers_mut());
+        let arrived = |rest| Arrived { status, headers, rest, first_byte, version };
         if request.method == Method::HEAD {
-            let body = Body::Read(Vec::new());
-            return Ok((Reply { status, headers, body, first_byte }, version));
+            return Ok(arrived(Rest::Read(Body::Read(Vec::new()))));
         }
         let is_success = response.status().is_success();
-        let limit = if is_success { request.body_limit } else { MAX_ERROR_BYTES };
+        let limit = match request.body {
+            _ if !is_success => MAX_ERROR_BYTES,
+            Wish::UpTo(limit) => limit,
+            Wish::Open => return Ok(arrived(Rest::Unread(response))),
+        };
         let mut bytes = Vec::new();
         let left = left.saturating_sub(first_byte);
         let body = match tokio::time::timeout(left, read(response, limit, &mut bytes)).await {
@@ -292,7 +376,13 @@ impl Client {
             // The status of an error is its message; what was said of it until now will do.
             Err(_) => Body::Read(bytes),
         };
-        Ok((Reply { status, headers, body, first_byte }, version))
+        if let Body::Read(bytes) = &body {
+            self.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        if is_success && request.purpose == Purpose::Registry {
+            self.count_pull(&authority.host);
+        }
+        Ok(arrived(Rest::Read(body)))
     }
 
     async fn first_byte(
@@ -311,6 +401,9 @@ impl Client {
                 .map_err(|_| NetFault::Protocol("the token cannot stand in a header".into()))?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
+        }
+        if let Some(range) = request.range {
+            headers.insert(header::RANGE, range.line());
         }
         if let Some(form) = request.form {
             let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -337,6 +430,17 @@ impl Client {
                 })
             }
             Ok(Ok(response)) => Ok(response),
+        }
+    }
+}
+
+impl Range {
+    fn line(self) -> HeaderValue {
+        match self {
+            Self::FirstByte => HeaderValue::from_static("bytes=0-0"),
+            // Digits and a dash: always a header value.
+            Self::From(first) => HeaderValue::try_from(format!("bytes={first}-"))
+                .unwrap_or_else(|_| HeaderValue::from_static("bytes=0-")),
         }
     }
 }

@@ -104,6 +104,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             | NetFault::TimeoutConnect(_)
             | NetFault::TimeoutFirstByte(_)
             | NetFault::TimeoutBody(_)
+            | NetFault::TooSlow { .. }
             | NetFault::Protocol(_)
             | NetFault::Shut(_),
         ) => false,
@@ -178,6 +179,7 @@ mod tests {
             (NetFault::TimeoutConnect(SECOND), false, false),
             (NetFault::TimeoutFirstByte(SECOND), false, false),
             (NetFault::TimeoutBody(SECOND), false, false),
+            (NetFault::TooSlow { received_bytes: 1, within: SECOND }, false, false),
             (NetFault::Reset(text()), true, true),
             (truncated, true, false),
             (NetFault::Protocol(text()), false, false),

@@ -3,48 +3,45 @@
 //! Healthy images cost one question for each endpoint; everything else here is asked only where digests
 //! differ or a mirror says that it has not got what upstream has.
 
+use super::parts;
 use crate::model::compare::{Relation, relate};
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::image::ImageRef;
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::{DigestSource, Observation, Outcome};
 use crate::model::plan::{Question, Reference, Want, What, Who};
 
-/// The question that is put first to `who` about `image`, which so many `mirrors` stand in for.
+/// The question that is put first to `who` about `image`, which is looked at there as far as `depth`.
 #[must_use]
-pub fn opening(image: &ImageRef, depth: Depth, mirrors: usize, who: Who) -> Question {
+pub fn opening(image: &ImageRef, depth: Depth, who: Who) -> Question {
     let reference = match (who, image.digest()) {
         // tag@digest: the tag tells upstream's digest and whether it has moved, in one question.
         (Who::Upstream, _) if image.tag().is_some() => Reference::Tag,
         (_, Some(digest)) => Reference::Digest(digest.clone()),
         (_, None) => Reference::Tag,
     };
-    let want = match who {
-        Who::Upstream => upstream_want(depth, mirrors),
-        Who::Mirror(_) => want(depth),
-    };
-    Question { who, what: What::Answer, reference, want }
-}
-
-/// Upstream is checked itself only where no mirror stands in for it; else word of its digest is enough,
-/// and on Docker Hub costs no pull.
-const fn upstream_want(depth: Depth, mirrors: usize) -> Want {
-    if mirrors == 0 { want(depth) } else { Want::Existence }
+    Question { who, what: What::Answer, reference, want: want(depth) }
 }
 
 const fn want(depth: Depth) -> Want {
     match depth {
         Depth::Head => Want::Existence,
-        Depth::Manifest => Want::Bytes,
+        Depth::Manifest | Depth::Platforms | Depth::Blobs | Depth::Content => Want::Bytes,
     }
 }
 
 /// What else must be asked before the image can be judged; empty when it can be.
 ///
-/// To be called when every question so far has its answer.
+/// To be called when every question so far has its answer. What the image is made of is asked about when
+/// all else is known.
 #[must_use]
 pub fn next(evidence: &Evidence) -> Vec<Question> {
+    let questions = about_manifests(evidence);
+    if questions.is_empty() { parts::next(evidence) } else { questions }
+}
+
+fn about_manifests(evidence: &Evidence) -> Vec<Question> {
     let mut questions = Questions(Vec::new());
     upstream(evidence, &mut questions);
     for (index, mirror) in evidence.mirrors.iter().enumerate() {
@@ -99,7 +96,7 @@ fn upstream(evidence: &Evidence, questions: &mut Questions) {
     };
     if has_moved && upstream.pinned.is_none() {
         let reference = Reference::Digest(pinned.clone());
-        let want = upstream_want(evidence.depth, evidence.mirrors.len());
+        let want = want(evidence.depth_at(Who::Upstream));
         questions.ask(Who::Upstream, What::Pinned, reference, want);
     }
 }
@@ -113,12 +110,16 @@ fn own_digest(
     who: Who,
     questions: &mut Questions,
 ) {
-    if evidence.depth < Depth::Manifest || evidence.image.digest().is_some() || own_digest.is_some() {
+    if evidence.depth_at(who) < Depth::Manifest || evidence.image.digest().is_some() || own_digest.is_some() {
         return;
     }
     let Some(facts) = answer.and_then(Observation::facts) else { return };
     if !facts.media_type.is_some_and(|known| known.is_schema1()) {
-        questions.ask(who, What::OwnDigest, Reference::Digest(facts.digest.clone()), Want::Bytes);
+        let named = match &facts.source {
+            DigestSource::Named { header } => header,
+            _ => &facts.digest,
+        };
+        questions.ask(who, What::OwnDigest, Reference::Digest(named.clone()), Want::Bytes);
     }
 }
 

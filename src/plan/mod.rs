@@ -1,9 +1,11 @@
 //! Who is asked what. Pure: no request is made here.
 //!
 //! `expand` makes the plan of a run; `followup` says what more must be known of an image before it can be
-//! judged.
+//! judged, and `parts` what of the manifests and blobs that it is made of, which `tree` finds.
 
 pub mod followup;
+pub mod parts;
+pub mod tree;
 pub mod walk;
 
 use std::collections::HashMap;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use url::Url;
 
-use crate::model::depth::Depth;
+use crate::model::depth::{ImageOptions, Scope};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, is_loopback};
 use crate::model::image::{DOCKER_HUB, ImageRef};
 use crate::model::mirror::MirrorMap;
@@ -22,7 +24,7 @@ use crate::model::rewrite::Rewrite;
 use crate::model::run::Place;
 
 /// The host that serves Docker Hub; `docker.io` itself is a web site.
-const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
+pub const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
 
 /// A registry in an image's name that no request can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -36,26 +38,29 @@ pub struct UnaskableRegistry {
     pub why: String,
 }
 
-/// Makes the plan of a run: each image once, with its upstream and its mirrors.
+/// Makes the plan of a run: each image once, with its upstream and its mirrors. `scope` holds where the list
+/// and the mirrors say nothing else.
 ///
 /// # Errors
 /// Registries that cannot be asked, all of them.
 pub fn expand(
     inputs: Vec<Located<ImageRef>>,
     map: &MirrorMap,
-    depth: Depth,
+    scope: impl Into<Scope>,
 ) -> Result<Plan, Vec<UnaskableRegistry>> {
+    let scope = scope.into();
     let mut endpoints: Vec<Arc<Endpoint>> =
         map.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
     let imported = imported(&inputs, map, &mut endpoints);
     let mut upstreams: HashMap<String, u32> = HashMap::new();
     let mut mirror_sets: HashMap<Vec<u32>, Arc<[u32]>> = HashMap::new();
     let mut known: HashMap<Arc<ImageRef>, u32> = HashMap::with_capacity(inputs.len());
-    let mut images = Vec::with_capacity(inputs.len());
+    let mut images: Vec<PlannedImage> = Vec::with_capacity(inputs.len());
     let mut places = Vec::with_capacity(inputs.len());
     let mut unaskable = Vec::new();
-    for Located { value, input, origin } in inputs {
+    for Located { value, input, origin, options } in inputs {
         if let Some(image) = known.get(&value) {
+            join(&mut images[*image as usize].options, options, &scope);
             places.push(Place { image: *image, input, origin });
             continue;
         }
@@ -85,9 +90,18 @@ pub fn expand(
         let image = Arc::new(value);
         known.insert(Arc::clone(&image), index(images.len()));
         places.push(Place { image: index(images.len()), input, origin });
-        images.push(PlannedImage { image, upstream, mirrors });
+        images.push(PlannedImage { image, upstream, mirrors, options });
     }
-    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, depth }) } else { Err(unaskable) }
+    let depths = map.mirrors.iter().map(|mirror| mirror.depth).collect();
+    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, scope, depths }) } else { Err(unaskable) }
+}
+
+/// Adds what another place says of an image.
+fn join(known: &mut Option<Box<ImageOptions>>, other: Option<Box<ImageOptions>>, scope: &Scope) {
+    if known.is_some() || other.is_some() {
+        let joined = known.clone().unwrap_or_default().joined(&other.unwrap_or_default(), scope);
+        *known = Some(Box::new(joined));
+    }
 }
 
 /// Adds the mirrors of runtimes' configurations that some image is asked at; their indexes by name.
@@ -150,6 +164,7 @@ fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::depth::Depth;
 
     fn located(images: &[&str]) -> Vec<Located<ImageRef>> {
         (1..)
@@ -158,6 +173,7 @@ mod tests {
                 value: text.parse().unwrap(),
                 input: (*text).into(),
                 origin: Origin::line("images.txt".into(), line),
+                options: None,
             })
             .collect()
     }

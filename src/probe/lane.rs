@@ -178,6 +178,7 @@ mod tests {
             value: text.parse().unwrap(),
             input: text.into(),
             origin: origin.clone(),
+            options: None,
         };
         Arc::new(plan::expand(images.into_iter().map(located).collect(), &map, Depth::Head).unwrap())
     }

@@ -12,13 +12,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::lane::{Job, Lane};
-use super::oci::{Ask, Registries};
+use super::ledger::{self, Ledger};
+use super::oci::{Ask, BlobAsk, Registries};
 use super::twins::{Turn, Twins};
+use crate::model::blob::{BlobObservation, BlobOutcome};
+use crate::model::budget::ByteBudget;
+use crate::model::depth::Depth;
 use crate::model::endpoint::Authority;
-use crate::model::evidence::Evidence;
+use crate::model::evidence::{Answer, Evidence};
 use crate::model::image::ManifestRef;
 use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
-use crate::model::plan::{Plan, Question, Reference, Want, Who};
+use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, What, Who};
 use crate::model::run::Ending;
 use crate::plan::followup;
 
@@ -39,8 +43,22 @@ pub enum Event {
     },
 }
 
+/// What questions are put through.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// Those who ask.
+    pub registries: Arc<Registries>,
+    /// How many bytes of blobs may still be read.
+    pub budget: Arc<ByteBudget>,
+    /// Questions at the same time to one authority.
+    pub workers_per_authority: usize,
+}
+
+/// Parts of an image for each first question, as far as workers go.
+const PARTS: usize = 16;
+
 /// Answers on their way to the place where they meet.
-type Answers = mpsc::Sender<(u32, Question, Observation)>;
+type Answers = mpsc::Sender<(u32, Question, Answer)>;
 
 struct Pass {
     plan: Arc<Plan>,
@@ -54,7 +72,7 @@ struct Pass {
 enum UnderWay {
     /// Some of the first answers. Where one host is slow, that may be all images: nothing is held but what
     /// was said.
-    Opening(Vec<(Who, Observation)>),
+    Opening(Vec<(Who, Answer)>),
     /// All first answers, and questions that came of them.
     Followup { evidence: Box<Evidence>, pending: usize },
 }
@@ -65,8 +83,8 @@ impl UnderWay {
             Self::Followup { evidence, .. } => evidence,
             Self::Opening(answers) => {
                 let mut evidence = Box::new(evidence(plan, image));
-                for (who, observation) in answers {
-                    evidence.record(&opening(plan, image, who), observation);
+                for (who, answer) in answers {
+                    evidence.record(&opening(plan, image, who), answer);
                 }
                 evidence
             }
@@ -80,8 +98,7 @@ impl UnderWay {
 /// whether that came to pass is returned.
 pub async fn run(
     plan: Arc<Plan>,
-    registries: Arc<Registries>,
-    workers_per_authority: usize,
+    means: Means,
     cancel: BoxFuture<'_, ()>,
     mut on_event: impl FnMut(Event),
 ) -> Ending {
@@ -89,13 +106,18 @@ pub async fn run(
     // Room for some answers, so that workers go on while one is being judged.
     let (answers, mut incoming) = mpsc::channel(256);
     let twins = Arc::new(Twins::of(&pass.plan));
+    let ledger = Arc::new(Ledger::new());
     let mut workers = JoinSet::new();
+    // One question may lead to many.
+    let questions_each = if pass.plan.deepest() >= Depth::Platforms { PARTS } else { 1 };
     for lane in pass.lanes.values() {
-        for _ in 0..lane.planned(workers_per_authority) {
+        let most = means.workers_per_authority;
+        for _ in 0..lane.planned(most).saturating_mul(questions_each).min(most) {
             let worker = Worker {
                 plan: Arc::clone(&pass.plan),
-                registries: Arc::clone(&registries),
+                means: means.clone(),
                 twins: Arc::clone(&twins),
+                ledger: Arc::clone(&ledger),
                 lane: Arc::clone(lane),
                 answers: answers.clone(),
             };
@@ -110,9 +132,9 @@ pub async fn run(
             answer = incoming.recv() => answer,
             () = &mut cancel => None,
         };
-        let Some((image, question, observation)) = answer else { break };
+        let Some((image, question, answer)) = answer else { break };
         on_event(Event::Answered { endpoint: pass.endpoint(image, question.who) });
-        if let Some(evidence) = pass.take(image, &question, observation) {
+        if let Some(evidence) = pass.take(image, &question, answer) {
             left -= 1;
             on_event(Event::Done { image, evidence });
         }
@@ -128,8 +150,9 @@ pub async fn run(
 /// Puts the questions of one lane, one after the other.
 struct Worker {
     plan: Arc<Plan>,
-    registries: Arc<Registries>,
+    means: Means,
     twins: Arc<Twins>,
+    ledger: Arc<Ledger>,
     lane: Arc<Lane>,
     answers: Answers,
 }
@@ -141,17 +164,11 @@ impl Worker {
                 Job::Followup { image, question } => (image, question),
                 Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
             };
-            let mut told = Vec::new();
-            let answer = match self.twins.turn(&self.plan, image, &question) {
-                Turn::Leave => continue,
-                Turn::Have(answer) => *answer,
-                Turn::Ask => self.ask(image, &question).await,
-                Turn::AskForAll(key) => {
-                    let answer = self.ask(image, &question).await;
-                    told = self.twins.settle(key, &answer);
-                    answer
-                }
+            let answered = match question.what {
+                What::Child | What::Blob => self.about_part(image, &question).await,
+                _ => self.about_manifest(image, &question).await,
             };
+            let Some((answer, told)) = answered else { continue };
             for (image, question) in told {
                 if self.answers.send((image, question, answer.clone())).await.is_err() {
                     return;
@@ -163,24 +180,78 @@ impl Worker {
         }
     }
 
-    async fn ask(&self, image: u32, question: &Question) -> Observation {
+    /// The answer, and who else waits for it; `None` if somebody else is asking.
+    async fn about_manifest(
+        &self,
+        image: u32,
+        question: &Question,
+    ) -> Option<(Answer, Vec<(u32, Question)>)> {
+        let mut told = Vec::new();
+        let answer = match self.twins.turn(&self.plan, image, question) {
+            Turn::Leave => return None,
+            Turn::Have(answer) => Answer::Manifest(*answer),
+            Turn::Ask => self.ask(image, question).await,
+            Turn::AskForAll(key) => {
+                let answer = self.ask(image, question).await;
+                if let Answer::Manifest(observation) = &answer {
+                    told = self.twins.settle(key, observation);
+                }
+                answer
+            }
+        };
+        Some((answer, told))
+    }
+
+    /// The same for a part of an image.
+    async fn about_part(&self, image: u32, question: &Question) -> Option<(Answer, Vec<(u32, Question)>)> {
+        match self.ledger.turn(&self.plan, image, question) {
+            Some(ledger::Turn::Leave) => None,
+            Some(ledger::Turn::Have(answer)) => Some((answer, Vec::new())),
+            Some(ledger::Turn::Ask(key)) => {
+                let answer = self.ask(image, question).await;
+                let told = self.ledger.settle(key, &answer);
+                Some((answer, told))
+            }
+            None => Some((self.ask(image, question).await, Vec::new())),
+        }
+    }
+
+    async fn ask(&self, image: u32, question: &Question) -> Answer {
         let endpoint = endpoint_of(&self.plan, image, question.who);
+        let endpoint = &self.plan.endpoints[endpoint as usize];
         let image = &self.plan.images[image as usize].image;
+        let Means { registries, budget, .. } = &self.means;
         let reference = match &question.reference {
             Reference::Tag => ManifestRef::Tag(image.tag().unwrap_or("latest")),
             Reference::Digest(digest) => ManifestRef::Digest(digest),
+            Reference::Blob(blob) => {
+                let ask = match question.want {
+                    Want::Existence => BlobAsk::Presence,
+                    Want::Bytes => BlobAsk::Content(budget),
+                };
+                return Answer::Blob(registries.blob(endpoint, image, blob, ask).await);
+            }
         };
         let ask = match question.want {
             Want::Existence => Ask::Head,
             Want::Bytes => Ask::Get,
         };
-        self.registries.observe(&self.plan.endpoints[endpoint as usize], image, reference, ask).await
+        Answer::Manifest(registries.observe(endpoint, image, reference, ask).await)
     }
 }
 
 pub(super) fn opening(plan: &Plan, image: u32, who: Who) -> Question {
     let planned = &plan.images[image as usize];
-    followup::opening(&planned.image, plan.depth, planned.mirrors.len(), who)
+    followup::opening(&planned.image, depth_at(plan, planned, who), who)
+}
+
+/// How far an image is looked at by whoever is asked; with mirrors, upstream is there to compare with.
+fn depth_at(plan: &Plan, planned: &PlannedImage, who: Who) -> Depth {
+    match who {
+        Who::Upstream if !planned.mirrors.is_empty() => Depth::Head,
+        Who::Upstream => plan.depth_at(planned, planned.upstream),
+        Who::Mirror(index) => plan.depth_at(planned, planned.mirrors[index]),
+    }
 }
 
 pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
@@ -193,12 +264,13 @@ pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
 
 fn evidence(plan: &Plan, image: u32) -> Evidence {
     let planned = &plan.images[image as usize];
-    let endpoint = |at: &u32| Arc::clone(&plan.endpoints[*at as usize]);
+    let endpoint = |at: u32, who| (Arc::clone(&plan.endpoints[at as usize]), depth_at(plan, planned, who));
+    let mirrors = planned.mirrors.iter().enumerate();
     Evidence::new(
         Arc::clone(&planned.image),
-        plan.depth,
-        endpoint(&planned.upstream),
-        planned.mirrors.iter().map(endpoint).collect(),
+        plan.platforms_of(planned),
+        endpoint(planned.upstream, Who::Upstream),
+        mirrors.map(|(index, at)| endpoint(*at, Who::Mirror(index))).collect(),
     )
 }
 
@@ -214,7 +286,7 @@ impl Pass {
     }
 
     /// Records an answer; gives the evidence back when the image is complete.
-    fn take(&mut self, image: u32, question: &Question, observation: Observation) -> Option<Box<Evidence>> {
+    fn take(&mut self, image: u32, question: &Question, answer: Answer) -> Option<Box<Evidence>> {
         let plan = &self.plan;
         let first_answers = 1 + plan.images[image as usize].mirrors.len();
         let under_way = self
@@ -223,11 +295,11 @@ impl Pass {
             .or_insert_with(|| UnderWay::Opening(Vec::with_capacity(first_answers)));
         let is_waiting = match under_way {
             UnderWay::Opening(answers) => {
-                answers.push((question.who, observation));
+                answers.push((question.who, answer));
                 answers.len() < first_answers
             }
             UnderWay::Followup { evidence, pending } => {
-                evidence.record(question, observation);
+                evidence.record(question, answer);
                 *pending -= 1;
                 *pending > 0
             }
@@ -275,9 +347,28 @@ impl Pass {
                 mirror.answer.get_or_insert_with(not_asked);
             }
             for question in followup::next(&evidence) {
-                evidence.record(&question, not_asked());
+                let answer = match &question.reference {
+                    Reference::Blob(_) => Answer::Blob(blob_not_asked()),
+                    Reference::Tag | Reference::Digest(_) => Answer::Manifest(not_asked()),
+                };
+                evidence.record(&question, answer);
             }
             on_event(Event::Done { image, evidence });
         }
+    }
+}
+
+fn blob_not_asked() -> BlobObservation {
+    BlobObservation {
+        outcome: BlobOutcome::NotAsked(NotAsked::Interrupted),
+        http_status: None,
+        attempts: 0,
+        latency: None,
+        answered_by: None,
+        asked_as: AskedAs::Nobody,
+        hosts: Vec::new(),
+        transfers: Vec::new(),
+        notes: Vec::new(),
+        at: OffsetDateTime::now_utc(),
     }
 }

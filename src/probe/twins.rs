@@ -147,6 +147,8 @@ fn print(hasher: &RandomState, plan: &Plan, image: u32, question: &Question) -> 
     let reference = match &question.reference {
         Reference::Tag => Err(planned.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => Ok(digest),
+        // The ledger's.
+        Reference::Blob(_) => return None,
     };
     let namespace = endpoint.namespace_for(&planned.image);
     Some(hasher.hash_one((&endpoint.api_root, repository, reference, namespace, question.want)))
@@ -160,6 +162,8 @@ fn key(plan: &Plan, image: u32, question: &Question) -> Option<Key> {
     let reference = match &question.reference {
         Reference::Tag => ManifestRef::Tag(planned.image.tag().unwrap_or("latest")),
         Reference::Digest(digest) => ManifestRef::Digest(digest),
+        // The ledger's.
+        Reference::Blob(_) => return None,
     };
     Some(Key { want: question.want, url: endpoint.manifest_url(&planned.image, &repository, reference) })
 }

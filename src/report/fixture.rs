@@ -74,6 +74,7 @@ fn empty_run() -> Run {
         results: Vec::new(),
         cost: Cost::default(),
         quotas: Vec::new(),
+        hosts: Vec::new(),
     }
 }
 
@@ -121,6 +122,7 @@ fn push(run: &mut Run, image: u32, endpoint: u32, (code, reason): (Code, &str)) 
         attempts: u32::from(is_named) + 2 * u32::from(status == Status::ServerError),
         checked_at: datetime!(2025-03-09 08:00:00.300 UTC),
         notes: Vec::new(),
+        anatomy: None,
     };
     run.results.push(result);
 }
@@ -150,7 +152,7 @@ pub(super) fn all_statuses() -> Fixture {
     run.images = inputs.iter().map(|input| Arc::new(input.parse().unwrap())).collect();
     run.places = (0..).zip(inputs).map(|(at, input)| place(at, input, "images.txt", at + 1)).collect();
     run.places.insert(3, place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12));
-    run.cost = Cost { requests: 17, token_exchanges: 3 };
+    run.cost = Cost { requests: 17, token_exchanges: 3, ..Cost::default() };
 
     let html = format!("a web page ({HOSTILE}) stands where the manifest should be");
     for (image, endpoint, code, reason) in [

@@ -4,6 +4,8 @@
 //! compared line by line. Rows are serialised while they are made. Absent values are `null`. Text is as
 //! it came, its hidden characters written as `\u` escapes: safe to print, and equal once parsed.
 
+mod anatomy;
+
 use std::io;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::model::endpoint::Endpoint;
-use crate::model::run::Quota;
+use crate::model::run::{HostUse, Quota};
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
@@ -45,7 +47,7 @@ impl Serialize for Document<'_> {
         document.serialize_field("duration_ms", &milliseconds(view.run.duration))?;
         document.serialize_field(
             "summary",
-            &SummaryLine { counts: Summary::of(view.run), quotas: &view.run.quotas },
+            &SummaryLine { counts: Summary::of(view.run), quotas: &view.run.quotas, hosts: &view.run.hosts },
         )?;
         document.serialize_field(
             "decision",
@@ -104,21 +106,27 @@ impl Serialize for Timestamp {
 pub(super) struct SummaryLine<'a> {
     pub(super) counts: Summary,
     pub(super) quotas: &'a [Quota],
+    pub(super) hosts: &'a [HostUse],
 }
 
 impl Serialize for SummaryLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { counts, quotas } = self;
-        let mut summary = serializer.serialize_struct("Summary", 7 + usize::from(!quotas.is_empty()))?;
+        let Self { counts, quotas, hosts } = self;
+        let mut summary = serializer.serialize_struct("Summary", 11)?;
         summary.serialize_field("artifacts", &counts.artifacts)?;
         summary.serialize_field("mirrors", &counts.mirrors)?;
         summary.serialize_field("checks", &counts.checks)?;
         summary.serialize_field("requests", &counts.requests)?;
         summary.serialize_field("token_exchanges", &counts.token_exchanges)?;
+        summary.serialize_field("bytes", &counts.bytes)?;
+        summary.serialize_field("docker_hub_pulls", &counts.hub_pulls)?;
         summary.serialize_field("by_status", &counts.by_status)?;
         summary.serialize_field("upstream", &counts.upstream)?;
         if !quotas.is_empty() {
             summary.serialize_field("quotas", &Quotas(quotas))?;
+        }
+        if !hosts.is_empty() {
+            summary.serialize_field("hosts", &anatomy::Hosts(hosts))?;
         }
         summary.end()
     }
@@ -166,7 +174,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 19)?;
+        let mut row = serializer.serialize_struct("Row", 20)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -190,6 +198,9 @@ impl Serialize for Row<'_> {
         row.serialize_field("attempts", &self.attempts())?;
         row.serialize_field("checked_at", &self.checked_at())?;
         row.serialize_field("notes", &Notes(self.notes()))?;
+        if let Some(anatomy) = self.anatomy() {
+            row.serialize_field("parts", &anatomy::Parts(anatomy))?;
+        }
         row.end()
     }
 }

@@ -5,9 +5,11 @@
 
 use std::io::{self, Write};
 
+use crate::model::anatomy::MAX_FINDINGS;
 use crate::model::run::{CheckResult, Counts};
 use crate::model::status::Status;
 
+use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::matrix::{Column, columns, short_name, who};
 use super::problems::{Extent, Group, Wording, problems, remark};
@@ -29,7 +31,39 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "**{decision}**: {}.\n", summary::decision_sentence(view))?;
     write_summary(view, out)?;
     write_matrix(view, out)?;
+    write_depth(view, out)?;
     write_problems(view, out)
+}
+
+/// Platforms and hosts, by endpoint.
+fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let platforms = depth::platforms(view);
+    if !platforms.is_empty() {
+        writeln!(out, "## Platforms\n\n| At | Platform | Present |\n| --- | --- | --- |")?;
+        for at in &platforms {
+            let endpoint = escape::markdown(&bounded(&at.endpoint, MAX_REMOTE_CHARS));
+            for (name, count) in &at.counts {
+                let name = escape::markdown(&bounded(name, MAX_REMOTE_CHARS));
+                writeln!(out, "| {endpoint} | {name} | {} |", count.words())?;
+            }
+            if at.more > 0 {
+                writeln!(out, "| {endpoint} | and {} more | |", at.more)?;
+            }
+        }
+        writeln!(out)?;
+    }
+    if !view.run.hosts.is_empty() {
+        writeln!(out, "## Hosts that pulls need\n")?;
+        for host in &view.run.hosts {
+            let whose = escape::markdown(&bounded(&depth::whose(host), MAX_REMOTE_CHARS));
+            writeln!(out, "- {whose}: {}", escape::markdown(&depth::host(host)))?;
+        }
+        writeln!(out)?;
+    }
+    match depth::uncovered(view) {
+        Some(text) => writeln!(out, "{}\n", escape::markdown(&text)),
+        None => Ok(()),
+    }
 }
 
 fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -151,7 +185,15 @@ fn write_problem(
         let origin = escape::markdown_code(&place.origin.to_string());
         write!(out, "{}{origin}", if at == 0 { " (" } else { ", " })?;
     }
-    writeln!(out, ")")
+    writeln!(out, ")")?;
+    let Some(anatomy) = result.anatomy.as_deref() else { return Ok(()) };
+    for finding in depth::findings(anatomy, MAX_FINDINGS) {
+        writeln!(out, "  - {}", escape::markdown(&finding))?;
+    }
+    match anatomy.findings_total.saturating_sub(anatomy.findings.len()) {
+        0 => Ok(()),
+        more => writeln!(out, "  - and {more} more"),
+    }
 }
 
 fn reason(result: &CheckResult) -> String {

@@ -6,6 +6,7 @@
 //! What a server said or a user typed passes through [`escape`] before it is written.
 
 mod csv;
+mod depth;
 pub mod escape;
 #[cfg(test)]
 mod fixture;

@@ -17,7 +17,7 @@ use super::summary::Summary;
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::gate::Outcome;
 use crate::model::endpoint::Endpoint;
-use crate::model::run::Quota;
+use crate::model::run::{HostUse, Quota};
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/stream/v1";
@@ -37,6 +37,8 @@ pub struct End<'a> {
     pub summary: Summary,
     /// The pull quotas that hosts told of.
     pub quotas: &'a [Quota],
+    /// The hosts that pulls have to reach.
+    pub hosts: &'a [HostUse],
     /// How the gate came out.
     pub outcome: Outcome,
     /// What the program will exit with.
@@ -57,6 +59,7 @@ impl<'a> End<'a> {
             duration: run.duration,
             summary: Summary::of(run),
             quotas: &run.quotas,
+            hosts: &run.hosts,
             outcome: view.decision.outcome,
             exit_code: view.exit_code,
             endpoints: &run.endpoints,
@@ -103,7 +106,10 @@ impl Serialize for End<'_> {
         end.serialize_field("started_at", &Timestamp(self.started_at))?;
         end.serialize_field("finished_at", &Timestamp(self.finished_at))?;
         end.serialize_field("duration_ms", &milliseconds(self.duration))?;
-        end.serialize_field("summary", &SummaryLine { counts: self.summary, quotas: self.quotas })?;
+        end.serialize_field(
+            "summary",
+            &SummaryLine { counts: self.summary, quotas: self.quotas, hosts: self.hosts },
+        )?;
         let decision = DecisionLine { outcome: self.outcome.as_str(), exit_code: self.exit_code };
         end.serialize_field("decision", &decision)?;
         end.serialize_field("mirrors", &Mirrors(self.endpoints))?;

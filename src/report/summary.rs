@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::gate::{Outcome, Require};
+use crate::model::anatomy::in_bytes;
 use crate::model::endpoint::Role;
 use crate::model::fault::seconds;
 use crate::model::run::{CheckResult, Counts, Ending, Quota, Run};
@@ -69,6 +70,10 @@ pub struct Summary {
     pub requests: u64,
     /// Requests to token services.
     pub token_exchanges: u64,
+    /// Bytes of bodies that came.
+    pub bytes: u64,
+    /// Manifests had from Docker Hub by GET, which is what it counts as pulls.
+    pub hub_pulls: u64,
     /// The checks by status.
     pub by_status: StatusCounts,
     /// Results that are shown only.
@@ -84,6 +89,8 @@ impl Summary {
             mirrors: run.endpoints.iter().filter(|endpoint| endpoint.role == Role::Mirror).count(),
             requests: run.cost.requests,
             token_exchanges: run.cost.token_exchanges,
+            bytes: run.cost.bytes,
+            hub_pulls: run.cost.hub_pulls,
             ..Self::default()
         };
         run.results.iter().for_each(|result| summary.add(result));
@@ -125,7 +132,14 @@ pub(super) fn cost(view: &View<'_>) -> String {
     if view.run.cost.token_exchanges > 0 {
         text += &format!(" and {}", count(view.run.cost.token_exchanges, "token exchange"));
     }
-    text + &format!(" in {}", seconds(view.run.duration))
+    text += &format!(" in {}", seconds(view.run.duration));
+    if view.run.cost.bytes > 0 {
+        text += &format!(", {}", in_bytes(view.run.cost.bytes));
+    }
+    if view.run.cost.hub_pulls > 0 {
+        text += &format!(", about {}", count(view.run.cost.hub_pulls, "Docker Hub pull"));
+    }
+    text
 }
 
 /// `9 of 100 pulls left (counted over 6h): nearly spent`

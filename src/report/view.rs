@@ -10,6 +10,7 @@ use std::time::Duration;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::gate::{Decision, Level, Policy};
+use crate::model::anatomy::Anatomy;
 use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Endpoint, Role};
@@ -132,6 +133,12 @@ impl<'a> Row<'a> {
     #[must_use]
     pub const fn checked_at(&self) -> Timestamp {
         Timestamp(self.result.checked_at)
+    }
+
+    /// What the image is made of there, where that was looked at.
+    #[must_use]
+    pub fn anatomy(&self) -> Option<&'a Anatomy> {
+        self.result.anatomy.as_deref()
     }
 
     /// Oddities that change no verdict; not escaped.

@@ -2,23 +2,31 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod contacts;
 mod notes;
+mod parts;
+mod platforms;
+mod schema1;
 mod sign_in;
 mod unserved;
 
+pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
+pub use parts::with_parts;
 pub use sign_in::sign_in;
 
 use std::borrow::Cow;
 
 use crate::model::code::Code;
 use crate::model::compare::Relation;
-use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::observation::{Breakage, DigestSource, Facts, NotAsked, Observation, Outcome};
 use crate::model::run::Verdict;
 use crate::plan::followup;
+
+/// Compared by the digest of the bytes, where one side's header names them by another.
+const OTHER_ALGORITHM: &str = "the same bytes, named by digests of two algorithms";
 
 /// What upstream's answer means by itself.
 #[must_use]
@@ -44,7 +52,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
         Outcome::Missing(answer) => unserved::missing(answer, counted, host),
         _ => unserved::explain(counted, host),
     };
-    Verdict { expected: pinned.cloned(), ..verdict }
+    platforms::of_upstream(evidence, Verdict { expected: pinned.cloned(), ..verdict })
 }
 
 /// What the answers of the mirror with this index mean, beside those of upstream and the other mirrors.
@@ -53,7 +61,7 @@ pub fn mirror(evidence: &Evidence, index: usize) -> Verdict {
     let mirror = &evidence.mirrors[index];
     let verdict = match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
         None => unserved::not_asked(),
-        Some((_, Outcome::Found(facts))) => found(evidence, mirror, facts),
+        Some((_, Outcome::Found(facts))) => schema1::weigh(found(evidence, mirror, facts), facts),
         Some((_, Outcome::Missing(_))) => unserved::missing_on_mirror(evidence, mirror),
         Some((answer, _)) => unserved::explain(answer, &mirror.endpoint.name),
     };
@@ -69,9 +77,6 @@ fn served(
 ) -> Option<Verdict> {
     if let DigestSource::Contradicted { header } = &facts.source {
         return Some(header_wrong(header, facts, host, evidence.expected()));
-    }
-    if evidence.depth < Depth::Manifest {
-        return None;
     }
     let own = own_digest.filter(|own| unserved::spared(Some(own)).is_none())?;
     let reason = match &own.outcome {
@@ -163,8 +168,7 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         }
         let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
         if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
-            let reason = "the same bytes; upstream names them by a digest of another algorithm";
-            return verdict(Code::DigestEqual, reason, Some(facts));
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(facts));
         }
         return verdict(
             Code::UpstreamMoved,
@@ -184,6 +188,11 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         return header_wrong(header, read, &mirror.endpoint.name, upstream.digest());
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
+        Some((_, Outcome::Found(read)))
+            if is_upstreams(&read.digest) && read.digest.algorithm() != facts.digest.algorithm() =>
+        {
+            return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(read));
+        }
         // HEAD and GET disagree: the mirror was brought up to date in between.
         Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
             return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
@@ -242,12 +251,21 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
             "the one image of upstream's index is served in place of the index",
             Some(facts),
         ),
+        Some(Relation::SinglePlatform { platform, .. })
+            if platforms::suffices(evidence, platform.as_ref()) =>
+        {
+            wanted_are_equal(facts)
+        }
         Some(Relation::SinglePlatform { platform, of }) => {
             let platform = platform.map_or_else(|| "one".to_owned(), |platform| platform.to_string());
             let reason = format!("only the {platform} image is served, where upstream has an index of {of}");
             verdict(Code::SinglePlatformCopy, reason, Some(facts))
         }
         Some(Relation::LacksPlatforms(lacking)) => {
+            let lacking = platforms::wanted(evidence, &lacking);
+            if lacking.is_empty() {
+                return wanted_are_equal(facts);
+            }
             let named = lacking.iter().take(8).map(|name| &**name).collect::<Vec<_>>().join(", ");
             let more = lacking.len().saturating_sub(8);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -258,6 +276,11 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
         }
         Some(Relation::Different) | None => stale(evidence, facts),
     }
+}
+
+fn wanted_are_equal(facts: &Facts) -> Verdict {
+    let reason = "platforms that nobody wants here are lacking; the wanted ones are upstream's";
+    verdict(Code::WantedPlatformsEqual, reason, Some(facts))
 }
 
 fn stale(evidence: &Evidence, facts: &Facts) -> Verdict {
@@ -311,6 +334,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::model::depth::Depth;
     use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
@@ -347,7 +371,13 @@ mod tests {
     }
 
     fn found(seed: &str, source: DigestSource) -> Option<Observation> {
-        observed(Outcome::Found(Facts { digest: digest(seed), source, media_type: None, manifest: None }))
+        observed(Outcome::Found(Facts {
+            digest: digest(seed),
+            source,
+            media_type: None,
+            manifest: None,
+            bytes: None,
+        }))
     }
 
     fn under(seed: &str) -> DigestSource {
@@ -356,7 +386,8 @@ mod tests {
 
     fn evidence() -> Evidence {
         let image = Arc::new("nginx:1.25".parse().unwrap());
-        Evidence::new(image, Depth::Head, endpoint(Role::Upstream), vec![endpoint(Role::Mirror)])
+        let head = |role| (endpoint(role), Depth::Head);
+        Evidence::new(image, Arc::default(), head(Role::Upstream), vec![head(Role::Mirror)])
     }
 
     #[test]

@@ -78,7 +78,7 @@ const fn unreached(fault: &NetFault) -> Code {
         NetFault::Proxy { .. } => Code::ProxyFailed,
         NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
         NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
-        NetFault::TimeoutBody(_) => Code::TimeoutBody,
+        NetFault::TimeoutBody(_) | NetFault::TooSlow { .. } => Code::TimeoutBody,
         NetFault::Reset(_) => Code::ConnectionReset,
         NetFault::Truncated { .. } => Code::TruncatedBody,
         NetFault::Protocol(_) => Code::HttpBroken,

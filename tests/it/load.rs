@@ -11,6 +11,7 @@ use registry_check::credentials::{self, Environment, Sources};
 use registry_check::demo::{Behaviour, Failure, Image, Registry, Scope, Store, Times, TokenRules, content};
 use registry_check::inputs::{self, Source};
 use registry_check::mirrors::{self, MirrorSpec, UpstreamSpec};
+use registry_check::model::budget::ByteBudget;
 use registry_check::model::code::Code;
 use registry_check::model::depth::Depth;
 use registry_check::model::evidence::Evidence;
@@ -21,7 +22,7 @@ use registry_check::net::retry::RetryPolicy;
 use registry_check::net::tls::{Policies, TlsOptions};
 use registry_check::plan;
 use registry_check::probe::oci::Registries;
-use registry_check::probe::schedule::{self, Event};
+use registry_check::probe::schedule::{self, Event, Means};
 use registry_check::verdict;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -376,6 +377,11 @@ fn registries() -> Arc<Registries> {
     Arc::new(Registries::new(client, retry, Arc::new(sources), None))
 }
 
+/// What a run is asked with.
+fn means(registries: Arc<Registries>) -> Means {
+    Means { registries, budget: Arc::new(ByteBudget::new(None)), workers_per_authority: 4 }
+}
+
 /// The images of `list` at the upstream and mirrors of `world`.
 fn planned(world: &World, list: &str) -> Arc<Plan> {
     let specs = world.mirrors.iter().map(|mirror| MirrorSpec { url: mirror.url(), ..MirrorSpec::default() });
@@ -404,7 +410,7 @@ fn batches_of_a_list_that_does_not_end_keep_tokens_and_get_new_ones_together() {
         let mut done = 0;
         let at_each = |event| done += usize::from(matches!(event, Event::Done { .. }));
         let never = Box::pin(std::future::pending());
-        runtime.block_on(schedule::run(plan, Arc::clone(&registries), 4, never, at_each));
+        runtime.block_on(schedule::run(plan, means(Arc::clone(&registries)), never, at_each));
         assert_eq!((done, world.upstream.hits_to("/token")), (16, exchanges));
     }
 }
@@ -436,7 +442,7 @@ async fn interrupted_after(world: &World, plan: &Arc<Plan>, answers: usize) -> V
             let _late = stop.send(());
         }
     };
-    schedule::run(Arc::clone(plan), registries, 4, cancel, at_each).await;
+    schedule::run(Arc::clone(plan), means(registries), cancel, at_each).await;
     handed_over
 }
 

@@ -8,11 +8,14 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod blobs;
 mod command_line;
 mod credential_leaks;
 mod credential_protocols;
 mod credentials;
 mod deadlines;
+mod depth;
+mod digests;
 mod documentation;
 mod exit_codes;
 mod healthy;

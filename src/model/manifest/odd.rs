@@ -13,7 +13,7 @@ use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Child, ChildKind, Content, ManifestError, MediaType, read};
+use super::{BlobRef, Child, ChildKind, Content, Distribution, ManifestError, MediaType, read};
 use crate::model::platform::Platform;
 
 /// Most entries of an index that are read; the largest known have some hundreds.
@@ -60,9 +60,11 @@ impl<'de> Visitor<'de> for ChildrenVisitor {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OddEntry {
+struct OddEntry<'a> {
     media_type: Option<Odd<String>>,
     digest: Option<Odd<String>>,
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
     platform: Option<Odd<OddPlatform>>,
     annotations: Option<Odd<BTreeMap<String, IgnoredAny>>>,
     artifact_type: Option<Odd<String>>,
@@ -78,14 +80,32 @@ struct OddPlatform {
 }
 
 #[derive(Deserialize)]
-struct Image {
-    config: Blob,
-    layers: Option<Vec<Blob>>,
+struct Image<'a> {
+    #[serde(borrow)]
+    config: Blob<'a>,
+    #[serde(borrow)]
+    layers: Option<Vec<Blob<'a>>>,
 }
 
+/// What may be of any type, and so large that no number holds it, is read for itself.
 #[derive(Deserialize)]
-struct Blob {
+struct Blob<'a> {
+    #[serde(rename = "mediaType", borrow)]
+    media_type: Option<&'a RawValue>,
     digest: Box<str>,
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
+}
+
+impl Blob<'_> {
+    fn read(self) -> BlobRef {
+        let media_type = self.media_type.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        BlobRef {
+            distribution: media_type.as_deref().map_or(Distribution::Registry, Distribution::of),
+            size: size(self.size),
+            digest: self.digest,
+        }
+    }
 }
 
 /// A value of the expected type, or anything else.
@@ -109,20 +129,22 @@ fn text(field: Option<&Odd<String>>) -> Option<&str> {
     field.and_then(Odd::value).map(String::as_str)
 }
 
+fn size(field: Option<&RawValue>) -> Option<u64> {
+    let size = serde_json::from_str::<i64>(field?.get()).ok()?;
+    u64::try_from(size).ok()
+}
+
 /// The entries of an index, in order.
 pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
     let index: Index = read(bytes)?;
     Ok(index.manifests.map(|children| children.0).unwrap_or_default())
 }
 
-/// A manifest of which only the digests are read.
+/// A manifest of which only digests, sizes and media types are read.
 pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
-    let image: Image = read(bytes)?;
+    let image: Image<'_> = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
-    Ok(Content::Image {
-        config: image.config.digest,
-        layers: layers.into_iter().map(|layer| layer.digest).collect(),
-    })
+    Ok(Content::Image { config: image.config.read(), layers: layers.into_iter().map(Blob::read).collect() })
 }
 
 /// One entry: as the model reads it, else the little that comparing needs, else of unknown kind.
@@ -132,7 +154,9 @@ fn child(entry: &str) -> Child {
     }
     match serde_json::from_str::<OddEntry>(entry) {
         Ok(entry) => entry.child(),
-        Err(_) => Child { digest: None, platform: None, kind: ChildKind::Unknown },
+        Err(_) => {
+            Child { digest: None, platform: None, size: None, media_type: None, kind: ChildKind::Unknown }
+        }
     }
 }
 
@@ -148,10 +172,16 @@ fn entry_of_model(entry: &oci::ImageIndexEntry) -> Child {
     let is_annotated = entry.annotations.as_ref().is_some_and(|map| map.contains_key(REFERENCE_TYPE));
     let is_attestation = is_annotated || entry.artifact_type.as_deref() == Some(ATTESTATION);
     let kind = kind(Some(&entry.media_type), platform.as_ref(), is_attestation);
-    Child { digest: Some(entry.digest.as_str().into()), platform, kind }
+    Child {
+        digest: Some(entry.digest.as_str().into()),
+        platform,
+        size: u64::try_from(entry.size).ok(),
+        media_type: MediaType::parse(&entry.media_type),
+        kind,
+    }
 }
 
-impl OddEntry {
+impl OddEntry<'_> {
     fn child(&self) -> Child {
         let platform = self.platform.as_ref().and_then(Odd::value).map(|platform| {
             Platform::normalised(
@@ -165,7 +195,13 @@ impl OddEntry {
         let is_attestation = annotations.is_some_and(|map| map.contains_key(REFERENCE_TYPE))
             || text(self.artifact_type.as_ref()) == Some(ATTESTATION);
         let kind = kind(text(self.media_type.as_ref()), platform.as_ref(), is_attestation);
-        Child { digest: text(self.digest.as_ref()).map(Into::into), platform, kind }
+        Child {
+            digest: text(self.digest.as_ref()).map(Into::into),
+            platform,
+            size: size(self.size),
+            media_type: text(self.media_type.as_ref()).and_then(MediaType::parse),
+            kind,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::challenge::{self, Challenge};
 use super::standing::Standing;
 use super::token::{Grant, Login, MAX_SCOPES, Service, TokenFault, Tokens, basic_line};
 use crate::credentials::{Credential, Sources};
+use crate::model::blob::{Contact, Part};
 use crate::model::endpoint::Authority;
 use crate::model::observation::{Answer, AskedAs, Rejection};
 use crate::model::plan::Plan;
@@ -85,6 +86,8 @@ pub(super) struct Session {
     rejection: Option<Rejection>,
     /// A token for several repositories was not taken; one for this one alone is being tried.
     is_alone: bool,
+    /// The hosts on the way, where they are wanted.
+    contacts: Option<Vec<Contact>>,
 }
 
 #[derive(Debug)]
@@ -96,6 +99,32 @@ enum Step {
 }
 
 impl Session {
+    /// One that keeps what hosts it leads to.
+    pub(super) fn with_contacts() -> Self {
+        Self { contacts: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// The hosts on the way, each once.
+    pub(super) fn into_contacts(self) -> Vec<Contact> {
+        self.contacts.unwrap_or_default()
+    }
+
+    /// This host has a part in it.
+    pub(super) fn touch(&mut self, authority: &Authority, part: Part) {
+        let Some(contacts) = &mut self.contacts else { return };
+        if !contacts.iter().any(|known| known.authority == *authority) {
+            contacts.push(Contact { authority: authority.clone(), part });
+        }
+    }
+
+    fn touch_service(&mut self, service: &Service) {
+        if self.contacts.is_some()
+            && let Some(authority) = service.authority()
+        {
+            self.touch(&authority, Part::TokenService);
+        }
+    }
+
     /// Credentials that were refused on the way.
     pub(super) fn rejection(&self) -> Option<Rejection> {
         self.rejection.clone()
@@ -217,8 +246,14 @@ impl Authorizer {
                 let host = host.lock().await;
                 return Ok(own.filter(|own| host.standing.given_up(&own.asked_as).is_none()));
             }
-            (Some(Scheme::Bearer(service)), _) => self.bearer(target, &host, service).await,
-            (None, Some(grant)) => self.tokens.obtain(&grant).await.map(|line| token(line, &grant)),
+            (Some(Scheme::Bearer(service)), _) => {
+                session.touch_service(&service);
+                self.bearer(target, &host, service).await
+            }
+            (None, Some(grant)) => {
+                session.touch_service(grant.service());
+                self.tokens.obtain(&grant).await.map(|line| token(line, &grant))
+            }
             (None, None) => return Ok(None),
         };
         match had {
@@ -321,6 +356,7 @@ impl Authorizer {
             return Ok(Next::Final(Wanted::Better));
         }
         let mut service = Service::of(challenge, target.url)?;
+        session.touch_service(&service);
         let host = self.host(target);
         self.learn(target, &host, &mut service, was_together).await;
         let authorization = match self.bearer(target, &host, service).await {

@@ -10,11 +10,12 @@ use url::Url;
 use super::authorize::{Authorization, Authorizer, Next, Session, Target, Trust, Wanted};
 use super::challenge;
 use super::token::TokenFault;
+use crate::model::blob::Part;
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, RedirectFault};
 use crate::model::manifest::{ACCEPT, MAX_MANIFEST_BYTES};
 use crate::model::observation::{AskedAs, Rejection};
-use crate::net::client::{Body, Client, Purpose, Reply, Request};
+use crate::net::client::{Body, Client, Purpose, Range, Reply, Request, Wish};
 use crate::net::redirect;
 
 /// The end of one exchange: an answer that is neither a redirect nor a challenge that could be met.
@@ -47,6 +48,29 @@ pub(super) enum ExchangeFault {
     Token(TokenFault),
 }
 
+/// What is sent, wherever the walk leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'a Method,
+    pub(super) accept: &'static str,
+    pub(super) range: Option<Range>,
+    pub(super) body: Wish,
+    pub(super) purpose: Purpose,
+}
+
+impl<'a> Call<'a> {
+    /// For a manifest.
+    pub(super) const fn manifest(method: &'a Method) -> Self {
+        let body = Wish::UpTo(MAX_MANIFEST_BYTES);
+        Self { method, accept: ACCEPT, range: None, body, purpose: Purpose::Registry }
+    }
+
+    /// For a blob, or those of its bytes that are in `range`.
+    pub(super) const fn blob(method: &'a Method, range: Option<Range>) -> Self {
+        Self { method, accept: "*/*", range, body: Wish::Open, purpose: Purpose::Blob }
+    }
+}
+
 /// Where the walk stands.
 struct Step {
     url: Url,
@@ -74,12 +98,12 @@ impl Step {
     }
 }
 
-/// Sends a manifest request and follows where it leads.
+/// Sends a request for a manifest or blob and follows where it leads.
 pub(super) async fn exchange(
     client: &Client,
     authorizer: &Authorizer,
     session: &mut Session,
-    method: &Method,
+    call: &Call<'_>,
     target: (&Url, &str),
 ) -> Result<Exchange, ExchangeFault> {
     let mut step = Step {
@@ -89,15 +113,17 @@ pub(super) async fn exchange(
         trust: Trust::Configured,
     };
     let mut hops = 0;
+    session.touch(&step.authority, Part::Registry);
     let mut authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
     loop {
-        let reply = send(client, method, step.target(), authorization.as_ref()).await?;
+        let reply = send(client, call, step.target(), authorization.as_ref()).await?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
         let next = redirect::next(&step.url, reply.status, location, hops)
             .map_err(|fault| ExchangeFault::Redirect { fault, status: reply.status })?;
         if let Some(next) = next {
             hops += 1;
             step.follow(next)?;
+            session.touch(&step.authority, Part::BlobStore);
             authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
             continue;
         }
@@ -136,19 +162,20 @@ pub(super) async fn exchange(
 }
 async fn send(
     client: &Client,
-    method: &Method,
+    call: &Call<'_>,
     target: Target<'_>,
     authorization: Option<&Authorization>,
 ) -> Result<Reply, ExchangeFault> {
     let request = Request {
-        method: method.clone(),
+        method: call.method.clone(),
         url: target.url,
         authority: target.authority,
-        accept: ACCEPT,
+        accept: call.accept,
         authorization: authorization.map(|authorization| &authorization.line),
         form: None,
-        body_limit: MAX_MANIFEST_BYTES,
-        purpose: Purpose::Registry,
+        range: call.range,
+        body: call.body,
+        purpose: call.purpose,
     };
     let host = || target.authority.to_string().into();
     client.send(request).await.map_err(|fault| ExchangeFault::Net { fault, host: host() })
@@ -161,9 +188,10 @@ fn authority_of(url: &Url) -> Result<Authority, ExchangeFault> {
     })
 }
 
-/// The repository in a manifest URL, wherever its `/v2/` stands.
+/// The repository in the URL of a manifest or blob, wherever its `/v2/` stands.
 fn repository_in(url: &Url) -> Option<String> {
-    let (before, _) = url.path().rsplit_once("/manifests/")?;
+    let path = url.path();
+    let (before, _) = path.rsplit_once("/manifests/").or_else(|| path.rsplit_once("/blobs/"))?;
     let (_, name) = before.split_once("/v2/")?;
     crate::model::image::is_repository(name).then(|| name.to_owned())
 }
@@ -177,6 +205,8 @@ mod tests {
         for (url, name) in [
             ("https://h/v2/proj/library/nginx/manifests/1.25", Some("proj/library/nginx")),
             ("https://h/p/v2/a/b/manifests/sha256:00", Some("a/b")),
+            ("https://h/v2/a/b/blobs/sha256:00", Some("a/b")),
+            ("https://h/v2/a/blobs/manifests/sha256:00", Some("a/blobs")),
             ("https://h/v2/Bad/manifests/1", None),
             ("https://h/login?next=/v2/a/manifests/1", None),
             ("https://h/a/manifests/1", None),

@@ -3,14 +3,18 @@
 //! Knows registries and their quirks; knows nothing of plans, verdicts or users.
 
 mod authorize;
+pub mod blob;
 pub mod challenge;
+mod content;
 pub mod error_body;
 mod exchange;
 mod front;
 pub mod manifest;
+mod reading;
 pub mod realm;
 mod root;
 mod standing;
 mod token;
 
+pub use blob::BlobAsk;
 pub use manifest::{Ask, Registries};

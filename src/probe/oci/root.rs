@@ -13,7 +13,7 @@ use url::Url;
 
 use super::error_body;
 use crate::model::endpoint::Authority;
-use crate::net::client::{Body, Client, MAX_ERROR_BYTES, Purpose, Request};
+use crate::net::client::{Body, Client, MAX_ERROR_BYTES, Purpose, Request, Wish};
 
 /// The roots that were asked.
 #[derive(Debug, Default)]
@@ -22,9 +22,9 @@ pub(super) struct Roots {
 }
 
 impl Roots {
-    /// Whether the API root of this manifest URL answers as a registry does.
-    pub(super) async fn is_registry(&self, client: &Client, manifest: &Url, repository: &str) -> bool {
-        let Some(root) = root_of(manifest, repository) else { return false };
+    /// Whether the API root of this manifest or blob URL answers as a registry does.
+    pub(super) async fn is_registry(&self, client: &Client, below: &Url, repository: &str) -> bool {
+        let Some(root) = root_of(below, repository) else { return false };
         let cell = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(root.clone()).or_default())
@@ -34,10 +34,10 @@ impl Roots {
 }
 
 /// What stands before the repository, with the slash that the API wants.
-fn root_of(manifest: &Url, repository: &str) -> Option<Url> {
-    let path = manifest.path();
-    let at = path.rfind(&format!("/{repository}/manifests/"))?;
-    let mut root = manifest.clone();
+fn root_of(below: &Url, repository: &str) -> Option<Url> {
+    let path = below.path();
+    let at = ["manifests", "blobs"].iter().find_map(|kind| path.rfind(&format!("/{repository}/{kind}/")))?;
+    let mut root = below.clone();
     root.set_query(None);
     root.set_path(&path[..=at]);
     Some(root)
@@ -52,14 +52,15 @@ async fn answers(client: &Client, root: &Url) -> bool {
         accept: "application/json",
         authorization: None,
         form: None,
-        body_limit: MAX_ERROR_BYTES,
+        range: None,
+        body: Wish::UpTo(MAX_ERROR_BYTES),
         purpose: Purpose::Registry,
     };
     let Ok(reply) = client.send(request).await else { return false };
     let content_type = reply.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let body = match &reply.body {
         Body::Read(body) => body.as_slice(),
-        Body::OverLimit => return false,
+        Body::OverLimit | Body::Open(_) => return false,
     };
     match reply.status {
         200 => !error_body::looks_like_html(content_type, body),
@@ -78,6 +79,7 @@ mod tests {
             ("https://h/v2/a/b/manifests/1", "a/b", "https://h/v2/"),
             ("https://h/p/v2/hub/x/manifests/sha256:00?ns=docker.io", "hub/x", "https://h/p/v2/"),
             ("https://h/x/manifests/1", "x", "https://h/"),
+            ("https://h/v2/a/b/blobs/sha256:00", "a/b", "https://h/v2/"),
         ] {
             let manifest = Url::parse(manifest).unwrap();
             assert_eq!(root_of(&manifest, repository).unwrap().as_str(), root);

@@ -23,7 +23,7 @@ use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, RedirectFault};
 use crate::model::observation::{Answer, AskedAs, Rejection};
 use crate::model::secret::Secret;
-use crate::net::client::{Body, Client, Purpose, Reply, Request};
+use crate::net::client::{Body, Client, Purpose, Reply, Request, Wish};
 use crate::net::flight::Flight;
 use crate::net::redirect;
 
@@ -145,6 +145,11 @@ impl Service {
         Ok(Self { realm, service, named: named.collect() })
     }
 
+    /// Its host.
+    pub(super) fn authority(&self) -> Option<Authority> {
+        Authority::of(&self.realm)
+    }
+
     /// The names in a challenge are those of its own repository.
     pub(super) fn forget_names(&mut self) {
         self.named.clear();
@@ -163,6 +168,11 @@ impl Grant {
         aliases.retain(|name| repositories.len() == 1 && !repositories.contains(name));
         aliases.dedup();
         Self { service, repositories, aliases, login }
+    }
+
+    /// Who gives it.
+    pub(super) const fn service(&self) -> &Service {
+        &self.service
     }
 
     pub(super) fn is_together(&self) -> bool {
@@ -392,7 +402,8 @@ async fn ask(client: &Client, question: &Question) -> Result<(Url, Reply), Token
             accept: "application/json",
             authorization: question.basic.as_ref().filter(|_| is_home),
             form,
-            body_limit: MAX_TOKEN_BYTES,
+            range: None,
+            body: Wish::UpTo(MAX_TOKEN_BYTES),
             purpose: Purpose::Token,
         };
         let reply =

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use crate::gate::Outcome;
 use crate::model::run::CheckResult;
 
+use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::matrix::{short_name, who};
 use super::problems::{Extent, Group, Wording, problems, remark};
@@ -35,6 +36,8 @@ pub struct TableStyle {
 const SHOWN_OF_GROUP: usize = 20;
 /// Places named for each problem.
 const SHOWN_PLACES: usize = 3;
+/// Findings on parts that are told of one image.
+const SHOWN_FINDINGS: usize = 10;
 /// Width of the widest status word, and a gap.
 const LABEL_WIDTH: usize = 14;
 
@@ -135,7 +138,33 @@ fn write_counts(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     view.run
         .quotas
         .iter()
-        .try_for_each(|quota| writeln!(out, "{}: {}", outside(&quota.host), summary::quota(quota)))
+        .try_for_each(|quota| writeln!(out, "{}: {}", outside(&quota.host), summary::quota(quota)))?;
+    write_depth(view, out)
+}
+
+/// Platforms and hosts, by endpoint.
+fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for platforms in depth::platforms(view) {
+        writeln!(out, "\nplatforms at {}:", outside(&platforms.endpoint))?;
+        for (name, count) in &platforms.counts {
+            writeln!(out, "  {}: {}", outside(name), count.words())?;
+        }
+        if platforms.more > 0 {
+            writeln!(out, "  … and {} more (all of them: --format json)", platforms.more)?;
+        }
+    }
+    let mut last = None;
+    for host in &view.run.hosts {
+        if last != Some((host.role, &host.endpoint)) {
+            writeln!(out, "\npulls from {} need:", outside(&depth::whose(host)))?;
+            last = Some((host.role, &host.endpoint));
+        }
+        writeln!(out, "  {}", outside(&depth::host(host)))?;
+    }
+    match depth::uncovered(view) {
+        Some(text) => writeln!(out, "\n{text}"),
+        None => Ok(()),
+    }
 }
 
 fn write_problems(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
@@ -207,7 +236,23 @@ fn write_problem(
     if more > 0 {
         named.push(format!("{more} more"));
     }
-    writeln!(out, " ({})", named.join(", "))
+    writeln!(out, " ({})", named.join(", "))?;
+    write_findings(result, out)
+}
+
+/// What is wrong with which part, where the reason does not tell it all.
+fn write_findings(result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
+    let Some(anatomy) = result.anatomy.as_deref().filter(|anatomy| anatomy.findings_total > 2) else {
+        return Ok(());
+    };
+    for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
+        writeln!(out, "{:LABEL_WIDTH$}- {}", "", outside(&finding))?;
+    }
+    let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
+    if more > 0 {
+        writeln!(out, "{:LABEL_WIDTH$}- … and {more} more (--format json)", "")?;
+    }
+    Ok(())
 }
 
 /// Text from outside: bounded and escaped.

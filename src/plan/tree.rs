@@ -1,0 +1,323 @@
+//! What an endpoint's image leads to: the manifests that its indexes name, and of those the ones that matter.
+//!
+//! Made anew from the evidence whenever it is wanted, by those who ask and by those who judge. What an index
+//! names is told by whoever is asked, so that depth and number are bounded here: beyond the bounds nothing
+//! is asked, and that is told. Sources: image-spec `image-index.md`; containerd/platforms for what is taken.
+
+use std::collections::HashSet;
+
+use crate::model::depth::Depth;
+use crate::model::digest::{Digest, DigestError};
+use crate::model::evidence::Evidence;
+use crate::model::manifest::{Child, ChildKind, Content, Manifest};
+use crate::model::observation::Observation;
+use crate::model::plan::Who;
+use crate::model::platform::Platform;
+
+/// Most levels of indexes within indexes that are followed; one is what nearly all images have.
+pub const MAX_LEVELS: usize = 8;
+/// Most manifests of one image that an endpoint is asked for; the largest known have some hundreds.
+pub const MAX_MANIFESTS: usize = 1_000;
+/// Most configs and layers of one image that an endpoint is asked for.
+pub const MAX_BLOBS: usize = 10_000;
+/// Most entries of all indexes of one image that are looked at.
+const MAX_ENTRIES: usize = 20_000;
+
+/// What an endpoint's image leads to, as far as is known.
+#[derive(Clone, Debug)]
+pub struct Tree<'a> {
+    /// The indexes below the first document.
+    pub indexes: Vec<Node<'a>>,
+    /// The images that matter. Where the first document is no index, that is the one.
+    pub images: Vec<Node<'a>>,
+    /// How each wanted platform is met; empty where all are wanted, and where nothing says which there are.
+    pub wanted: Vec<(&'a Platform, Met<'a>)>,
+    /// Entries that nobody wants.
+    pub unwanted: usize,
+    /// Attestations: they are about an image, and no platform.
+    pub attestations: usize,
+    /// Entries of kinds that no manifest has.
+    pub others: usize,
+    /// What cannot be followed.
+    pub faults: Vec<Fault<'a>>,
+}
+
+/// One manifest in it.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    /// Its digest.
+    pub digest: Digest,
+    /// For which platform, if the index says.
+    pub platform: Option<&'a Platform>,
+    /// Its size in bytes, as the index says.
+    pub size: Option<u64>,
+    /// The document, whoever served it.
+    pub document: Option<&'a Manifest>,
+    /// How many bytes that has.
+    pub found: Option<u64>,
+    /// What this endpoint says of it.
+    pub standing: Standing<'a>,
+}
+
+/// What an endpoint says of a manifest.
+#[derive(Clone, Copy, Debug)]
+pub enum Standing<'a> {
+    /// It serves it: the first document, read before.
+    First,
+    /// Not asked yet.
+    Unasked,
+    /// This. Where it is `Found`, the bytes may not have been read.
+    Answered(&'a Observation),
+}
+
+/// How a wanted platform is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met<'a> {
+    /// It is there.
+    Exactly,
+    /// It is not there; runtimes take this.
+    Instead(&'a Platform),
+    /// Neither it nor what runtimes take in its place.
+    Not,
+    /// Part of the list could not be read.
+    Unknown,
+}
+
+/// An entry that cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault<'a> {
+    /// Why.
+    pub why: FaultKind,
+    /// Its digest as written; `None` where there is none.
+    pub digest: Option<&'a str>,
+    /// For which platform, if the index says.
+    pub platform: Option<&'a Platform>,
+}
+
+/// Why an entry cannot be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// What stands there is no digest.
+    Digest,
+    /// A digest of an algorithm that is not known here.
+    Algorithm,
+    /// Indexes within indexes, more than [`MAX_LEVELS`].
+    TooDeep,
+    /// More than [`MAX_MANIFESTS`], or more entries than are looked at; this is the first left out.
+    TooMany,
+}
+
+impl Node<'_> {
+    /// Whether this endpoint serves it.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        match self.standing {
+            Standing::First => true,
+            Standing::Unasked => false,
+            Standing::Answered(answer) => answer.facts().is_some(),
+        }
+    }
+}
+
+impl<'a> Tree<'a> {
+    /// The tree at `who`; `None` where nothing is to be looked at, or there is no document to begin with.
+    #[must_use]
+    pub fn of(evidence: &'a Evidence, who: Who) -> Option<Self> {
+        if evidence.depth_at(who) < Depth::Platforms {
+            return None;
+        }
+        let (digest, document) = first_document(evidence, who)?;
+        let mut growth = Growth { evidence, who, seen: HashSet::new(), entries: 0, tree: Self::empty() };
+        match &document.content {
+            Content::Index(children) => {
+                growth.seen.insert(digest.clone());
+                growth.follow(children, 1);
+                growth.tree.choose(&evidence.platforms);
+            }
+            Content::Image { .. } | Content::Schema1 => growth.tree.images.push(Node {
+                digest: digest.clone(),
+                platform: None,
+                size: None,
+                document: Some(document),
+                found: None,
+                standing: Standing::First,
+            }),
+        }
+        growth.tree.limit();
+        Some(growth.tree)
+    }
+
+    const fn empty() -> Self {
+        Self {
+            indexes: Vec::new(),
+            images: Vec::new(),
+            wanted: Vec::new(),
+            unwanted: 0,
+            attestations: 0,
+            others: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Whether every index in it is there and has been read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.faults.is_empty()
+            && self.indexes.iter().all(|index| index.is_served() && index.document.is_some())
+    }
+
+    /// Keeps the images that are wanted.
+    fn choose(&mut self, wanted: &'a [Platform]) {
+        // Artifacts and the like: nothing there is for one platform rather than another.
+        let has_platforms = self.images.iter().any(|image| image.platform.is_some());
+        if wanted.is_empty() || !has_platforms && self.is_whole() {
+            return;
+        }
+        let is_whole = self.is_whole();
+        let offered: Vec<&Platform> = self.images.iter().filter_map(|image| image.platform).collect();
+        self.wanted = wanted.iter().map(|platform| (platform, met(platform, &offered, is_whole))).collect();
+        let all = self.images.len();
+        let chosen = &self.wanted;
+        self.images.retain(|image| image.platform.is_some_and(|offered| is_chosen(chosen, offered)));
+        self.unwanted = all - self.images.len();
+    }
+
+    /// Keeps to the number of manifests that are asked for.
+    fn limit(&mut self) {
+        let room = MAX_MANIFESTS.saturating_sub(self.indexes.len());
+        if let Some(first) = self.images.get(room) {
+            self.faults.push(Fault { why: FaultKind::TooMany, digest: None, platform: first.platform });
+            self.images.truncate(room);
+        }
+    }
+}
+
+/// How wanted platforms are met by all that are offered.
+#[must_use]
+pub fn choice<'a>(wanted: &'a [Platform], offered: &[&'a Platform]) -> Vec<(&'a Platform, Met<'a>)> {
+    wanted.iter().map(|platform| (platform, met(platform, offered, true))).collect()
+}
+
+/// Whether an offered platform is one of those that were chosen.
+#[must_use]
+pub fn is_chosen(chosen: &[(&Platform, Met<'_>)], offered: &Platform) -> bool {
+    chosen.iter().any(|(wanted, met)| match met {
+        Met::Exactly => wanted.is_met_by(offered),
+        Met::Instead(other) => other.is_met_by(offered),
+        Met::Not | Met::Unknown => false,
+    })
+}
+
+fn met<'a>(wanted: &Platform, offered: &[&'a Platform], is_whole: bool) -> Met<'a> {
+    if offered.iter().any(|offered| wanted.is_met_by(offered)) {
+        return Met::Exactly;
+    }
+    if !is_whole {
+        return Met::Unknown;
+    }
+    let taken = |other: &Platform| offered.iter().find(|offered| other.is_met_by(offered)).copied();
+    wanted.stand_ins().iter().find_map(taken).map_or(Met::Not, Met::Instead)
+}
+
+struct Growth<'a> {
+    evidence: &'a Evidence,
+    who: Who,
+    /// Indexes that were followed: one that is named again, or that names itself, is not followed again.
+    seen: HashSet<Digest>,
+    entries: usize,
+    tree: Tree<'a>,
+}
+
+impl<'a> Growth<'a> {
+    fn follow(&mut self, children: &'a [Child], level: usize) {
+        for child in children {
+            match child.kind {
+                ChildKind::Attestation => self.tree.attestations += 1,
+                ChildKind::Unknown => self.tree.others += 1,
+                ChildKind::Image => self.add(child, level),
+            }
+        }
+    }
+
+    fn add(&mut self, child: &'a Child, level: usize) {
+        let fault = |why| Fault { why, digest: child.digest.as_deref(), platform: child.platform.as_ref() };
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            if self.entries == MAX_ENTRIES + 1 {
+                self.tree.faults.push(fault(FaultKind::TooMany));
+            }
+            return;
+        }
+        let digest: Digest = match child.digest.as_deref().map(str::parse) {
+            Some(Ok(digest)) => digest,
+            Some(Err(DigestError::Algorithm)) => return self.tree.faults.push(fault(FaultKind::Algorithm)),
+            Some(Err(_)) | None => return self.tree.faults.push(fault(FaultKind::Digest)),
+        };
+        let (document, found) = match self.evidence.document(&digest) {
+            Some((document, found)) => (Some(document), found),
+            None => (None, None),
+        };
+        let answer = self.evidence.parts_at(self.who).children.get(&digest);
+        let standing = match answer.and_then(|answers| answers.counted()) {
+            Some(answer) => Standing::Answered(answer),
+            None => Standing::Unasked,
+        };
+        let (platform, size) = (child.platform.as_ref(), child.size);
+        let node = Node { digest, platform, size, document, found, standing };
+        let is_index = match document {
+            Some(document) => document.media_type.is_index(),
+            None => child.media_type.is_some_and(|known| known.is_index()),
+        };
+        if !is_index {
+            return self.tree.images.push(node);
+        }
+        if !self.seen.insert(node.digest.clone()) {
+            return;
+        }
+        if level >= MAX_LEVELS {
+            return self.tree.faults.push(fault(FaultKind::TooDeep));
+        }
+        if self.tree.indexes.len() == MAX_MANIFESTS {
+            return self.tree.faults.push(fault(FaultKind::TooMany));
+        }
+        let is_refused = matches!(standing, Standing::Answered(answer) if answer.facts().is_none());
+        self.tree.indexes.push(node);
+        if let Some(Manifest { content: Content::Index(children), .. }) = document
+            && !is_refused
+        {
+            self.follow(children, level + 1);
+        }
+    }
+}
+
+/// The document that a pull from `who` begins with, and the digest of its bytes.
+#[must_use]
+pub fn first_document(evidence: &Evidence, who: Who) -> Option<(&Digest, &Manifest)> {
+    let read = match who {
+        Who::Upstream => {
+            let upstream = &evidence.upstream;
+            [&upstream.pinned, &upstream.own_digest, &upstream.document, &upstream.answer]
+        }
+        Who::Mirror(index) => {
+            let mirror = &evidence.mirrors[index];
+            [&mirror.document, &mirror.own_digest, &mirror.answer, &None]
+        }
+    };
+    let read = read.into_iter().flatten();
+    read.filter_map(|observation| Some((observation.digest()?, observation.manifest()?))).next()
+}
+
+/// The platforms that upstream's image has; `None` where that is not known, or it is no index.
+#[must_use]
+pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
+    let upstream = first_document(evidence, Who::Upstream);
+    let expected = evidence.expected();
+    let same = evidence.everyone().filter_map(|who| first_document(evidence, who));
+    let known = same.filter(|(digest, _)| Some(*digest) == expected);
+    let (_, document) =
+        upstream.filter(|(digest, _)| Some(*digest) == expected).into_iter().chain(known).next()?;
+    // What indexes below it have is not known here.
+    let is_flat = document.images().all(|child| !child.media_type.is_some_and(|known| known.is_index()));
+    (document.media_type.is_index() && is_flat)
+        .then(|| document.images().filter_map(|child| child.platform.as_ref()).collect())
+}

@@ -1,0 +1,391 @@
+//! Blobs: does this endpoint serve this config or layer, and is it what the manifest says it is?
+//!
+//! HEAD where it suffices, and the first byte by GET where HEAD says too little: Harbor answers 404 to HEAD for
+//! what its cache could fetch (goharbor/harbor#22609), and a URL that is signed for GET refuses HEAD. All bytes
+//! are read only where that is asked for ([`super::content`]).
+
+use http::{HeaderMap, Method, header};
+use time::OffsetDateTime;
+use url::Url;
+
+use super::authorize::Session;
+use super::content::Content;
+use super::error_body::{self, Shape};
+use super::exchange::{self, Call, Exchange};
+use super::manifest::Registries;
+use super::reading::{self, Failure, Reading, Trail, Trouble, content_type};
+use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, Transfer};
+use crate::model::budget::{ByteBudget, Taken};
+use crate::model::endpoint::{Authority, Endpoint, Namespace};
+use crate::model::image::{ImageRef, ManifestRef};
+use crate::model::observation::{Answer, Breakage, NotAsked, Note};
+use crate::net::client::{Body, Range};
+use crate::net::download::Download;
+
+/// Most bytes that are read of an answer that is not the blob, to see what it is.
+const MAX_LOOK_BYTES: usize = 16 * 1024;
+
+/// The largest blob that is read, in bytes: beyond what any image has, and what a hostile registry can cost
+/// where nothing else bounds it.
+pub const MAX_BLOB_BYTES: u64 = 128 << 30;
+
+/// How much of a blob is wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum BlobAsk<'a> {
+    /// Word of it: HEAD, and one byte by GET where that says too little.
+    Presence,
+    /// All its bytes, hashed as they come, if the budget has them to spare. Without a declared size they cannot
+    /// be bounded, so that this is the same as [`Self::Presence`]; none is read beyond [`MAX_BLOB_BYTES`].
+    Content(&'a ByteBudget),
+}
+
+/// What is gathered on the way to a blob.
+pub(super) struct Way {
+    pub(super) trail: Trail,
+    session: Session,
+    answered_by: Option<Authority>,
+    pub(super) transfers: Vec<Transfer>,
+    /// The error status with which HEAD was answered.
+    head_failed: Option<u16>,
+}
+
+impl Way {
+    fn new() -> Self {
+        Self {
+            trail: Trail::default(),
+            session: Session::with_contacts(),
+            answered_by: None,
+            transfers: Vec::new(),
+            head_failed: None,
+        }
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.transfers.iter().map(|transfer| transfer.bytes).sum()
+    }
+
+    fn into_observation(self, outcome: BlobOutcome) -> BlobObservation {
+        BlobObservation {
+            outcome,
+            http_status: self.trail.http_status,
+            attempts: self.trail.attempts,
+            latency: self.trail.latency,
+            answered_by: self.answered_by,
+            asked_as: self.trail.asked_as,
+            hosts: self.session.into_contacts(),
+            transfers: self.transfers,
+            notes: self.trail.notes,
+            at: OffsetDateTime::now_utc(),
+        }
+    }
+}
+
+/// What is asked at the moment.
+enum Step {
+    Head,
+    FirstByte,
+    Content(Box<Content>),
+}
+
+impl Step {
+    fn call(&self) -> Call<'static> {
+        match self {
+            Self::Head => Call::blob(&Method::HEAD, None),
+            Self::FirstByte => Call::blob(&Method::GET, Some(Range::FirstByte)),
+            Self::Content(content) => Call::blob(&Method::GET, content.range()),
+        }
+    }
+}
+
+impl From<Failure> for BlobOutcome {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Missing(answer) => Self::Missing(answer),
+            Failure::Refused(refusal) => Self::Refused(refusal),
+            Failure::Throttled { answer, retry_after, service } => {
+                Self::Throttled { answer, retry_after, service }
+            }
+            Failure::Broken(breakage) => Self::Broken(BlobBreakage::Answer(breakage)),
+            Failure::Unreached { fault, host } => Self::Unreached { fault, host },
+            Failure::NotAsked(why) => Self::NotAsked(why),
+        }
+    }
+}
+
+impl Registries {
+    /// Asks `endpoint` for a blob of `image`.
+    pub async fn blob(
+        &self,
+        endpoint: &Endpoint,
+        image: &ImageRef,
+        blob: &Blob,
+        ask: BlobAsk<'_>,
+    ) -> BlobObservation {
+        let mut way = Way::new();
+        let (url, repository) = match place(endpoint, image, blob) {
+            Ok(place) => place,
+            Err(why) => return way.into_observation(BlobOutcome::NotAsked(why)),
+        };
+        let (budget, size) = match (ask, blob.size) {
+            (BlobAsk::Content(budget), Some(size)) => (Some(budget), size),
+            _ => (None, 0),
+        };
+        let is_affordable = |budget: &ByteBudget| size <= MAX_BLOB_BYTES && budget.take(size) == Taken::Yes;
+        if budget.is_some_and(|budget| !is_affordable(budget)) {
+            return way.into_observation(BlobOutcome::OverBudget);
+        }
+        let first_step = || match budget {
+            Some(_) => Step::Content(Box::new(Content::new(&blob.digest, size))),
+            None => Step::Head,
+        };
+        let mut outcome = self.put_blob(&mut way, (&url, &repository), blob, first_step()).await;
+        // Some registries break on `?ns=`; see `observe`.
+        if endpoint.namespace == Namespace::Always && is_absent(&outcome) {
+            let mut url = url;
+            url.set_query(None);
+            let mut second = Way::new();
+            let again = self.put_blob(&mut second, (&url, &repository), blob, first_step()).await;
+            if matches!(again, BlobOutcome::Present { .. } | BlobOutcome::Read { .. }) {
+                outcome = again;
+                second.trail.attempts += way.trail.attempts;
+                way = second;
+                way.trail.add(Note::WithoutNamespace);
+            } else {
+                way.trail.attempts += second.trail.attempts;
+            }
+        }
+        if let Some(budget) = budget {
+            budget.give_back(size.saturating_sub(way.received_bytes()));
+        }
+        way.into_observation(outcome)
+    }
+
+    /// Puts one question until there is an answer or no sense in asking again.
+    async fn put_blob(
+        &self,
+        way: &mut Way,
+        target: (&Url, &str),
+        blob: &Blob,
+        mut step: Step,
+    ) -> BlobOutcome {
+        let mut tries = 0;
+        let mut last = None;
+        loop {
+            way.trail.attempts += 1;
+            tries += 1;
+            let call = step.call();
+            let session = &mut way.session;
+            let end = exchange::exchange(&self.client, &self.authorizer, session, &call, target).await;
+            let reading = match end {
+                Ok(mut exchange) => {
+                    way.trail.note(&exchange);
+                    way.answered_by = Authority::of(&exchange.url);
+                    let rejection = exchange.rejection.take();
+                    let reading = match &mut step {
+                        Step::Head => read_head(&exchange, blob),
+                        Step::FirstByte => read_first_byte(exchange, blob).await,
+                        Step::Content(content) => content.read(exchange, way).await,
+                    };
+                    reading::with_rejection(reading, rejection, &mut way.trail)
+                }
+                Err(fault) => reading::read_fault(fault, &mut way.trail),
+            };
+            let reading = match &mut step {
+                Step::Content(content) => content.weigh(reading, &mut tries),
+                Step::Head | Step::FirstByte => reading,
+            };
+            match reading {
+                Reading::Have(outcome) => {
+                    if let Some(status) = way.head_failed {
+                        way.trail.add(Note::HeadUnsupported(status));
+                    }
+                    return outcome;
+                }
+                Reading::Failed(failure) => return failure.into(),
+                Reading::Vague(answer) => {
+                    let is_registry = self.roots.is_registry(&self.client, target.0, target.1).await;
+                    return if is_registry {
+                        BlobOutcome::Missing(answer)
+                    } else {
+                        Failure::Broken(Breakage::NotARegistry(answer)).into()
+                    };
+                }
+                Reading::TryGet => {
+                    way.head_failed = way.trail.http_status.filter(|status| *status >= 400);
+                    step = Step::FirstByte;
+                    tries = 0;
+                }
+                Reading::Again { failure, why } => {
+                    match reading::pause(&self.retry, tries, failure, &why).await {
+                        Ok(failure) => last = Some(failure),
+                        Err(failure) => return failure.into(),
+                    }
+                }
+                Reading::Shut { host, shut } => {
+                    // What the host said itself tells more.
+                    return last.unwrap_or(Failure::NotAsked(NotAsked::Shut { host, shut })).into();
+                }
+            }
+        }
+    }
+}
+
+/// Where the blob would be, or why it is not asked for.
+fn place(endpoint: &Endpoint, image: &ImageRef, blob: &Blob) -> Result<(Url, String), NotAsked> {
+    let wanted = image.manifest_ref();
+    if !endpoint.accepts.takes(wanted) {
+        return Err(match wanted {
+            ManifestRef::Tag(_) => NotAsked::NotForTags,
+            ManifestRef::Digest(_) => NotAsked::NotForDigests,
+        });
+    }
+    let repository = endpoint.repository(image).map_err(|error| NotAsked::Name(error.name.into()))?;
+    let text = endpoint.blob_url(image, &repository, &blob.digest);
+    match endpoint.read_url(&text) {
+        Ok(url) => Ok((url, repository.into_owned())),
+        Err(_) => Err(NotAsked::Name(text.into())),
+    }
+}
+
+const fn is_absent(outcome: &BlobOutcome) -> bool {
+    matches!(
+        outcome,
+        BlobOutcome::Missing(_)
+            | BlobOutcome::Broken(BlobBreakage::Answer(Breakage::OddStatus(_) | Breakage::NotARegistry(_)))
+    )
+}
+
+fn read_head(exchange: &Exchange, blob: &Blob) -> Reading<BlobOutcome> {
+    if !(200..300).contains(&exchange.status) {
+        return reading::read_head_error(exchange);
+    }
+    // A length that is not the declared one may be that of nothing, or of something encoded: GET tells.
+    match (length(&exchange.headers), blob.size) {
+        (Some(size), Some(declared)) if size == declared => Reading::Have(present(Some(size))),
+        (Some(size), None) if size > 0 && !is_html(&exchange.headers) => Reading::Have(present(Some(size))),
+        _ => Reading::TryGet,
+    }
+}
+
+const fn present(size: Option<u64>) -> BlobOutcome {
+    BlobOutcome::Present { size }
+}
+
+async fn read_first_byte(exchange: Exchange, blob: &Blob) -> Reading<BlobOutcome> {
+    let headers = &exchange.headers;
+    let (size, is_whole) = match exchange.status {
+        206 => (content_range(headers).and_then(|range| range.size), false),
+        200 => (length(headers).filter(|_| encoding(headers).is_none()), true),
+        // An empty blob has no first byte.
+        416 if blob.size == Some(0) || is_empty(headers) => (Some(0), false),
+        201..300 => return odd_status(&exchange),
+        _ => return read_error(&exchange),
+    };
+    let is_right = size.is_none_or(|size| blob.size.is_none_or(|declared| declared == size));
+    let is_suspect = is_whole && (!is_right || blob.size != size && is_html(headers));
+    let host = host_of(&exchange);
+    let Exchange { headers, body, status, .. } = exchange;
+    if let Body::Open(mut download) = body {
+        if is_suspect && let Some(breakage) = look_at(&mut download, &headers, status).await {
+            return Reading::Failed(Failure::Broken(breakage));
+        }
+        if !is_whole && let (_, Some(fault)) = download.take(MAX_LOOK_BYTES).await {
+            return Reading::Again { failure: Failure::Unreached { fault, host }, why: Trouble::Net };
+        }
+    }
+    match (size, blob.size) {
+        (Some(found), Some(declared)) if found != declared => Reading::Have(wrong_size(declared, found)),
+        _ => Reading::Have(present(size)),
+    }
+}
+
+/// The size is another; what came instead may say more.
+pub(super) const fn wrong_size(declared: u64, found: u64) -> BlobOutcome {
+    BlobOutcome::Broken(BlobBreakage::WrongSize { declared, found })
+}
+
+/// Reads a GET's answer that is no success.
+pub(super) fn read_error(exchange: &Exchange) -> Reading<BlobOutcome> {
+    match reading::read_error(exchange) {
+        // Where a registry redirects for a blob is no registry: its 404 needs no registry's form.
+        Reading::Vague(answer) | Reading::Failed(Failure::Broken(Breakage::NotARegistry(answer)))
+            if exchange.hops > 0 =>
+        {
+            Reading::Failed(Failure::Missing(answer))
+        }
+        reading => reading,
+    }
+}
+
+/// A success of a kind that was not asked for.
+pub(super) fn odd_status(exchange: &Exchange) -> Reading<BlobOutcome> {
+    let answer = Answer { status: exchange.status, ..Answer::default() };
+    Reading::Failed(Failure::Broken(Breakage::OddStatus(answer)))
+}
+
+/// What an answer that is not the blob is, if its first bytes tell.
+pub(super) async fn look_at(download: &mut Download, headers: &HeaderMap, status: u16) -> Option<Breakage> {
+    // What came before it broke off will do.
+    let (bytes, _) = download.take(MAX_LOOK_BYTES).await;
+    let content_type = content_type(headers);
+    if error_body::looks_like_html(content_type, &bytes) {
+        return Some(Breakage::Html { title: error_body::html_title(&bytes) });
+    }
+    let parsed = error_body::parse(status, content_type, &bytes);
+    if parsed.shape == Shape::Registry {
+        return Some(Breakage::ErrorDocument(parsed.answer));
+    }
+    bytes.iter().all(u8::is_ascii_whitespace).then_some(Breakage::Empty)
+}
+
+pub(super) fn host_of(exchange: &Exchange) -> Box<str> {
+    Authority::of(&exchange.url).map_or_else(|| "?".into(), |authority| authority.to_string().into())
+}
+
+/// `Content-Length`, read from the header: of a HEAD's answer the HTTP library tells the body's.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    number(str::from_utf8(headers.get(header::CONTENT_LENGTH)?.as_bytes()).ok()?.trim())
+}
+
+/// A content coding that nobody asked for.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::CONTENT_ENCODING)?.as_bytes().trim_ascii();
+    (!value.is_empty() && !value.eq_ignore_ascii_case(b"identity")).then_some(value)
+}
+
+/// What a `Content-Range` says (RFC 9110 section 14.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ContentRange {
+    /// First and last byte; `None` in `bytes */10`.
+    pub(super) bytes: Option<(u64, u64)>,
+    /// Of the whole; `None` in `bytes 5-9/*`.
+    pub(super) size: Option<u64>,
+}
+
+pub(super) fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
+    let value = str::from_utf8(headers.get(header::CONTENT_RANGE)?.as_bytes()).ok()?.trim();
+    let (unit, value) = value.split_at_checked(6)?;
+    let (bytes, size) = value.split_once('/').filter(|_| unit.eq_ignore_ascii_case("bytes "))?;
+    let size = if size == "*" { None } else { Some(number(size)?) };
+    if bytes == "*" {
+        return Some(ContentRange { bytes: None, size });
+    }
+    let (first, last) = bytes.split_once('-')?;
+    Some(ContentRange { bytes: Some((number(first)?, number(last)?)), size })
+}
+
+/// Digits and nothing else; the standard library would take a plus too.
+fn number(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn is_empty(headers: &HeaderMap) -> bool {
+    content_range(headers).is_some_and(|range| range.size == Some(0))
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    error_body::looks_like_html(content_type(headers), b"")
+}

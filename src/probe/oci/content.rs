@@ -1,0 +1,258 @@
+//! All bytes of a blob: counted and hashed as they come, kept nowhere.
+//!
+//! Bounded by the declared size. A transfer that is cut is resumed once, where it was cut (RFC 9110 section
+//! 14.2); one that is too slow is not.
+
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use tokio::time::Instant;
+
+use super::blob::{
+    ContentRange, Way, content_range, encoding, host_of, length, look_at, odd_status, read_error, wrong_size,
+};
+use super::exchange::Exchange;
+use super::reading::{Failure, Reading, Trouble};
+use crate::model::blob::{BlobBreakage, BlobOutcome, Transfer};
+use crate::model::digest::{Digest, Hasher};
+use crate::model::endpoint::Authority;
+use crate::model::fault::NetFault;
+use crate::model::observation::Note;
+use crate::net::client::{Body, Range};
+use crate::net::download::Download;
+
+/// A blob that is being read.
+pub(super) struct Content {
+    digest: Digest,
+    declared: u64,
+    tally: Tally,
+    /// How it was cut, once it was.
+    cut: Option<Failure>,
+    is_resuming: bool,
+}
+
+impl Content {
+    pub(super) fn new(digest: &Digest, declared: u64) -> Self {
+        let tally = Tally::new(digest, declared);
+        Self { digest: digest.clone(), declared, tally, cut: None, is_resuming: false }
+    }
+
+    /// What is still wanted, if not all.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.is_resuming.then_some(Range::From(self.tally.bytes))
+    }
+
+    /// Reads one answer to its end.
+    pub(super) async fn read(&mut self, exchange: Exchange, way: &mut Way) -> Reading<BlobOutcome> {
+        match exchange.status {
+            200 if !self.is_resuming => {}
+            206 if self.is_resuming && self.is_continued_by(&exchange) => {}
+            200..300 => return odd_status(&exchange),
+            _ => return read_error(&exchange),
+        }
+        let host = host_of(&exchange);
+        let from = Authority::of(&exchange.url);
+        let Exchange { headers, body, status, .. } = exchange;
+        let Body::Open(mut download) = body else { return Reading::Have(self.outcome(way)) };
+        if !self.is_resuming {
+            let length = length(&headers);
+            if encoding(&headers).is_some_and(is_gzip) && length != Some(self.declared) {
+                self.tally.decode();
+            } else if let Some(length) = length.filter(|length| *length != self.declared) {
+                return match look_at(&mut download, &headers, status).await {
+                    Some(breakage) => Reading::Failed(Failure::Broken(breakage)),
+                    None => Reading::Have(wrong_size(self.declared, length)),
+                };
+            }
+        }
+        let began = Instant::now();
+        let end = self.stream(&mut download).await;
+        way.transfers.extend(from.map(|from| Transfer {
+            from,
+            bytes: download.received_bytes(),
+            took: began.elapsed(),
+        }));
+        match end {
+            End::Whole => Reading::Have(self.outcome(way)),
+            End::Endless => {
+                Reading::Have(BlobOutcome::Broken(BlobBreakage::Endless { declared: self.declared }))
+            }
+            End::Faulty(fault @ NetFault::TooSlow { .. }) => {
+                Reading::Failed(Failure::Unreached { fault, host })
+            }
+            End::Faulty(fault) => {
+                // Counted over both parts, as one who reads the message would.
+                let fault = match fault {
+                    NetFault::Truncated { .. } => NetFault::Truncated {
+                        received_bytes: self.tally.bytes,
+                        promised_bytes: Some(self.declared),
+                    },
+                    other => other,
+                };
+                let failure = Failure::Unreached { fault, host };
+                if self.cut.replace(failure.clone()).is_some() {
+                    return Reading::Failed(failure);
+                }
+                Reading::Again { failure, why: Trouble::Net }
+            }
+        }
+    }
+
+    /// What is made of a reading: a cut begins a new question, and what that is told does not unsay the cut.
+    pub(super) fn weigh(&mut self, reading: Reading<BlobOutcome>, tries: &mut u32) -> Reading<BlobOutcome> {
+        match (reading, &self.cut) {
+            (again @ Reading::Again { .. }, Some(_)) if !self.is_resuming => {
+                self.is_resuming = true;
+                *tries = 1;
+                again
+            }
+            (Reading::Failed(_) | Reading::Vague(_), Some(cut)) => Reading::Failed(cut.clone()),
+            (reading, _) => reading,
+        }
+    }
+
+    /// Whether a 206 goes on where the first part ended, and to the end.
+    fn is_continued_by(&self, exchange: &Exchange) -> bool {
+        let Some(ContentRange { bytes: Some((first, last)), size }) = content_range(&exchange.headers) else {
+            return false;
+        };
+        let has_right_size = size.is_none_or(|size| self.tally.is_decoding() || size == self.declared);
+        let has_right_end = self.tally.is_decoding() || last.checked_add(1) == Some(self.declared);
+        first == self.tally.bytes && has_right_end && has_right_size
+    }
+
+    async fn stream(&mut self, download: &mut Download) -> End {
+        loop {
+            match download.next().await {
+                Ok(Some(bytes)) => {
+                    if self.tally.add(&bytes) == Fits::No {
+                        return End::Endless;
+                    }
+                }
+                Ok(None) => return End::Whole,
+                Err(fault) => return End::Faulty(fault),
+            }
+        }
+    }
+
+    fn outcome(&mut self, way: &mut Way) -> BlobOutcome {
+        let tally = std::mem::replace(&mut self.tally, Tally::new(&self.digest, self.declared));
+        let (as_it_came, decoded) = tally.finish();
+        let is_right = |(bytes, digest): &(u64, Digest)| *bytes == self.declared && *digest == self.digest;
+        let found = match decoded {
+            Some(decoded) if !is_right(&as_it_came) => {
+                way.trail.add(Note::Encoded("gzip".into()));
+                decoded
+            }
+            _ => as_it_came,
+        };
+        match found {
+            (bytes, _) if bytes != self.declared => wrong_size(self.declared, bytes),
+            (_, digest) if digest != self.digest => {
+                BlobOutcome::Broken(BlobBreakage::WrongBytes { found: digest })
+            }
+            (bytes, _) => BlobOutcome::Read { bytes },
+        }
+    }
+}
+
+fn is_gzip(coding: &[u8]) -> bool {
+    coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+}
+
+/// How a body ended.
+enum End {
+    Whole,
+    /// It did not, although there was enough of it.
+    Endless,
+    Faulty(NetFault),
+}
+
+/// Whether what came is no more than may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fits {
+    Yes,
+    No,
+}
+
+/// What came so far. Storages say `Content-Encoding: gzip` of layers that are gzip themselves, and front ends of
+/// what they compressed on the way: which it is, only the digest tells, so that both are hashed.
+struct Tally {
+    declared: u64,
+    bytes: u64,
+    hasher: Hasher,
+    decoder: Decoder,
+}
+
+enum Decoder {
+    None,
+    Gzip(Box<MultiGzDecoder<Counted>>),
+    /// What came is no gzip, or of more than the declared bytes.
+    Failed,
+}
+
+impl Tally {
+    fn new(digest: &Digest, declared: u64) -> Self {
+        Self { declared, bytes: 0, hasher: digest.algorithm().hasher(), decoder: Decoder::None }
+    }
+
+    /// From now on also what comes out when it is unpacked.
+    fn decode(&mut self) {
+        let counted = Counted { limit: self.declared, bytes: 0, hasher: self.hasher.clone() };
+        self.decoder = Decoder::Gzip(Box::new(MultiGzDecoder::new(counted)));
+    }
+
+    const fn is_decoding(&self) -> bool {
+        matches!(self.decoder, Decoder::Gzip(_))
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Fits {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if let Decoder::Gzip(decoder) = &mut self.decoder
+            && decoder.write_all(bytes).is_err()
+        {
+            self.decoder = Decoder::Failed;
+        }
+        // What does not compress gets a little longer.
+        let most = match self.decoder {
+            Decoder::Gzip(_) => self.declared.saturating_add(self.declared / 64).saturating_add(1024),
+            Decoder::None | Decoder::Failed => self.declared,
+        };
+        if self.bytes > most {
+            return Fits::No;
+        }
+        self.hasher.update(bytes);
+        Fits::Yes
+    }
+
+    /// Number and digest of the bytes as they came and, if they could be, as they were unpacked.
+    fn finish(self) -> ((u64, Digest), Option<(u64, Digest)>) {
+        let decoded = match self.decoder {
+            Decoder::Gzip(decoder) => decoder.finish().ok().map(|end| (end.bytes, end.hasher.finish())),
+            Decoder::None | Decoder::Failed => None,
+        };
+        ((self.bytes, self.hasher.finish()), decoded)
+    }
+}
+
+/// Counts and hashes what is written, up to a limit.
+struct Counted {
+    limit: u64,
+    bytes: u64,
+    hasher: Hasher,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.bytes > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

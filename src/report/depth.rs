@@ -1,0 +1,121 @@
+//! What formats for people tell of what images are made of: the platforms at each mirror, the hosts that pulls
+//! have to reach, and what is wrong with which part.
+//!
+//! Holds text from outside as it came: whoever prints it escapes it.
+
+use std::collections::BTreeMap;
+
+use super::escape::{MAX_REMOTE_CHARS, bounded};
+use super::matrix::who;
+use super::view::View;
+use crate::model::anatomy::{Anatomy, Finding, PlatformState, in_bytes};
+use crate::model::endpoint::Role;
+use crate::model::run::HostUse;
+
+/// Most platforms that are told of one endpoint.
+const MOST_PLATFORMS: usize = 40;
+
+/// What the images at one endpoint have for one platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PlatformCount([u64; PlatformState::ALL.len()]);
+
+impl PlatformCount {
+    const fn add(&mut self, state: PlatformState) {
+        self.0[state as usize] += 1;
+    }
+
+    pub(super) const fn of(&self, state: PlatformState) -> u64 {
+        self.0[state as usize]
+    }
+
+    fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// `199 of 200, 1 missing`
+    pub(super) fn words(&self) -> String {
+        let mut text = format!("{} of {}", self.of(PlatformState::Present), self.total());
+        for (state, word) in [
+            (PlatformState::Damaged, "damaged"),
+            (PlatformState::Missing, "missing"),
+            (PlatformState::NotUpstream, "not upstream's either"),
+            (PlatformState::Unknown, "not known"),
+        ] {
+            if self.of(state) > 0 {
+                text += &format!(", {} {word}", self.of(state));
+            }
+        }
+        text
+    }
+}
+
+/// The platforms at one endpoint.
+pub(super) struct Platforms {
+    /// Who that is; not escaped.
+    pub(super) endpoint: String,
+    /// Each with its counts; not escaped.
+    pub(super) counts: Vec<(Box<str>, PlatformCount)>,
+    /// How many more there are.
+    pub(super) more: usize,
+}
+
+/// The platforms at each endpoint where images with several were looked at, in the order of the run.
+pub(super) fn platforms(view: &View<'_>) -> Vec<Platforms> {
+    let mut counts: BTreeMap<u32, BTreeMap<Box<str>, PlatformCount>> = BTreeMap::new();
+    for result in &view.run.results {
+        let Some(anatomy) = &result.anatomy else { continue };
+        let known = counts.entry(result.endpoint).or_default();
+        for line in anatomy.platforms.iter().filter(|line| !line.platform.is_empty()) {
+            known.entry(line.platform.clone()).or_default().add(line.state);
+        }
+    }
+    let told = counts.into_iter().filter(|(_, known)| !known.is_empty()).map(|(endpoint, known)| Platforms {
+        endpoint: who(&view.run.endpoints[endpoint as usize]),
+        more: known.len().saturating_sub(MOST_PLATFORMS),
+        counts: known.into_iter().take(MOST_PLATFORMS).collect(),
+    });
+    told.collect()
+}
+
+/// `cdn.example:8443 (blob_store): reached, 3.1 MB at 1.0 MB/s`; not escaped.
+pub(super) fn host(host: &HostUse) -> String {
+    let mut text = format!("{} ({}): ", host.authority, host.part.as_str().replace('_', " "));
+    match (&host.fault, host.reached) {
+        (None, _) => text += "reached",
+        (Some(fault), 0) => text += &format!("NOT REACHED, {fault}"),
+        (Some(fault), _) => text += &format!("reached, but {} times not: {fault}", host.failed),
+    }
+    if let Some(rate) = host.rate() {
+        text += &format!(", {} at {}/s", in_bytes(host.bytes), in_bytes(rate));
+    }
+    bounded(&text, MAX_REMOTE_CHARS).into_owned()
+}
+
+/// Whose pulls a host is for; not escaped.
+pub(super) fn whose(host: &HostUse) -> String {
+    match host.role {
+        Role::Upstream => format!("upstream {}", host.endpoint),
+        Role::Mirror => host.endpoint.to_string(),
+    }
+}
+
+/// The first findings, a line each; not escaped.
+pub(super) fn findings(anatomy: &Anatomy, most: usize) -> impl Iterator<Item = String> + '_ {
+    anatomy.findings.iter().take(most).map(finding)
+}
+
+fn finding(finding: &Finding) -> String {
+    let text = format!("{}: {} [{}]", finding.subject(), finding.cause, finding.code);
+    bounded(&text, MAX_REMOTE_CHARS).into_owned()
+}
+
+/// What a limit on bytes left out, over all results; `None` where it left out nothing.
+pub(super) fn uncovered(view: &View<'_>) -> Option<String> {
+    let left = view.run.results.iter().filter_map(|result| result.anatomy.as_ref()).map(|it| it.uncovered);
+    let (blobs, bytes) = left
+        .fold((0, 0u64), |(blobs, bytes), one| (blobs + one.blobs as u64, bytes.saturating_add(one.bytes)));
+    (blobs > 0).then(|| {
+        let blobs = super::summary::count(blobs, "blob");
+        format!("--max-bytes left out {blobs} of {}: there, but not downloaded", in_bytes(bytes))
+    })
+}

@@ -1,0 +1,452 @@
+//! What the answers about an image's manifests and blobs mean: what is wrong with which part, and for which
+//! platform.
+//!
+//! A pull fails at the first part that is missing, so that the gravest finding decides; what could not be found
+//! out about a part is never said to be missing. What a mirror faithfully copies of an upstream that has it no
+//! better is the same fault at both, and said at both.
+
+use std::collections::HashMap;
+
+use super::platforms;
+use super::unserved;
+use crate::model::anatomy::{
+    Anatomy, Finding, MAX_FINDINGS, MAX_PLATFORMS, PartKind, PlatformLine, PlatformState, Uncovered, in_bytes,
+};
+use crate::model::blob::{BlobBreakage, BlobObservation, BlobOutcome, Part};
+use crate::model::code::Code;
+use crate::model::depth::Depth;
+use crate::model::digest::{Digest, DigestError};
+use crate::model::evidence::Evidence;
+use crate::model::manifest::{BlobKind, BlobRef};
+use crate::model::observation::{Observation, Outcome};
+use crate::model::plan::Who;
+use crate::model::platform::Platform;
+use crate::model::run::Verdict;
+use crate::model::status::Status;
+use crate::plan::parts::blobs_of;
+use crate::plan::tree::{self, Fault, FaultKind, MAX_BLOBS, Met, Node, Standing, Tree};
+
+/// Findings that a reason names; the report has them all.
+const NAMED: usize = 2;
+/// Platforms that a finding names.
+const MAX_NAMED_PLATFORMS: usize = 8;
+
+/// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
+#[must_use]
+pub fn with_parts(evidence: &Evidence, who: Who, found: Verdict) -> (Verdict, Option<Box<Anatomy>>) {
+    let Some(tree) = Tree::of(evidence, who) else { return (found, None) };
+    let mut inquest = Inquest::of(evidence, who, &tree);
+    inquest.look();
+    let anatomy = inquest.into_anatomy();
+    (judged(found, &anatomy), Some(Box::new(anatomy)))
+}
+
+/// How much a code weighs against another.
+const fn gravity(code: Code) -> u8 {
+    match code.status() {
+        Status::Ok => 0,
+        Status::SameContent | Status::Unverified => 1,
+        Status::Denied
+        | Status::RateLimited
+        | Status::ServerError
+        | Status::Unreachable
+        | Status::NotChecked => 2,
+        Status::Stale | Status::Missing | Status::Incomplete => 3,
+        Status::Invalid => 4,
+    }
+}
+
+fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
+    let Some(gravest) = anatomy.findings.first() else { return found };
+    let mut told: Vec<String> = anatomy.findings.iter().take(NAMED).map(in_words).collect();
+    let more = anatomy.findings_total.saturating_sub(told.len());
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    let told = told.join("; ");
+    // A manifest that is no good by itself is told first; the parts come behind.
+    if gravity(gravest.code) <= gravity(found.code) || gravity(found.code) >= 3 {
+        let reason = match &*found.reason {
+            "" => told,
+            reason => format!("{reason}; besides: {told}"),
+        };
+        return Verdict { reason: reason.into(), ..found };
+    }
+    Verdict { code: gravest.code, reason: told.into(), ..found }
+}
+
+fn in_words(finding: &Finding) -> String {
+    format!("{}: {}", finding.subject(), finding.cause)
+}
+
+/// Goes through the parts of one image at one endpoint.
+struct Inquest<'a, 'b> {
+    evidence: &'a Evidence,
+    who: Who,
+    host: &'a str,
+    tree: &'b Tree<'a>,
+    findings: Vec<Finding>,
+    /// The finding on a part, so that one that many platforms share is told once.
+    by_part: HashMap<(PartKind, Box<str>), usize>,
+    /// The gravest that was found for an image, by its place in the tree.
+    damage: Vec<Option<Code>>,
+    blobs: usize,
+    blob_bytes: u64,
+    uncovered: Uncovered,
+}
+
+impl<'a, 'b> Inquest<'a, 'b> {
+    fn of(evidence: &'a Evidence, who: Who, tree: &'b Tree<'a>) -> Self {
+        let host = match who {
+            Who::Upstream => &*evidence.upstream.endpoint.name,
+            Who::Mirror(index) => &*evidence.mirrors[index].endpoint.name,
+        };
+        Self {
+            evidence,
+            who,
+            host,
+            tree,
+            findings: Vec::new(),
+            by_part: HashMap::new(),
+            damage: vec![None; tree.images.len()],
+            blobs: 0,
+            blob_bytes: 0,
+            uncovered: Uncovered::default(),
+        }
+    }
+
+    fn look(&mut self) {
+        for fault in &self.tree.faults {
+            self.fault(fault);
+        }
+        for index in &self.tree.indexes {
+            self.manifest(PartKind::Index, index);
+        }
+        for (at, image) in self.tree.images.iter().enumerate() {
+            if let Some(code) = self.manifest(PartKind::Manifest, image) {
+                self.damage(at, code);
+            }
+        }
+        self.look_at_blobs();
+        self.look_for_wanted();
+    }
+
+    fn damage(&mut self, image: usize, code: Code) {
+        let known = &mut self.damage[image];
+        if known.is_none_or(|known| gravity(known) < gravity(code)) {
+            *known = Some(code);
+        }
+    }
+
+    /// Adds a finding, or another platform to one that is known.
+    fn find(
+        &mut self,
+        (kind, digest): (PartKind, Option<&str>),
+        platform: Option<&Platform>,
+        size: Option<u64>,
+        (code, cause): (Code, String),
+    ) {
+        let shown = platform.map(|platform| Box::from(platform.to_string()));
+        // What stands there may be no digest at all, and of any length.
+        let digest = digest.map(|text| Box::<str>::from(text.chars().take(140).collect::<String>()));
+        if let Some(digest) = &digest {
+            let next = self.findings.len();
+            let at = *self.by_part.entry((kind, digest.clone())).or_insert(next);
+            if let Some(known) = self.findings.get_mut(at) {
+                let is_new = shown.as_ref().is_some_and(|shown| !known.platforms.contains(shown));
+                if is_new && known.platforms.len() < MAX_NAMED_PLATFORMS {
+                    known.platforms.extend(shown);
+                }
+                return;
+            }
+        }
+        let platforms = shown.into_iter().collect();
+        self.findings.push(Finding { kind, digest, platforms, size, code, cause: cause.into() });
+    }
+
+    fn fault(&mut self, fault: &Fault<'_>) {
+        let (code, cause) = match fault.why {
+            FaultKind::Digest => {
+                (Code::DescriptorUnusable, "the index names it by something that is no digest".to_owned())
+            }
+            FaultKind::Algorithm => {
+                (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned())
+            }
+            FaultKind::TooDeep => (
+                Code::TooManyParts,
+                format!("indexes within indexes, more than {} deep: not followed", tree::MAX_LEVELS),
+            ),
+            FaultKind::TooMany => (
+                Code::TooManyParts,
+                format!(
+                    "the image leads to more than {} manifests: the rest is not asked for",
+                    tree::MAX_MANIFESTS
+                ),
+            ),
+        };
+        self.find((PartKind::Manifest, fault.digest), fault.platform, None, (code, cause));
+    }
+
+    /// What is wrong with a manifest, if anything.
+    fn manifest(&mut self, kind: PartKind, node: &Node<'_>) -> Option<Code> {
+        let (code, cause) = match node.standing {
+            Standing::First => return None,
+            Standing::Unasked => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
+            Standing::Answered(answer) => match &answer.outcome {
+                Outcome::Found(_) => wrong_size(node.size, node.found)?,
+                Outcome::Missing(_) => {
+                    let verdict = unserved::explain(answer, self.host);
+                    (Code::ChildMissing, verdict.reason.into_owned())
+                }
+                _ => {
+                    let verdict = unserved::explain(answer, self.host);
+                    (verdict.code, verdict.reason.into_owned())
+                }
+            },
+        };
+        self.find((kind, Some(&node.digest.to_string())), node.platform, node.size, (code, cause));
+        Some(code)
+    }
+
+    fn look_at_blobs(&mut self) {
+        let (evidence, tree) = (self.evidence, self.tree);
+        let answers = &evidence.parts_at(self.who).blobs;
+        let is_asked = evidence.depth_at(self.who) >= Depth::Blobs;
+        let mut seen: HashMap<Digest, Option<(Code, String)>> = HashMap::new();
+        for (place, kind, blob) in blobs_of(tree) {
+            let part = match kind {
+                BlobKind::Config => PartKind::Config,
+                BlobKind::Layer => PartKind::Layer,
+            };
+            let digest = match blob.digest.parse::<Digest>() {
+                Ok(digest) => digest,
+                Err(error) => {
+                    let found = no_digest(&error);
+                    self.found(place, (part, blob), found);
+                    continue;
+                }
+            };
+            if !seen.contains_key(&digest) {
+                if seen.len() == MAX_BLOBS {
+                    let why =
+                        format!("the image has more than {MAX_BLOBS} layers: the rest is not asked for");
+                    self.find((part, None), None, None, (Code::TooManyParts, why));
+                    break;
+                }
+                self.blobs += 1;
+                self.blob_bytes = self.blob_bytes.saturating_add(blob.size.unwrap_or(0));
+                let answer = answers.get(&digest);
+                if answer.is_some_and(|answer| answer.is_over_budget()) {
+                    self.uncovered.blobs += 1;
+                    self.uncovered.bytes = self.uncovered.bytes.saturating_add(blob.size.unwrap_or(0));
+                }
+                let found = match answer.and_then(|answer| answer.counted()) {
+                    _ if !is_asked => None,
+                    Some(answer) => self.blob(answer),
+                    None => Some((Code::Interrupted, "not asked for: the run was interrupted".to_owned())),
+                };
+                seen.insert(digest.clone(), found);
+            }
+            let sized = answers.get(&digest).and_then(|answer| answer.counted()).and_then(served_bytes);
+            let found = match seen.get(&digest) {
+                Some(Some(found)) => Some(found.clone()),
+                _ if is_asked => wrong_size(blob.size, sized),
+                _ => None,
+            };
+            if let Some(found) = found {
+                self.found(place, (part, blob), found);
+            }
+        }
+    }
+
+    /// Notes what is wrong with a blob of an image.
+    fn found(&mut self, place: usize, (part, blob): (PartKind, &BlobRef), found: (Code, String)) {
+        self.damage(place, found.0);
+        self.find((part, Some(&blob.digest)), self.tree.images[place].platform, blob.size, found);
+    }
+
+    /// What is wrong with a blob, if anything but its size.
+    fn blob(&self, answer: &BlobObservation) -> Option<(Code, String)> {
+        let host = self.host;
+        let outcome = match &answer.outcome {
+            BlobOutcome::Present { .. } | BlobOutcome::Read { .. } | BlobOutcome::OverBudget => return None,
+            BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => return None,
+            BlobOutcome::Broken(BlobBreakage::Endless { declared }) => {
+                let cause = format!(
+                    "more than the {} that the manifest declares came from {host}",
+                    in_bytes(*declared)
+                );
+                return Some((Code::SizeDiffers, cause));
+            }
+            BlobOutcome::Broken(BlobBreakage::WrongBytes { found }) => {
+                return Some((Code::BlobCorrupt, format!("the bytes that {host} serves hash to {found}")));
+            }
+            BlobOutcome::Missing(answer) => Outcome::Missing(answer.clone()),
+            BlobOutcome::Refused(refusal) => Outcome::Refused(refusal.clone()),
+            BlobOutcome::Throttled { answer, retry_after, service } => Outcome::Throttled {
+                answer: answer.clone(),
+                retry_after: *retry_after,
+                service: service.clone(),
+            },
+            BlobOutcome::Broken(BlobBreakage::Answer(breakage)) => Outcome::Broken(breakage.clone()),
+            BlobOutcome::Unreached { fault, host } => {
+                Outcome::Unreached { fault: fault.clone(), host: host.clone() }
+            }
+            BlobOutcome::NotAsked(why) => Outcome::NotAsked(why.clone()),
+        };
+        let is_missing = matches!(outcome, Outcome::Missing(_));
+        let led_to = self.led_to(answer, &outcome);
+        let verdict = unserved::explain(&as_observation(answer, outcome), host);
+        let code = if is_missing { Code::BlobMissing } else { verdict.code };
+        Some((code, format!("{}{led_to}", verdict.reason)))
+    }
+
+    /// Who said so, where that is whoever the request was sent on to.
+    fn led_to(&self, answer: &BlobObservation, outcome: &Outcome) -> String {
+        let failed = match outcome {
+            Outcome::Unreached { host, .. } => Some(host.to_string()),
+            _ => answer.answered_by.as_ref().map(ToString::to_string),
+        };
+        let mut stores = answer.hosts.iter().filter(|contact| contact.part == Part::BlobStore);
+        match stores.find(|store| Some(store.authority.to_string()) == failed) {
+            Some(store) => format!(" (the blob store {} that {} sends pulls to)", store.authority, self.host),
+            None => String::new(),
+        }
+    }
+
+    /// Wanted platforms that are not there.
+    fn look_for_wanted(&mut self) {
+        let lacking = platforms::upstream_lacks(self.evidence);
+        let is_known = tree::upstream_platforms(self.evidence).is_some();
+        for (wanted, met) in &self.tree.wanted {
+            if *met != Met::Not {
+                continue;
+            }
+            let is_upstreams_gap = lacking.contains(wanted);
+            let found = match self.who {
+                // No failure of the mirror: told by its platforms.
+                Who::Mirror(_) if is_upstreams_gap => continue,
+                Who::Mirror(_) if is_known => {
+                    (Code::PlatformAbsent, "upstream's index has it, the mirror's has not".to_owned())
+                }
+                Who::Mirror(_) => (
+                    Code::PlatformAbsent,
+                    "the mirror's index does not have it; whether upstream's has is not known".to_owned(),
+                ),
+                Who::Upstream => {
+                    (Code::UpstreamLacksPlatform, "upstream's own index has nothing for it".to_owned())
+                }
+            };
+            self.find((PartKind::Platform, None), Some(wanted), None, found);
+        }
+    }
+
+    fn into_anatomy(mut self) -> Anatomy {
+        let lines = self.lines();
+        // Of what is equally grave, in the order of the image.
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(gravity(finding.code)));
+        let findings_total = self.findings.len();
+        self.findings.truncate(MAX_FINDINGS);
+        let first_is_image =
+            self.tree.images.iter().filter(|image| matches!(image.standing, Standing::First));
+        Anatomy {
+            depth: self.evidence.depth_at(self.who),
+            platforms_total: lines.len(),
+            platforms: lines.into_iter().take(MAX_PLATFORMS).collect(),
+            unwanted: self.tree.unwanted,
+            attestations: self.tree.attestations,
+            manifests: self.tree.indexes.len() + self.tree.images.len() - first_is_image.count(),
+            blobs: self.blobs,
+            blob_bytes: self.blob_bytes,
+            uncovered: self.uncovered,
+            findings: self.findings,
+            findings_total,
+        }
+    }
+
+    fn lines(&self) -> Vec<PlatformLine> {
+        let images = self.tree.images.iter().zip(&self.damage);
+        let mut lines: Vec<_> = images
+            .filter(|(image, _)| !matches!(image.standing, Standing::First))
+            .map(|(image, damage)| PlatformLine {
+                platform: image.platform.map_or_else(String::new, ToString::to_string).into(),
+                digest: Some(image.digest.clone()),
+                state: state(image, *damage),
+            })
+            .collect();
+        let lacking = platforms::upstream_lacks(self.evidence);
+        for (wanted, met) in &self.tree.wanted {
+            let state = match met {
+                Met::Exactly | Met::Instead(_) => continue,
+                Met::Unknown => PlatformState::Unknown,
+                Met::Not if lacking.contains(wanted) || self.who == Who::Upstream => {
+                    PlatformState::NotUpstream
+                }
+                Met::Not => PlatformState::Missing,
+            };
+            lines.push(PlatformLine { platform: wanted.to_string().into(), digest: None, state });
+        }
+        lines
+    }
+}
+
+fn state(image: &Node<'_>, damage: Option<Code>) -> PlatformState {
+    match (damage, image.is_served()) {
+        (None, true) => PlatformState::Present,
+        (Some(code), true) if gravity(code) >= 3 => PlatformState::Damaged,
+        (Some(Code::ChildMissing), false) => PlatformState::Missing,
+        (Some(code), false) if gravity(code) >= 3 => PlatformState::Damaged,
+        (Some(code), true) if gravity(code) < 2 => PlatformState::Present,
+        _ => PlatformState::Unknown,
+    }
+}
+
+/// What is wrong with a size, as far as both are known.
+fn wrong_size(declared: Option<u64>, found: Option<u64>) -> Option<(Code, String)> {
+    match (declared, found) {
+        (None, _) => Some((
+            Code::DescriptorUnusable,
+            "the image gives it no size, a negative one, or one beyond 2^63".to_owned(),
+        )),
+        (Some(declared), Some(found)) if declared != found => {
+            Some((Code::SizeDiffers, format!("it has {found} bytes, where the image says {declared}")))
+        }
+        _ => None,
+    }
+}
+
+fn no_digest(error: &DigestError) -> (Code, String) {
+    match error {
+        DigestError::Algorithm => {
+            (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned())
+        }
+        DigestError::Format | DigestError::Length { .. } => (
+            Code::DescriptorUnusable,
+            format!("the manifest names it by something that is no digest ({error})"),
+        ),
+    }
+}
+
+/// The size that was served, as far as it was told.
+const fn served_bytes(answer: &BlobObservation) -> Option<u64> {
+    match answer.outcome {
+        BlobOutcome::Present { size } => size,
+        BlobOutcome::Read { bytes } => Some(bytes),
+        BlobOutcome::Broken(BlobBreakage::WrongSize { found, .. }) => Some(found),
+        _ => None,
+    }
+}
+
+/// The answer in the form in which answers about manifests are explained.
+fn as_observation(answer: &BlobObservation, outcome: Outcome) -> Observation {
+    Observation {
+        outcome,
+        http_status: answer.http_status,
+        attempts: answer.attempts,
+        latency: answer.latency,
+        asked_as: answer.asked_as.clone(),
+        redirected_to: None,
+        notes: Vec::new(),
+        at: answer.at,
+    }
+}

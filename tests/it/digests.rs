@@ -1,0 +1,108 @@
+//! Digests of every algorithm are held to the bytes; those of schema 1 to nothing.
+
+use registry_check::demo::{Behaviour, Image, Scope, content};
+use registry_check::model::digest::Algorithm;
+
+use crate::support::embedded::{Pair, REPOSITORY, TAG, start};
+
+/// An image that a registry knows by such a digest.
+fn named_by(algorithm: Algorithm) -> Image {
+    let mut image = content::image("app", "linux/amd64");
+    image.document.digest = algorithm.digest(&image.document.bytes);
+    image
+}
+
+fn pair(upstream: Algorithm, mirror: Algorithm) -> Pair {
+    Pair::holding(&named_by(upstream), &named_by(mirror))
+}
+
+#[test]
+fn a_tag_named_by_a_long_digest_is_followed_to_it() {
+    for algorithm in [Algorithm::Sha384, Algorithm::Sha512] {
+        let pair = pair(algorithm, algorithm);
+        for depth in ["head", "manifest"] {
+            let report = pair.check().args(&format!("--depth {depth}")).run();
+            report.expect("ok/digest-equal", 0);
+        }
+        let by_digest = format!("/v2/{REPOSITORY}/manifests/{}", pair.image.digest());
+        assert_eq!(pair.mirror.hits_to(&by_digest), 1, "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_pinned_long_digest_is_held_to_the_bytes() {
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
+        let pair = pair(algorithm, algorithm);
+        let pinned = format!("app@{}", pair.image.digest());
+        for depth in ["head", "manifest"] {
+            let check = pair.check_of(&[&pinned]).args(&format!("--depth {depth}"));
+            let report = check.run();
+            let row = report.expect("ok/digest-equal", 0);
+            assert_eq!(row.digest, Some(pair.digest()));
+        }
+        pair.mirror.set_behaviour(Scope::Manifests, Behaviour::WrongBody);
+        let report = pair.check_of(&[&pinned]).args("--depth manifest").run();
+        report.expect("invalid/digest-mismatch", 1);
+    }
+}
+
+#[test]
+fn a_tag_whose_bytes_are_not_its_long_digest_is_found_out() {
+    // The bytes have a sha256 of their own, whatever their header says.
+    for (algorithm, verdict) in
+        [(Algorithm::Sha256, "invalid/digest-mismatch"), (Algorithm::Sha512, "invalid/digest-header-wrong")]
+    {
+        let pair = pair(algorithm, algorithm);
+        pair.mirror.set_behaviour(Scope::Manifests, Behaviour::WrongBody);
+        pair.check().args("--depth manifest").run().expect(verdict, 1);
+    }
+}
+
+#[test]
+fn the_same_bytes_named_by_two_algorithms_are_the_same() {
+    for (upstream, mirror) in [(Algorithm::Sha256, Algorithm::Sha512), (Algorithm::Sha512, Algorithm::Sha256)]
+    {
+        let pair = pair(upstream, mirror);
+        let report = pair.check().run();
+        let row = report.expect("ok/digest-equal", 0);
+        assert_eq!(row.reason, "the same bytes, named by digests of two algorithms");
+        pair.check().args("--depth manifest").run().expect("ok/digest-equal", 0);
+    }
+}
+
+#[test]
+fn schema_1_is_never_wrong_and_its_bytes_are_never_right() {
+    let image = content::schema1("one");
+    let other = content::schema1("two");
+    let pinned = format!("app@{}", image.digest());
+    let ok = "ok/digest-equal";
+    let unverified = "unverified/schema1-unverifiable";
+    for (named, depth, behaviour, verdict) in [
+        ("app:1.0", "head", None, ok),
+        ("app:1.0", "manifest", None, unverified),
+        (&*pinned, "head", None, ok),
+        (&*pinned, "manifest", None, unverified),
+        ("app:1.0", "head", Some(Behaviour::NoDigestHeader), unverified),
+        ("app:1.0", "manifest", Some(Behaviour::NoDigestHeader), unverified),
+        (&*pinned, "head", Some(Behaviour::NoDigestHeader), unverified),
+        (&*pinned, "manifest", Some(Behaviour::NoDigestHeader), unverified),
+        (&*pinned, "head", Some(Behaviour::WrongDigestHeader), unverified),
+        (&*pinned, "manifest", Some(Behaviour::WrongDigestHeader), unverified),
+        ("app:1.0", "manifest", Some(Behaviour::WrongDigestHeader), unverified),
+        ("app:1.0", "manifest", Some(Behaviour::WrongBody), unverified),
+    ] {
+        let upstream = start(&[(REPOSITORY, TAG, &image)]);
+        let mirror = start(&[(REPOSITORY, TAG, &image)]);
+        let pair = Pair { upstream, mirror, image: image.clone() };
+        if let Some(behaviour) = behaviour.clone() {
+            pair.mirror.set_behaviour(Scope::Manifests, behaviour);
+        }
+        let report = pair.check_of(&[named]).args(&format!("--depth {depth}")).run();
+        assert_eq!(report.row("m").verdict(), verdict, "{named} {depth} {behaviour:?} {report:#?}");
+        assert_eq!(report.exit, 0, "{named} {depth} {behaviour:?}");
+    }
+    let pair = Pair::holding(&image, &other);
+    for depth in ["head", "manifest"] {
+        pair.check().args(&format!("--depth {depth}")).run().expect(unverified, 0);
+    }
+}
