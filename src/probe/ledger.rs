@@ -66,7 +66,7 @@ pub(super) enum Turn {
     /// Nothing: whoever asks will answer for this one too.
     Leave,
     /// This is the answer.
-    Have(Answer),
+    Have(Box<Answer>),
 }
 
 impl Ledger {
@@ -86,7 +86,7 @@ impl Ledger {
                     waiting.push((image, question.clone()));
                     return Some(Turn::Leave);
                 }
-                Some(Entry::Done(kept)) => return Some(Turn::Have(kept.clone().into_answer(question)?)),
+                Some(Entry::Done(kept)) => return Some(Turn::Have(Box::new(kept.clone().into_answer(question)?))),
                 None => {}
             }
         }
