@@ -31,7 +31,7 @@ pub struct CheckArgs {
     /// How far to look [default: head]
     #[arg(long, value_name = "DEPTH")]
     pub depth: Option<DepthArg>,
-    /// Look at this platform of each image alone, such as linux/arm64; repeatable [default: all]
+    /// Look at this platform of each image alone, such as linux/arm64; repeatable
     #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]")]
     pub platforms: Vec<Platform>,
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)

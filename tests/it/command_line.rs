@@ -19,7 +19,20 @@ fn refused(tool: Tool) -> Output {
 #[test]
 fn usage_errors_name_the_flag_and_what_would_be_right() {
     for (line, said) in [
-        ("--depth deep", "invalid value 'deep' for '--depth <DEPTH>'\n  [possible values: head, manifest]"),
+        (
+            "--depth deep",
+            "invalid value 'deep' for '--depth <DEPTH>'\n  [possible values: head, manifest, platforms, blobs, \
+             content]",
+        ),
+        (
+            "--platform arm64",
+            "invalid value 'arm64' for '--platform <OS/ARCH[/VARIANT]>': 'arm64' is no platform: write OS/ARCH or \
+             OS/ARCH/VARIANT, such as linux/arm64 or linux/arm/v7",
+        ),
+        (
+            "--max-bytes 0",
+            "invalid value '0' for '--max-bytes <SIZE>': expected a size such as 500MB, 10GiB or 1.5GB, above zero",
+        ),
         (
             "-f xml",
             "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson]",

@@ -284,10 +284,14 @@ fn two_hundred_images_on_three_registries_are_told_right_in_every_report() {
     assert_eq!(report::json_rows(&json), rows);
     assert!(json["results"].as_array().unwrap().iter().all(|row| row["notes"] == serde_json::json!([])));
     assert_eq!(json["decision"], serde_json::json!({"outcome": "fail", "exit_code": 1}));
+    let bytes = json["summary"]["bytes"].as_u64().unwrap();
+    // What the daemon says besides the digests is for the daemon to word.
+    assert!((5_000..50_000).contains(&bytes), "{bytes}");
     assert_eq!(
         json["summary"],
         serde_json::json!({
             "artifacts": 200, "mirrors": 2, "checks": 400, "requests": 650, "token_exchanges": 0,
+            "bytes": bytes, "docker_hub_pulls": 0,
             "by_status": {"ok": 380, "stale": 10, "missing": 10},
             "upstream": {"asked": 200, "by_status": {"ok": 200}},
         })
