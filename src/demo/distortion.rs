@@ -442,6 +442,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_can_be_without_length_and_of_any_end() {
+        let right = image().document.bytes;
+        let (head, get) = both(Behaviour::NoLength).await;
+        assert_eq!((head.header("content-length"), get.header("content-length")), (None, None));
+        assert_eq!(get.body, right);
+
+        let (head, get) = both(Behaviour::HeadLength(7)).await;
+        assert_eq!(head.header("content-length"), Some("7"));
+        assert_eq!(get.body, right);
+
+        let (_, get) = both(Behaviour::WrongByte).await;
+        assert_eq!((get.body.len(), get.body == right), (right.len(), false));
+
+        let registry = misbehaving(Behaviour::Endless);
+        let mut response = request(&registry, "GET", TAG).send().await.unwrap();
+        let mut came = 0;
+        while came < 1 << 20 {
+            came += response.chunk().await.unwrap().unwrap().len();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_range_of_a_blob_is_served_unless_it_is_ignored() {
+        let registry = misbehaving(Behaviour::NoContentType);
+        let blob = &image().children[0].blobs[0];
+        let path = format!("/v2/a/blobs/{}", blob.digest);
+        let range = [("range", "bytes=2-4")];
+        let part = ask(&registry, "GET", &path, &range).await;
+        assert_eq!((part.status, &part.body[..]), (206, &blob.bytes[2..5]));
+        registry.set_behaviour(Scope::Blobs, Behaviour::IgnoreRange);
+        let whole = ask(&registry, "GET", &path, &range).await;
+        assert_eq!((whole.status, &whole.body, whole.header("content-range")), (200, &blob.bytes, None));
+    }
+
+    #[tokio::test]
     async fn failures_are_sent_as_spelled_out() {
         let (head, get) = both(Behaviour::Status(Failure::throttled(Some("1")))).await;
         assert_eq!((head.status, head.header("retry-after")), (429, Some("1")));

@@ -260,8 +260,8 @@ codes! {
         "Connected, and then no answer in time."
         "the server hangs, or fetches slowly from upstream; --first-byte-timeout sets the time";
     TimeoutBody Unreachable "timeout-body"
-        "The answer began and did not end in time."
-        "the line is slow or throttled; --timeout sets the time";
+        "The answer began and did not end in time; a blob came more slowly than 10 KiB a second."
+        "the line is slow or throttled; --timeout sets the time, for blobs --first-byte-timeout how long it may be so slow";
     ConnectionReset Unreachable "connection-reset"
         "The connection was closed before an answer came."
         "a firewall or proxy that cuts connections, or a server that crashes";

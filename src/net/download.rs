@@ -207,7 +207,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_transfer_below_the_rate_has_timed_out_after_one_window() {
         let began = Instant::now();
-        assert_eq!(read(&[(1, 8 << 10); 3600], true).await, (14 * (8 << 10), too_slow(14 * (8 << 10))));
+        // Seven pieces: at two seconds, four, … fourteen.
+        let came = 7 * (16 << 10);
+        assert_eq!(read(&[(2, 16 << 10); 3600], true).await, (came, too_slow(came)));
         assert_eq!(began.elapsed(), WINDOW);
     }
 

@@ -8,6 +8,7 @@ pub mod client;
 pub mod download;
 pub mod flight;
 pub mod locality;
+mod message;
 mod pool;
 pub mod proxy;
 pub mod redirect;

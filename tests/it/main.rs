@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod blob_peers;
 mod blobs;
 mod command_line;
 mod credential_leaks;
@@ -28,6 +29,7 @@ mod layering;
 mod load;
 mod namespaces;
 mod node_configurations;
+mod odd_parts;
 mod outputs;
 mod peers;
 mod private_daemons;

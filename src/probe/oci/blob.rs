@@ -376,10 +376,8 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
 
 /// Digits and nothing else; the standard library would take a plus too.
 fn number(text: &str) -> Option<u64> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
 }
 
 fn is_empty(headers: &HeaderMap) -> bool {
@@ -388,4 +386,61 @@ fn is_empty(headers: &HeaderMap) -> bool {
 
 fn is_html(headers: &HeaderMap) -> bool {
     error_body::looks_like_html(content_type(headers), b"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn content_ranges_are_read_as_the_rfc_says_and_no_further() {
+        let range = |bytes, size| Some(ContentRange { bytes, size });
+        for (value, read) in [
+            ("bytes 0-0/10", range(Some((0, 0)), Some(10))),
+            ("Bytes 5-9/*", range(Some((5, 9)), None)),
+            ("bytes */10", range(None, Some(10))),
+            ("bytes 0-18446744073709551615/18446744073709551615", range(Some((0, u64::MAX)), Some(u64::MAX))),
+            ("bytes 0-0/18446744073709551616", None),
+            ("bytes -1-0/10", None),
+            ("bytes +0-0/10", None),
+            ("bytes 0-/10", None),
+            ("bytes 0-0", None),
+            ("bytes=0-0/10", None),
+            ("lines 0-0/10", None),
+            ("bytes", None),
+            ("", None),
+        ] {
+            assert_eq!(content_range(&headers(header::CONTENT_RANGE, value)), read, "{value}");
+        }
+        assert_eq!(content_range(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_length_is_digits_and_nothing_else() {
+        for (value, read) in [
+            ("0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("+1", None),
+            ("1, 1", None),
+            ("", None),
+            ("1e9", None),
+        ] {
+            assert_eq!(length(&headers(header::CONTENT_LENGTH, value)), read, "{value}");
+        }
+    }
+
+    #[test]
+    fn identity_is_no_coding() {
+        for (value, read) in
+            [("gzip", Some(&b"gzip"[..])), (" br ", Some(b"br")), ("Identity", None), ("", None)]
+        {
+            assert_eq!(encoding(&headers(header::CONTENT_ENCODING, value)), read, "{value}");
+        }
+    }
 }

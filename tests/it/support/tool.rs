@@ -161,6 +161,11 @@ impl Running {
         assert!(is_said && text.contains(words), "{words:?} was never said: {}\n{text}", self.command);
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal (`INT`, `TERM`) to this process alone.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
