@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::Error;
+use super::{Error, baseline, policy};
 use crate::cli::{CheckArgs, ColorArg, CommonArgs, MirrorArg, ProgressArg};
 use crate::config;
 use crate::credentials;
-use crate::gate::Policy;
+use crate::gate::{Baseline, Policy, Terms};
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::Depth;
 use crate::model::mirror::MirrorMap;
@@ -33,6 +33,8 @@ pub struct CheckOptions {
     pub depth: Depth,
     /// What is accepted.
     pub policy: Policy,
+    /// What was known before.
+    pub baseline: Option<Baseline>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How connections are secured.
@@ -62,7 +64,22 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
-    Ok(CheckOptions { mirrors, tls, ..defaults })
+    let policy = policy::resolve(&args.gate, config.gate)?;
+    policy::hold_to_mirrors(&policy, &mirrors)?;
+    let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
+    Ok(CheckOptions { mirrors, tls, policy, baseline, ..defaults })
+}
+
+impl CheckOptions {
+    /// What a run is judged by, today.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms { policy: &self.policy, baseline: self.baseline.as_ref(), today: policy::today() }
+    }
+
+    /// Whether nothing can be decided before everything is known.
+    pub(super) fn need_whole_run(&self) -> bool {
+        self.baseline.is_some() || self.policy.needs_whole_run()
+    }
 }
 
 /// What cannot be represented, or is not what it seems.
@@ -74,7 +91,6 @@ pub(super) fn tell_notes(nodes: &[Node]) {
 
 /// The options of a check as far as flags decide them: no file, no mirrors.
 pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOptions, Error> {
-    let policy = Policy::new(args.require.unwrap_or_default(), args.fail_on.clone(), args.allow.clone())?;
     let defaults = Timeouts::default();
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
@@ -95,7 +111,8 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
             crate::cli::DepthArg::Head => Depth::Head,
             crate::cli::DepthArg::Manifest => Depth::Manifest,
         },
-        policy,
+        policy: Policy::default(),
+        baseline: None,
         timeouts: Timeouts {
             connect: args.connect_timeout.unwrap_or(defaults.connect),
             first_byte: args.first_byte_timeout.unwrap_or(defaults.first_byte),
