@@ -81,7 +81,9 @@ pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
         None => {
             let mut out = std::io::stdout().lock();
             match out.write_all(&text).and_then(|()| out.flush()) {
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(fail(stdout, error)),
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    return Err(fail(stdout, error));
+                }
                 _ => {}
             }
         }

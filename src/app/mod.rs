@@ -185,7 +185,9 @@ impl Error {
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
             Self::Baseline(_) => {
-                vec!["a baseline is a report of this list (-o report.json), or what registry-check baseline write makes of one"]
+                vec![
+                    "a baseline is a report of this list (-o report.json), or what registry-check baseline write makes of one",
+                ]
             }
             Self::Codes(_) => vec!["registry-check explain --list tells all codes"],
             Self::Dynamic(_) => {

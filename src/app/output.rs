@@ -106,7 +106,8 @@ impl Outputs {
     /// Whether standard output tells people everything.
     pub(super) fn are_for_people(&self) -> bool {
         let is_for_people = |output: &Output| {
-            matches!(output.target, Target::Stdout) && matches!(output.format, Format::Table | Format::Markdown)
+            matches!(output.target, Target::Stdout)
+                && matches!(output.format, Format::Table | Format::Markdown)
         };
         self.0.iter().any(is_for_people)
     }

@@ -77,7 +77,9 @@ pub(super) fn hold_to_mirrors(policy: &Policy, mirrors: &MirrorMap) -> Result<()
 fn no_such(name: &str, known: &[&str]) -> String {
     let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
     let hint = match nearest {
-        Some((distance, known)) if distance <= known.len().max(3) / 2 => format!(" (did you mean '{known}'?)"),
+        Some((distance, known)) if distance <= known.len().max(3) / 2 => {
+            format!(" (did you mean '{known}'?)")
+        }
         Some(_) => format!(" (there are: {})", known.join(", ")),
         None => " (there are no mirrors)".to_owned(),
     };
@@ -99,7 +101,10 @@ pub(super) fn hold_to_images<'a>(
         if let Some(glob) = &exception.image
             && !images.clone().any(|image| glob.matches(image))
         {
-            faults.push(format!("{place}: image: '{}' matches no image of the list", glob.as_str().escape_debug()));
+            faults.push(format!(
+                "{place}: image: '{}' matches no image of the list",
+                glob.as_str().escape_debug()
+            ));
         }
         if let Some(name) = &exception.mirror
             && !endpoints.clone().any(|endpoint| endpoint.name == *name)

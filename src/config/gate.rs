@@ -109,11 +109,14 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
         Day(toml::value::Datetime),
         Text(String),
     }
-    let fault = |shown: &str| D::Error::custom(format!("'{}' is no day such as 2026-12-31", shown.escape_debug()));
+    let fault =
+        |shown: &str| D::Error::custom(format!("'{}' is no day such as 2026-12-31", shown.escape_debug()));
     match Entry::deserialize(deserializer)? {
-        Entry::Day(toml::value::Datetime { date: Some(day), time: None, offset: None }) => Month::try_from(day.month)
-            .and_then(|month| Date::from_calendar_date(day.year.into(), month, day.day))
-            .map_err(|_| fault(&day.to_string())),
+        Entry::Day(toml::value::Datetime { date: Some(day), time: None, offset: None }) => {
+            Month::try_from(day.month)
+                .and_then(|month| Date::from_calendar_date(day.year.into(), month, day.day))
+                .map_err(|_| fault(&day.to_string()))
+        }
         Entry::Day(other) => Err(fault(&other.to_string())),
         Entry::Text(text) => {
             let form = time::macros::format_description!("[year]-[month]-[day]");
@@ -157,7 +160,9 @@ pub(super) fn spec(entry: GateEntry, place: &dyn Fn(usize) -> String) -> Result<
         exceptions: entry.exception.into_iter().filter_map(|entry| reader.exception(entry)).collect(),
         max_latency: entry.max_latency.and_then(|text| reader.value("max_latency", &text, duration)),
         max_slowdown: entry.max_slowdown.and_then(|text| {
-            reader.value("max_slowdown", &text, |text| text.parse::<Slowdown>().map_err(|error| error.to_string()))
+            reader.value("max_slowdown", &text, |text| {
+                text.parse::<Slowdown>().map_err(|error| error.to_string())
+            })
         }),
     };
     if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
@@ -233,8 +238,11 @@ impl Reader<'_> {
                 let Some(status) = self.status(text) else { continue };
                 match levels.iter().find(|(known, _)| *known == status) {
                     Some((_, other)) if *other != level => {
-                        let fault =
-                            format!("status '{status}' stands in {} and in {}", other.as_str(), level.as_str());
+                        let fault = format!(
+                            "status '{status}' stands in {} and in {}",
+                            other.as_str(),
+                            level.as_str()
+                        );
                         self.fault(text.span().start, &fault);
                     }
                     Some(_) => {}
@@ -288,7 +296,10 @@ impl Reader<'_> {
         let status = entry.status.as_ref().and_then(|text| self.status(text)).map(What::Status);
         let code = entry.code.as_ref().and_then(|text| self.code(text)).map(What::Code);
         if let (Some(_), Some(code)) = (&entry.status, &entry.code) {
-            self.fault(code.span().start, "status and code: a code belongs to one status, so give one of them");
+            self.fault(
+                code.span().start,
+                "status and code: a code belongs to one status, so give one of them",
+            );
         }
         if entry.image.is_none() && entry.mirror.is_none() && entry.status.is_none() && entry.code.is_none() {
             self.fault(at, "an exception needs image, mirror, status or code");
@@ -418,29 +429,83 @@ expires = "2026-01-02"
         let dated = format!("{whole}expires = 2026-01-01\n");
         for (text, expected) in [
             ("[gate]\nrequire = 0\n", "c.toml:2: require: 0 is no number from 1"),
-            ("[gate]\nrequire = \"harbor\"\n", "c.toml:2: require: 'harbor' is neither \"all\" nor \"any\" (mirrors are named in a list: [\"harbor\"])"),
+            (
+                "[gate]\nrequire = \"harbor\"\n",
+                "c.toml:2: require: 'harbor' is neither \"all\" nor \"any\" (mirrors are named in a list: [\"harbor\"])",
+            ),
             ("[gate]\nrequire = []\n", "c.toml:2: require: names no mirror"),
-            ("[gate]\nrequire = 1.5\n", "c.toml:2: expected \"all\", \"any\", a number or a list of mirrors' names"),
+            (
+                "[gate]\nrequire = 1.5\n",
+                "c.toml:2: expected \"all\", \"any\", a number or a list of mirrors' names",
+            ),
             ("[gate]\nfail = [\"stael\"]\n", "c.toml:2: unknown status 'stael' (did you mean 'stale'?)"),
-            ("[gate]\nfail = [\"stale\"]\npass = [\n\"stale\"]\n", "c.toml:4: status 'stale' stands in fail and in pass"),
-            ("[gate]\nundecided = \"maybe\"\n", "c.toml:2: unknown variant `maybe`, expected one of `fail`, `warn`, `pass`"),
-            ("[gate]\nmax_latency = \"2\u{b5}s\"\n", "c.toml:2: max_latency: expected a time such as 300ms, 5s or 2m, above zero and up to a day"),
+            (
+                "[gate]\nfail = [\"stale\"]\npass = [\n\"stale\"]\n",
+                "c.toml:4: status 'stale' stands in fail and in pass",
+            ),
+            (
+                "[gate]\nundecided = \"maybe\"\n",
+                "c.toml:2: unknown variant `maybe`, expected one of `fail`, `warn`, `pass`",
+            ),
+            (
+                "[gate]\nmax_latency = \"2\u{b5}s\"\n",
+                "c.toml:2: max_latency: expected a time such as 300ms, 5s or 2m, above zero and up to a day",
+            ),
             ("[gate]\nmax_slowdown = \"a lot\"\n", "c.toml:2: max_slowdown: 'a lot' is no share such as 15%"),
-            ("[gate]\nrequired = 1\n", "c.toml:2: unknown key 'required' in [gate] (did you mean 'require'?)"),
-            ("[[gate.group]]\nname = \"g\"\nmirror = [\"a\"]\n", "c.toml:3: unknown key 'mirror' in [[gate.group]] (did you mean 'mirrors'?)"),
+            (
+                "[gate]\nrequired = 1\n",
+                "c.toml:2: unknown key 'required' in [gate] (did you mean 'require'?)",
+            ),
+            (
+                "[[gate.group]]\nname = \"g\"\nmirror = [\"a\"]\n",
+                "c.toml:3: unknown key 'mirror' in [[gate.group]] (did you mean 'mirrors'?)",
+            ),
             ("[[gate.group]]\nname = \"g\"\nmirrors = []\n", "c.toml:1: group 'g' has no mirrors"),
-            ("[[gate.group]]\nname = \"g\"\nmirrors = [\"a\"]\nrequire = 2\n", "c.toml:1: group 'g' requires 2 of 1 mirrors"),
-            ("[[gate.group]]\nname = \"g\"\nmirrors = [\"a\"]\nrequire = [\"b\"]\n", "c.toml:1: group 'g' requires 'b', which is not in it"),
-            ("[[gate.exception]]\nlevel = 'pass'\nexpires = 2026-01-01\nimage = 'x'\n", "c.toml:1: missing field `reason`"),
+            (
+                "[[gate.group]]\nname = \"g\"\nmirrors = [\"a\"]\nrequire = 2\n",
+                "c.toml:1: group 'g' requires 2 of 1 mirrors",
+            ),
+            (
+                "[[gate.group]]\nname = \"g\"\nmirrors = [\"a\"]\nrequire = [\"b\"]\n",
+                "c.toml:1: group 'g' requires 'b', which is not in it",
+            ),
+            (
+                "[[gate.exception]]\nlevel = 'pass'\nexpires = 2026-01-01\nimage = 'x'\n",
+                "c.toml:1: missing field `reason`",
+            ),
             (&format!("[[gate.exception]]\n{whole}"), "c.toml:1: missing field `expires`"),
-            (&format!("[[gate.exception]]\n{whole}expires = '2026-02-30'\n"), "c.toml:5: '2026-02-30' is no day such as 2026-12-31"),
-            (&format!("[[gate.exception]]\n{whole}expires = 2026-01-01T00:00:00Z\n"), "c.toml:5: '2026-01-01T00:00:00Z' is no day such as 2026-12-31"),
-            (&format!("[[gate.exception]]\n{whole}expires = 5\n"), "c.toml:5: expected a day such as 2026-12-31"),
-            (&format!("[[gate.exception]]\n{dated}status = 'gone'\n"), "c.toml:6: unknown status 'gone' (known: ok, "),
-            (&format!("[[gate.exception]]\n{dated}code = 'tag-absnt'\n"), "c.toml:6: unknown code 'tag-absnt' (did you mean 'tag-absent'?)"),
-            (&format!("[[gate.exception]]\n{dated}status = 'missing'\ncode = 'tag-absent'\n"), "c.toml:7: status and code: "),
-            ("[[gate.exception]]\nlevel = 'pass'\nreason = ' '\nexpires = 2026-01-01\nimage = 'x'\n", "c.toml:3: reason is empty"),
-            ("[[gate.exception]]\nlevel = 'pass'\nreason = 'y'\nexpires = 2026-01-01\n", "c.toml:1: an exception needs image, mirror, status or code"),
+            (
+                &format!("[[gate.exception]]\n{whole}expires = '2026-02-30'\n"),
+                "c.toml:5: '2026-02-30' is no day such as 2026-12-31",
+            ),
+            (
+                &format!("[[gate.exception]]\n{whole}expires = 2026-01-01T00:00:00Z\n"),
+                "c.toml:5: '2026-01-01T00:00:00Z' is no day such as 2026-12-31",
+            ),
+            (
+                &format!("[[gate.exception]]\n{whole}expires = 5\n"),
+                "c.toml:5: expected a day such as 2026-12-31",
+            ),
+            (
+                &format!("[[gate.exception]]\n{dated}status = 'gone'\n"),
+                "c.toml:6: unknown status 'gone' (known: ok, ",
+            ),
+            (
+                &format!("[[gate.exception]]\n{dated}code = 'tag-absnt'\n"),
+                "c.toml:6: unknown code 'tag-absnt' (did you mean 'tag-absent'?)",
+            ),
+            (
+                &format!("[[gate.exception]]\n{dated}status = 'missing'\ncode = 'tag-absent'\n"),
+                "c.toml:7: status and code: ",
+            ),
+            (
+                "[[gate.exception]]\nlevel = 'pass'\nreason = ' '\nexpires = 2026-01-01\nimage = 'x'\n",
+                "c.toml:3: reason is empty",
+            ),
+            (
+                "[[gate.exception]]\nlevel = 'pass'\nreason = 'y'\nexpires = 2026-01-01\n",
+                "c.toml:1: an exception needs image, mirror, status or code",
+            ),
         ] {
             let faults = read(text).unwrap_err();
             assert!(faults[0].starts_with(expected) && faults.len() == 1, "{text}: {faults:?}");

@@ -66,7 +66,8 @@ impl Baseline {
             (other, self)
         };
         // What the later run found to be fine is no problem any more.
-        let was_fine = |key: &Key| later.images.contains(&key.artifact) && later.mirrors.contains(&key.mirror);
+        let was_fine =
+            |key: &Key| later.images.contains(&key.artifact) && later.mirrors.contains(&key.mirror);
         let problems: Vec<_> = earlier.problems.into_iter().filter(|(key, _)| !was_fine(key)).collect();
         later.problems.extend(problems);
         later.images.extend(earlier.images);

@@ -128,7 +128,12 @@ mod tests {
         assert_eq!(percentile(&millis(&[7]), 95), Duration::from_millis(7));
     }
 
-    fn ruling(times: Vec<Duration>, max: Option<u64>, slowdown: Option<u32>, before: Option<(u64, u64)>) -> Ruling {
+    fn ruling(
+        times: Vec<Duration>,
+        max: Option<u64>,
+        slowdown: Option<u32>,
+        before: Option<(u64, u64)>,
+    ) -> Ruling {
         let limits =
             LatencyLimits { max: max.map(Duration::from_millis), max_slowdown: slowdown.map(Slowdown) };
         let pace = |(samples, median)| Pace { samples, median: Duration::from_millis(median) };
@@ -165,7 +170,11 @@ mod tests {
             (slow(20), None, Some(1500), None, Ruling::TooFewBefore),
             (slow(20), Some(99), Some(1500), None, Ruling::TooSlow),
         ] {
-            assert_eq!(ruling(times.clone(), max, slowdown, before), expected, "{max:?} {slowdown:?} {before:?}");
+            assert_eq!(
+                ruling(times.clone(), max, slowdown, before),
+                expected,
+                "{max:?} {slowdown:?} {before:?}"
+            );
         }
     }
 }

@@ -152,8 +152,11 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
             }
         });
     }
-    let comparison =
-        baseline.map(|baseline| Comparison { taken_at: baseline.taken_at, better, gone: gone(baseline, run) });
+    let comparison = baseline.map(|baseline| Comparison {
+        taken_at: baseline.taken_at,
+        better,
+        gone: gone(baseline, run),
+    });
     let exceptions = policy.exceptions.iter().zip(used).map(|(exception, used)| match used {
         _ if exception.is_expired(today) => State::Expired,
         0 => State::Unused,
@@ -211,8 +214,7 @@ fn gone(baseline: &Baseline, run: &Run) -> Vec<Key> {
         (run.images[result.image as usize].to_string(), &*endpoint.name, endpoint.role)
     });
     let asked: std::collections::HashSet<_> = asked.collect();
-    let is_gone =
-        |key: &&Key| !asked.contains(&(key.artifact.to_string(), &*key.mirror, key.role));
+    let is_gone = |key: &&Key| !asked.contains(&(key.artifact.to_string(), &*key.mirror, key.role));
     baseline.problems.keys().filter(is_gone).cloned().collect()
 }
 

@@ -271,9 +271,13 @@ mod tests {
 
     #[test]
     fn slowdowns_are_shares() {
-        for (text, hundredths, shown) in
-            [("15%", 1500, "15%"), ("15", 1500, "15%"), ("7.5%", 750, "7.5%"), ("0.25%", 25, "0.25%"), ("0%", 0, "0%")]
-        {
+        for (text, hundredths, shown) in [
+            ("15%", 1500, "15%"),
+            ("15", 1500, "15%"),
+            ("7.5%", 750, "7.5%"),
+            ("0.25%", 25, "0.25%"),
+            ("0%", 0, "0%"),
+        ] {
             let slowdown: Slowdown = text.parse().unwrap();
             assert_eq!((slowdown.0, &*slowdown.to_string()), (hundredths, shown));
         }

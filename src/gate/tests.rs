@@ -175,10 +175,7 @@ fn first_exception_that_matches_holds_and_an_unused_one_is_told() {
     let run = run(&[vec![GONE, OK], vec![OK, OLD, OK]]);
     let decision = judged(&policy, None, &run);
     assert_eq!(decision.images, [Outcome::Fail, Outcome::Pass]);
-    assert_eq!(
-        decision.exceptions,
-        [State::Applied(1), State::Applied(1), State::Applied(1), State::Unused]
-    );
+    assert_eq!(decision.exceptions, [State::Applied(1), State::Applied(1), State::Applied(1), State::Unused]);
     let treated = decision.treated(&run.results[1]).unwrap();
     assert_eq!((treated.level, treated.exception), (Level::Warn, Some(0)));
     assert_eq!(decision.treated(&run.results[0]), None);
@@ -186,8 +183,7 @@ fn first_exception_that_matches_holds_and_an_unused_one_is_told() {
 
 #[test]
 fn exception_holds_through_its_last_day_and_then_fails() {
-    let policy =
-        Policy { exceptions: vec![exception(Some("i0"), None, Level::Pass)], ..Policy::default() };
+    let policy = Policy { exceptions: vec![exception(Some("i0"), None, Level::Pass)], ..Policy::default() };
     for (codes, today, outcome, state) in [
         (GONE, TODAY, Outcome::Pass, State::Applied(1)),
         (OK, TODAY, Outcome::Pass, State::Unused),
@@ -237,7 +233,12 @@ fn baseline_lets_pass_what_it_knows_and_nothing_else() {
 #[test]
 fn comparison_tells_what_is_new_known_better_and_gone() {
     let first = datetime!(2025-01-01 0:00 UTC);
-    let known = baseline(&[(0, "a", Status::Stale), (0, "b", Status::Missing), (1, "a", Status::Missing), (7, "a", Status::Stale)]);
+    let known = baseline(&[
+        (0, "a", Status::Stale),
+        (0, "b", Status::Missing),
+        (1, "a", Status::Missing),
+        (7, "a", Status::Stale),
+    ]);
     let run = run(&[vec![OLD, OLD, GONE], vec![OK, OK, OK]]);
     let decision = judged(&Policy::default(), Some(&known), &run);
     let change = |result: usize| decision.treated(&run.results[result]).and_then(|treated| treated.change);
@@ -270,7 +271,8 @@ fn slow_mirrors_fail_the_run_and_no_image() {
 
 #[test]
 fn later_baseline_holds_where_both_have_asked() {
-    let mut early = baseline(&[(0, "a", Status::Missing), (1, "a", Status::Missing), (1, "b", Status::Stale)]);
+    let mut early =
+        baseline(&[(0, "a", Status::Missing), (1, "a", Status::Missing), (1, "b", Status::Stale)]);
     early.images = [artifact(0), artifact(1)].into();
     early.mirrors = ["a".into(), "b".into()].into();
     let mut late = baseline(&[(2, "a", Status::Stale)]);
@@ -373,7 +375,8 @@ enum More {
 
 fn more() -> impl Strategy<Value = More> {
     prop_oneof![
-        (prop::sample::select(Status::ALL.to_vec()), level()).prop_map(|(status, level)| More::Level(status, level)),
+        (prop::sample::select(Status::ALL.to_vec()), level())
+            .prop_map(|(status, level)| More::Level(status, level)),
         level().prop_map(More::Undecided),
         require().prop_map(More::Require),
         require().prop_map(More::GroupRequire),
@@ -406,7 +409,9 @@ impl More {
             Self::GroupRequire(require) if is_laxer(&require, &policy.groups[0].require) => {
                 policy.groups[0].require = require;
             }
-            Self::Exception(at, exception) if exception.level != Level::Fail && !exception.is_expired(TODAY) => {
+            Self::Exception(at, exception)
+                if exception.level != Level::Fail && !exception.is_expired(TODAY) =>
+            {
                 policy.exceptions.insert(at.min(policy.exceptions.len()), exception);
             }
             Self::Lower(at, level) => {

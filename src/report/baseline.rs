@@ -204,10 +204,8 @@ fn of_file(file: File) -> Result<Baseline, Unusable> {
             code: entry.code,
             since: time(&entry.since, || place("since"))?,
         };
-        problems.insert(
-            Key { artifact: entry.artifact, mirror: entry.mirror, role: entry.role.into() },
-            problem,
-        );
+        problems
+            .insert(Key { artifact: entry.artifact, mirror: entry.mirror, role: entry.role.into() }, problem);
     }
     let mut paces = BTreeMap::new();
     for (at, entry) in file.latency.into_iter().enumerate() {
@@ -229,13 +227,12 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
     let known = report.decision.baseline.map(|compared| compared.known).unwrap_or_default();
     for (at, known) in known.into_iter().enumerate() {
         let since = time(&known.since, || format!("decision.baseline.known[{at}].since"))?;
-        first_seen.insert(
-            Key { artifact: known.artifact, mirror: known.mirror, role: known.role.into() },
-            since,
-        );
+        first_seen
+            .insert(Key { artifact: known.artifact, mirror: known.mirror, role: known.role.into() }, since);
     }
     let is_mirror = |row: &&Row| matches!(row.role, RoleWord::Mirror);
-    let mirrored: BTreeSet<_> = report.results.iter().filter(is_mirror).map(|row| row.artifact.clone()).collect();
+    let mirrored: BTreeSet<_> =
+        report.results.iter().filter(is_mirror).map(|row| row.artifact.clone()).collect();
     let mut baseline = Baseline {
         taken_at,
         images: BTreeSet::new(),
@@ -377,8 +374,11 @@ mod tests {
         let schema: Value =
             serde_json::from_str(include_str!("../../schemas/baseline-v1.schema.json")).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
-        let faults: Vec<_> =
-            jsonschema::validator_for(&schema).unwrap().iter_errors(&value).map(|fault| fault.to_string()).collect();
+        let faults: Vec<_> = jsonschema::validator_for(&schema)
+            .unwrap()
+            .iter_errors(&value)
+            .map(|fault| fault.to_string())
+            .collect();
         assert_eq!(faults, Vec::<String>::new(), "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("\"since\"")).count(), baseline.problems.len());
     }
@@ -411,9 +411,9 @@ mod tests {
             (report.replace("report/v1", "report/v2"), "its schema 'registry-check/report/v2' is not known here (known: registry-check/report/v1, registry-check/baseline/v1): it was written by another version or program".to_owned()),
             (format!("{{\"schema\": \"\u{1b}[2J{}\"}}", "x".repeat(500)).replace('\u{1b}', "\\u001b"), "its schema '\\u{1b}[2Jxxxx".to_owned()),
             (report.replacen("\"stale\"", "\"stalest\"", 9), "results[".to_owned()),
-            (report.replace("\"finished_at\": \"2025", "\"finished_at\": \"x2025"), "finished_at: 'x2025-03-09T08:00:00.459Z' is no time".to_owned()),
+            (report.replacen("\"finished_at\":\"2025", "\"finished_at\":\"x2025", 1), "finished_at: 'x2025-03-09T08:00:00.459Z' is no time".to_owned()),
             (report.replace("\"results\":", "\"rows\":"), "line ".to_owned()),
-            (report.replacen("\"latency_ms\": ", "\"latency_ms\": -", 1), "results[".to_owned()),
+            (report.replace("\"latency_ms\":1", "\"latency_ms\":-1"), "results[".to_owned()),
         ] {
             let error = read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(&why), "{why}: {error}");

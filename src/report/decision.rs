@@ -1,7 +1,7 @@
 //! The decision in JSON: its outcome, and what it comes from where more than statuses decided.
 
-use serde::ser::{SerializeMap as _, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 
 use super::gating::{findings, new_problems};
 use super::view::{Places, Timestamp, View, milliseconds};

@@ -33,7 +33,8 @@ pub fn table(codes: &[Code], out: &mut dyn io::Write) -> io::Result<()> {
 /// # Errors
 /// `out` cannot be written to.
 pub fn list(codes: &[Code], out: &mut dyn io::Write) -> io::Result<()> {
-    let width = |text: fn(&Code) -> &'static str| codes.iter().map(|code| text(code).len()).max().unwrap_or(0);
+    let width =
+        |text: fn(&Code) -> &'static str| codes.iter().map(|code| text(code).len()).max().unwrap_or(0);
     let (names, statuses) = (width(|code| code.as_str()), width(|code| code.status().as_str()));
     for code in codes {
         let status = code.status().as_str();

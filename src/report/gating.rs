@@ -60,7 +60,10 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
         State::Unused => Some(Finding {
             bearing: Bearing::Warns,
             kind: "exception-unused",
-            text: format!("{place}: the exception for {about} changes nothing: it can go ({})", exception.reason),
+            text: format!(
+                "{place}: the exception for {about} changes nothing: it can go ({})",
+                exception.reason
+            ),
         }),
     }
 }

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use crate::model::run::{CheckResult, Counts};
 use crate::model::status::Status;
 
-use super::gating::{self, findings};
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
+use super::gating::{self, findings};
 use super::matrix::{Column, columns, short_name, who};
 use super::problems::{Extent, Group, Wording, problems, remark};
 use super::summary::{self, Summary};

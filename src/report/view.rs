@@ -179,7 +179,9 @@ impl<'a> View<'a> {
         let status = result.verdict.code.status();
         match self.decision.treated(result) {
             None => self.bearing_of_status(result.counts, status),
-            Some(Treated { level, change: Some(Change::Known { .. }), .. }) if level.is_problem() => Bearing::Known,
+            Some(Treated { level, change: Some(Change::Known { .. }), .. }) if level.is_problem() => {
+                Bearing::Known
+            }
             Some(Treated { level, .. }) => bearing(*level, status),
         }
     }

@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod baselines;
 mod command_line;
 mod credential_leaks;
 mod credential_protocols;
@@ -15,6 +16,8 @@ mod credentials;
 mod deadlines;
 mod documentation;
 mod exit_codes;
+mod explanations;
+mod gate_policies;
 mod healthy;
 mod hidden_causes;
 mod hostile_text;
