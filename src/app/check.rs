@@ -81,7 +81,7 @@ pub(super) fn view<'a>(run: &'a Run, decision: &'a Decision, policy: &'a Policy,
 
 /// What the policy and the baseline are about must be in the plan.
 fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result<(), Error> {
-    policy::hold_to_requirement(&options.policy, plan)?;
+    policy::hold_to_requirement(&options.policy, policy::asked(plan))?;
     let images = plan.images.iter().map(|planned| &*planned.image);
     let configured = options.mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint);
     let endpoints = plan.endpoints.iter().map(|endpoint| &**endpoint).chain(configured);

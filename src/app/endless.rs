@@ -13,17 +13,16 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use time::OffsetDateTime;
 
-use super::Error;
 use super::asker::Asker;
 use super::check::{tell_decision, warn_of_spent_quotas};
 use super::interrupt::Interruptions;
 use super::judge;
 use super::options::CheckOptions;
 use super::output::Outputs;
-use super::policy::hold_to_requirement;
 use super::prepare;
 use super::rows::Rows;
 use super::sources::BadLines;
+use super::{Error, policy};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::exit;
 use crate::gate::{self, Outcome, Policy};
@@ -233,7 +232,7 @@ impl Pump<'_> {
         let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
         let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
-        hold_to_requirement(&options.policy, &plan)?;
+        policy::hold_to_requirement(&options.policy, policy::asked(&plan))?;
         Ok(plan)
     }
 

@@ -65,7 +65,8 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let defaults = defaults(args, common)?;
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     let policy = policy::resolve(&args.gate, config.gate)?;
-    policy::hold_to_mirrors(&policy, &mirrors)?;
+    let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
+    policy::hold_to_mirrors(&policy, &known)?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
     Ok(CheckOptions { mirrors, tls, policy, baseline, ..defaults })
 }

@@ -8,10 +8,9 @@ use time::{Date, OffsetDateTime};
 use super::Error;
 use crate::cli::GateArgs;
 use crate::config::GateSpec;
-use crate::gate::{Level, Policy, PolicyError, Require};
+use crate::gate::{Group, Level, Policy, PolicyError, Require};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::image::ImageRef;
-use crate::model::mirror::MirrorMap;
 use crate::model::plan::Plan;
 
 /// The day (UTC) by which exceptions hold or are over.
@@ -52,17 +51,16 @@ pub(super) fn resolve(args: &GateArgs, file: GateSpec) -> Result<Policy, PolicyE
     Ok(policy)
 }
 
-/// Holds the mirrors that a policy names to those there are.
+/// Holds the mirrors that a policy names to the `known` ones.
 ///
 /// # Errors
 /// There is no such mirror.
-pub(super) fn hold_to_mirrors(policy: &Policy, mirrors: &MirrorMap) -> Result<(), Error> {
-    let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
+pub(super) fn hold_to_mirrors(policy: &Policy, known: &[&str]) -> Result<(), Error> {
     let mut faults = Vec::new();
     let mut hold = |place: &str, key: &str, names: &[Box<str>]| {
         for name in names.iter().filter(|name| !known.contains(&&***name)) {
             let key = if place == "--require" { String::new() } else { format!("{key}: ") };
-            faults.push(format!("{place}: {key}{}", no_such(name, &known)));
+            faults.push(format!("{place}: {key}{}", no_such(name, known)));
         }
     };
     if let Require::Named(names) = &policy.require {
@@ -120,20 +118,34 @@ pub(super) fn hold_to_images<'a>(
     if faults.is_empty() { Ok(()) } else { Err(Error::Gate(faults)) }
 }
 
+/// The registry of each image of a plan, and the mirrors that are asked for it.
+pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (&str, Vec<&str>)> + Clone {
+    let names =
+        |mirrors: &[u32]| mirrors.iter().map(|mirror| &*plan.endpoints[*mirror as usize].name).collect();
+    plan.images.iter().map(move |planned| (planned.image.registry(), names(&planned.mirrors)))
+}
+
 /// A requirement that no answer could meet is a mistake, and better told before asking.
-pub(super) fn hold_to_requirement(policy: &Policy, plan: &Plan) -> Result<(), Error> {
-    let name = |endpoint: u32| &plan.endpoints[endpoint as usize].name;
-    let in_group = |endpoint: u32| policy.groups.iter().any(|group| group.mirrors.contains(name(endpoint)));
-    let check = |place: &dyn Fn() -> String, require: &Require, is_meant: &dyn Fn(u32) -> bool| {
+///
+/// `asked` tells of each image its registry and the names of its mirrors.
+///
+/// # Errors
+/// Fewer mirrors are there than must be fine.
+pub(super) fn hold_to_requirement<'a>(
+    policy: &Policy,
+    asked: impl Iterator<Item = (&'a str, Vec<&'a str>)> + Clone,
+) -> Result<(), Error> {
+    let has = |group: &Group, name: &str| group.mirrors.iter().any(|mirror| **mirror == *name);
+    let check = |place: &dyn Fn() -> String, require: &Require, is_meant: &dyn Fn(&str) -> bool| {
         let Require::AtLeast(required) = require else { return Ok(()) };
-        for planned in &plan.images {
-            let available = planned.mirrors.iter().filter(|mirror| is_meant(**mirror)).count();
+        for (registry, mirrors) in asked.clone() {
+            let available = mirrors.iter().filter(|mirror| is_meant(mirror)).count();
             if available > 0 && available < required.get() {
                 return Err(Error::Require {
                     place: place(),
                     required: required.get(),
                     available,
-                    registry: planned.image.registry().to_owned(),
+                    registry: registry.to_owned(),
                 });
             }
         }
@@ -143,9 +155,9 @@ pub(super) fn hold_to_requirement(policy: &Policy, plan: &Plan) -> Result<(), Er
         flag @ "--require" => flag.to_owned(),
         line => format!("{line}: require ="),
     };
-    check(&place, &policy.require, &|endpoint| !in_group(endpoint))?;
+    check(&place, &policy.require, &|name| !policy.groups.iter().any(|group| has(group, name)))?;
     policy.groups.iter().try_for_each(|group| {
         let place = || format!("{}: group '{}' requires", group.place, group.name.escape_debug());
-        check(&place, &group.require, &|endpoint| group.mirrors.contains(name(endpoint)))
+        check(&place, &group.require, &|name| has(group, name))
     })
 }

@@ -63,7 +63,7 @@ impl FromStr for Require {
 
     /// `all`, `any`, a number from 1, or names with commas between them.
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let is_number = text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'+' || b == b'.');
+        let is_number = text.trim_start_matches(['-', '+']).bytes().all(|b| b.is_ascii_digit());
         match text {
             "all" => Ok(Self::All),
             "any" => Ok(Self::Any),
@@ -260,11 +260,12 @@ mod tests {
             ("any", Ok(Require::Any)),
             ("2", Ok(Require::AtLeast(two))),
             ("harbor", named(&["harbor"])),
+            ("10.0.0.1", named(&["10.0.0.1"])),
             ("harbor, m.example:5000/a", named(&["harbor", "m.example:5000/a"])),
         ] {
             assert_eq!(text.parse(), require, "{text}");
         }
-        for text in ["", "0", "-1", "1.5", "a,,b", ",", "99999999999999999999999"] {
+        for text in ["", "0", "-1", "-", "a,,b", ",", "99999999999999999999999"] {
             assert_eq!(text.parse::<Require>(), Err(PolicyError::Require(text.to_owned())), "{text}");
         }
     }

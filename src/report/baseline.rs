@@ -16,6 +16,7 @@ use time::format_description::well_known::Rfc3339;
 use super::json;
 use super::view::{Timestamp, milliseconds};
 use crate::gate::{self, Baseline, Key, Pace, Problem};
+use crate::model::code::Code;
 use crate::model::endpoint::Role;
 use crate::model::status::Status;
 
@@ -247,7 +248,9 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         let key = Key { artifact: row.artifact, mirror: row.mirror, role: row.role.into() };
         // Beside mirrors, upstream does not count; an image named twice has its rows twice.
         let counts = key.role == Role::Mirror || !mirrored.contains(&key.artifact);
-        if !counts || !seen.insert(key.clone()) {
+        // Nothing is known of what an interrupted run did not ask.
+        let was_asked = *row.code != *Code::Interrupted.as_str();
+        if !counts || !was_asked || !seen.insert(key.clone()) {
             continue;
         }
         let status = status(&row.status, || place("status"))?;
@@ -390,6 +393,15 @@ mod tests {
         value["vantage"] = "north".into();
         value["results"][0]["layers"] = serde_json::json!([1, 2]);
         assert_eq!(read(value.to_string().as_bytes()).unwrap(), plain);
+        // What an interrupted run did not ask.
+        let mut cut: Value = value.clone();
+        for row in cut["results"].as_array_mut().unwrap().iter_mut().filter(|row| row["status"] == "stale") {
+            row["status"] = "not_checked".into();
+            row["code"] = "interrupted".into();
+        }
+        let left = read(cut.to_string().as_bytes()).unwrap();
+        assert_eq!(left.problems.len(), plain.problems.len() - 1);
+        assert!(left.problems.values().all(|problem| problem.status != Status::Stale));
         // A code that a later program has.
         for row in value["results"].as_array_mut().unwrap() {
             row["code"] = "brand-new".into();

@@ -53,7 +53,7 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
             bearing: Bearing::Fails,
             kind: "exception-expired",
             text: format!(
-                "{place}: the exception for {about} expired on {} and holds no more ({})",
+                "{place}: the exception for {about} expired on {} and holds no more: renew it or take it out ({})",
                 exception.expires, exception.reason
             ),
         }),
@@ -166,4 +166,65 @@ pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
         parts.push(format!("{} too slow", count(slow, "mirror")));
     }
     if parts.is_empty() { None } else { Some(parts.join(" and ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::super::escape::is_hidden;
+    use super::super::fixture::{self, Fixture, HOSTILE};
+    use super::super::{Colour, Format, TableStyle, render};
+    use super::*;
+    use crate::gate::{Glob, Level};
+
+    fn with_exception(words: &str) -> Fixture {
+        let Fixture { run, mut policy, exit_code, .. } = fixture::all_statuses();
+        policy.exceptions.push(Exception {
+            image: Some(Glob::new(words)),
+            mirror: Some(words.into()),
+            what: Some(What::Status(Status::Stale)),
+            level: Level::Pass,
+            reason: words.into(),
+            expires: date!(2001 - 01 - 01),
+            place: words.into(),
+        });
+        Fixture::new(run, policy, exit_code)
+    }
+
+    #[test]
+    fn hostile_policies_break_no_format() {
+        let style = TableStyle { colour: Colour::Never, width: None };
+        for format in Format::ALL {
+            let [plain, hostile] = ["x", HOSTILE].map(|words| {
+                let mut out = Vec::new();
+                render(format, &with_exception(words).view(), &style, &mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            });
+            assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
+            let visible = hostile.replace('\n', "").replace("⚠️", "");
+            assert!(!visible.contains(is_hidden), "{format}: {hostile}");
+            let is_data = matches!(format, Format::Json | Format::Ndjson);
+            assert!(
+                is_data || format == Format::Table || !hostile.contains("<script"),
+                "{format}: {hostile}"
+            );
+        }
+    }
+
+    #[test]
+    fn findings_are_told_in_the_order_of_the_policy() {
+        let fixture = with_exception("x");
+        let found = findings(&fixture.view());
+        let told: Vec<_> =
+            found.iter().map(|finding| (finding.level(), finding.kind, &*finding.text)).collect();
+        assert_eq!(
+            told,
+            [(
+                "fail",
+                "exception-expired",
+                "x: the exception for x at x, stale expired on 2001-01-01 and holds no more: renew it or take it out (x)"
+            )]
+        );
+    }
 }

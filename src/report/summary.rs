@@ -169,7 +169,7 @@ pub(super) fn decision_sentence(view: &View<'_>) -> String {
         Outcome::Pass => match (all, &decision.comparison) {
             (0, _) => "there was nothing to check".to_owned(),
             (_, None) => format!("{number} of {images} served as required"),
-            (_, Some(_)) => format!("nothing that fails at {images} is new"),
+            (_, Some(_)) => format!("nothing new fails at {images}"),
         },
         Outcome::Undecided => format!(
             "nothing failed, but for {number} of {images} it could not be found out: {}",

@@ -126,7 +126,7 @@ fn exceptions_hold_for_their_image_and_mirror_and_until_their_last_day() {
     let over = exception("image = \"**/one\"\nmirror = \"a\"", "2001-02-03");
     let decision = world.decision(&format!("{at_b}{over}"), "");
     assert_eq!((&decision["exit_code"], &decision["exceptions"][1]["state"]), (&1.into(), &"expired".into()));
-    let told = "registry-check.toml:18: the exception for **/one at a expired on 2001-02-03 and holds no more (known to ops)";
+    let told = "registry-check.toml:18: the exception for **/one at a expired on 2001-02-03 and holds no more: renew it or take it out (known to ops)";
     let found = serde_json::json!([{"level": "fail", "kind": "exception-expired", "text": told}]);
     assert_eq!(decision["findings"], found);
 
@@ -333,4 +333,24 @@ fn list_that_need_not_end_knows_groups_and_is_kept_whole_where_the_policy_needs_
     assert_eq!(output.code, Some(0), "{output:?}");
     let (results, end) = report::ndjson(&output.stdout);
     assert_eq!((results.len(), end["decision"]["exceptions"].as_array().unwrap().len()), (8, 2));
+}
+
+#[test]
+fn policy_in_the_readme_is_one_that_is_accepted() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("### The policy in the file").unwrap();
+    let (_, block) = section.split_once("```toml\n").unwrap();
+    let (policy, _) = block.split_once("```").unwrap();
+    let hub = registry(&["library/nginx"]);
+    let mirrors = ["harbor", "quay-cache", "daocloud", "aliyun"]
+        .map(|name| format!("[[mirrors]]\nname = \"{name}\"\nurl = \"{}\"\n", hub.authority()));
+    let upstream = format!("[[registries]]\nname = \"docker.io\"\nurl = \"{}\"\n", hub.authority());
+    let config = format!("{}{upstream}{policy}", mirrors.concat());
+    let tool = Tool::new().file("registry-check.toml", config).stdin("nginx:1.0");
+    let output = tool.line("- -f json").run();
+    let decision = &report::json(&output.stdout)["decision"];
+    let state = decision["exceptions"][0]["state"].as_str().unwrap();
+    // Its day will come.
+    let code = if state == "expired" { 1 } else { 0 };
+    assert_eq!((output.code, state == "expired" || state == "unused"), (Some(code), true), "{output:?}");
 }
