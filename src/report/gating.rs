@@ -202,13 +202,9 @@ mod tests {
                 String::from_utf8(out).unwrap()
             });
             assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
-            let visible = hostile.replace('\n', "").replace("⚠️", "");
+            let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");
             assert!(!visible.contains(is_hidden), "{format}: {hostile}");
-            let is_data = matches!(format, Format::Json | Format::Ndjson);
-            assert!(
-                is_data || format == Format::Table || !hostile.contains("<script"),
-                "{format}: {hostile}"
-            );
+            assert!(format != Format::Markdown || !hostile.contains("<script"), "{hostile}");
         }
     }
 
