@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use registry_check::demo::content;
-use registry_check::gate::{self, Policy};
+use registry_check::gate::{self, Policy, Terms};
 use registry_check::inputs::{self, Inputs, Options, Source};
 use registry_check::mirrors::{self, MirrorSpec};
 use registry_check::model::compare::relate;
@@ -196,12 +196,13 @@ fn reports(criterion: &mut Criterion) {
     let plan = plan(read(&list()));
     let run = run(&plan, IMAGES);
     let policy = Policy::default();
-    let decision = gate::decide(&policy, &run);
+    let terms = Terms { policy: &policy, baseline: None, today: run.finished_at.date() };
+    let decision = gate::decide(&terms, &run);
     let view =
         View { run: &run, decision: &decision, policy: &policy, exit_code: 1, tool_version: "0.0.0-bench" };
     let mut group = criterion.benchmark_group("report of 100k rows");
     group.sample_size(10).throughput(Throughput::Elements(run.results.len() as u64));
-    group.bench_function("decide", |bencher| bencher.iter(|| gate::decide(&policy, black_box(&run))));
+    group.bench_function("decide", |bencher| bencher.iter(|| gate::decide(&terms, black_box(&run))));
     let style = TableStyle { colour: Colour::Never, width: None };
     for format in Format::ALL {
         group.bench_function(format.as_str(), |bencher| {

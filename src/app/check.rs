@@ -9,7 +9,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
 
-use super::Error;
 use super::asker::Asker;
 use super::endless;
 use super::hosts::Hosts;
@@ -17,28 +16,33 @@ use super::interrupt::Interruptions;
 use super::judge::{self, Judged};
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
-use super::prepare::{self, Prepared, prepare};
+use super::prepare::{self, Prepared, prepare_with};
 use super::rows::Rows;
+use super::{Error, baseline, policy};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::credentials::Sources;
 use crate::exit;
-use crate::gate::{self, Decision, Outcome, Policy, Require};
+use crate::gate::{self, Decision, Outcome, Policy};
 use crate::inputs::STDIN_ARGUMENT;
 use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
 use crate::probe::schedule::Event;
+use crate::report::gating::findings;
 use crate::report::ndjson::{self, End};
-use crate::report::{Places, View};
+use crate::report::{Bearing, Places, View, escape};
 use crate::ui::progress::Progress;
 use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
-        return endless::run(&args, common).await;
+    let options = options::resolve(&args, common)?;
+    let is_stream =
+        args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format);
+    if is_stream && !options.need_whole_run() {
+        return endless::run(&args, common, options).await;
     }
-    let Prepared { options, plan, sources } = prepare(&args, common)?;
-    hold_to_requirement(&options.policy, &plan)?;
+    let Prepared { options, plan, sources } = prepare_with(options, &args)?;
+    hold_to_plan(&options, &args, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
     let mut outputs =
@@ -51,11 +55,16 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         log::warn!("{warning}");
     }
     warn_of_spent_quotas(&run.quotas);
-    let decision = gate::decide(&options.policy, &run);
+    let decision = gate::decide(&options.terms(), &run);
     let exit_code = exit::code(run.ending, decision.outcome);
     let view = view(&run, &decision, &options.policy, exit_code);
     if !outputs.has_stdout() && !common.quiet {
         tell_decision(decision.outcome, |outcome| decision.count(outcome));
+    }
+    if !outputs.are_for_people() {
+        for finding in findings(&view).iter().filter(|finding| finding.bearing != Bearing::NotCounted) {
+            log::warn!("{}", escape::terminal(&finding.text));
+        }
     }
     let mut errors = Vec::new();
     if let Some(rows) = rows {
@@ -71,17 +80,16 @@ pub(super) fn view<'a>(run: &'a Run, decision: &'a Decision, policy: &'a Policy,
     View { run, decision, policy, exit_code, tool_version: env!("CARGO_PKG_VERSION") }
 }
 
-/// A requirement that no answer could meet is a mistake, and better told before asking.
-pub(super) fn hold_to_requirement(policy: &Policy, plan: &Plan) -> Result<(), Error> {
-    let Require::AtLeast(required) = policy.require else { return Ok(()) };
-    let short = |mirrors: usize| mirrors > 0 && mirrors < required.get();
-    match plan.images.iter().find(|image| short(image.mirrors.len())) {
-        Some(image) => Err(Error::Require {
-            required: required.get(),
-            available: image.mirrors.len(),
-            registry: image.image.registry().to_owned(),
-        }),
-        None => Ok(()),
+/// What the policy and the baseline are about must be in the plan.
+fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result<(), Error> {
+    policy::hold_to_requirement(&options.policy, policy::asked(plan))?;
+    let images = plan.images.iter().map(|planned| &*planned.image);
+    let configured = options.mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint);
+    let endpoints = plan.endpoints.iter().map(|endpoint| &**endpoint).chain(configured);
+    policy::hold_to_images(&options.policy, images.clone(), endpoints)?;
+    match (&options.baseline, &args.gate.baseline) {
+        (Some(baseline), Some(path)) => baseline::hold_to_images(baseline, path, images),
+        _ => Ok(()),
     }
 }
 

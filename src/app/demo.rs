@@ -41,7 +41,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     let sources = Arc::new(Sources::new(credentials::Options::default(), &Environment::default())?);
     let run = check::pass(plan, &options, sources, interruptions.first().boxed(), None).await?;
     interruptions.leave_at_once();
-    let decision = gate::decide(&options.policy, &run);
+    let decision = gate::decide(&options.terms(), &run);
     let view = check::view(&run, &decision, &options.policy, exit::code(run.ending, decision.outcome));
     let mut text = Vec::new();
     let rendered = report::render(Format::Table, &view, &options::table_style(common), &mut text);

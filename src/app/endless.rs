@@ -13,17 +13,17 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use time::OffsetDateTime;
 
-use super::Error;
 use super::asker::Asker;
-use super::check::{hold_to_requirement, tell_decision, warn_of_spent_quotas};
+use super::check::{tell_decision, warn_of_spent_quotas};
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge;
-use super::options::{self, CheckOptions};
+use super::options::CheckOptions;
 use super::output::Outputs;
 use super::prepare;
 use super::rows::Rows;
 use super::sources::BadLines;
+use super::{Error, policy};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::exit;
 use crate::gate::{self, Outcome, Policy};
@@ -92,6 +92,7 @@ impl Totals {
             outcome: self.outcome(),
             exit_code: exit::code(ending, self.outcome()),
             endpoints: who,
+            view: None,
         }
     }
 
@@ -108,10 +109,10 @@ impl Totals {
         }
     }
 
-    fn add(&mut self, policy: &Policy, results: &[CheckResult]) {
+    fn add(&mut self, policy: &Policy, endpoints: &[Arc<Endpoint>], results: &[CheckResult]) {
         self.summary.artifacts += 1;
         results.iter().for_each(|result| self.summary.add(result));
-        *self.images.entry(gate::decide_image(policy, results)).or_default() += 1;
+        *self.images.entry(gate::decide_image(policy, endpoints, results)).or_default() += 1;
     }
 
     /// At once: the end may be far.
@@ -136,8 +137,11 @@ struct Pump<'a> {
 }
 
 /// Checks what comes on standard input.
-pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    let mut options = options::resolve(args, common)?;
+pub(super) async fn run(
+    args: &CheckArgs,
+    common: &CommonArgs,
+    mut options: CheckOptions,
+) -> Result<u8, Error> {
     let mut known: Vec<_> =
         options.mirrors.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
     let mirrors = known.len();
@@ -240,7 +244,7 @@ impl Pump<'_> {
         let options = self.options;
         let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone())
             .map_err(Error::Registries)?;
-        hold_to_requirement(&options.policy, &plan)?;
+        policy::hold_to_requirement(&options.policy, policy::asked(&plan))?;
         Ok(plan)
     }
 
@@ -258,7 +262,7 @@ impl Pump<'_> {
                 let results: Vec<_> = judge::judge(&plan, image, &evidence).collect();
                 totals.warn(verdict::rejections(&evidence));
                 totals.hosts.add(&evidence);
-                totals.add(&options.policy, &results);
+                totals.add(&options.policy, &plan.endpoints, &results);
                 rows.put(judge::lines(&plan, &places, &results));
                 progress.done(judge::not_ok(&results));
             }

@@ -2,15 +2,18 @@
 
 mod asker;
 mod auth;
+mod baseline;
 pub mod check;
 pub mod demo;
 mod endless;
+mod explain;
 mod hosts;
 mod images;
 mod interrupt;
 mod judge;
 mod options;
 mod output;
+mod policy;
 mod prepare;
 mod resolve;
 mod rows;
@@ -62,8 +65,10 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] gate::PolicyError),
     /// More mirrors demanded than there are.
-    #[error("--require {required}, but {registry} has only {}", count(*.available, "mirror"))]
+    #[error("{place} {required}, but {registry} has only {}", count(*.available, "mirror"))]
     Require {
+        /// Where it is demanded.
+        place: String,
         /// Demanded.
         required: usize,
         /// Configured.
@@ -71,6 +76,15 @@ pub enum Error {
         /// For this registry.
         registry: String,
     },
+    /// A policy that speaks of what there is not.
+    #[error("{} of the gate that cannot be meant", count(.0.len(), "setting"))]
+    Gate(Vec<String>),
+    /// Reports and baselines that no run can be compared with.
+    #[error("{} that cannot be used", count(.0.len(), "baseline"))]
+    Baseline(Vec<String>),
+    /// Codes to explain that there are not.
+    #[error("{} that there {} not", count(.0.len(), "code"), if .0.len() == 1 { "is" } else { "are" })]
+    Codes(Vec<String>),
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
@@ -139,7 +153,11 @@ impl Error {
             Self::Outputs(items) => lines(items),
             Self::Tls(items) => lines(items),
             Self::Credentials(error) => lines(&error.0),
-            Self::Config(config::Error::Faults(items)) | Self::Images(items) => items.clone(),
+            Self::Config(config::Error::Faults(items))
+            | Self::Images(items)
+            | Self::Gate(items)
+            | Self::Baseline(items)
+            | Self::Codes(items) => items.clone(),
             Self::Inputs(_)
             | Self::NothingLeft
             | Self::NothingKnown
@@ -166,6 +184,13 @@ impl Error {
                 vec!["the README lists every setting"]
             }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
+            Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
+            Self::Baseline(_) => {
+                vec![
+                    "a baseline is a report of this list (-o report.json), or what registry-check baseline write makes of one",
+                ]
+            }
+            Self::Codes(_) => vec!["registry-check explain --list tells all codes"],
             Self::Dynamic(_) => {
                 vec!["give these names a value, or go on without them: leave --strict-inputs out"]
             }
@@ -197,6 +222,8 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         None => check::run(cli.check, &cli.common).await,
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
+        Some(Command::Baseline(args)) => baseline::run(args.command),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
         Some(Command::Images(args)) => images::run(&args),
         Some(Command::Resolve(args)) => resolve::run(&args).await,
@@ -219,6 +246,9 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Policy(_)
         | Error::Format { .. }
         | Error::Require { .. }
+        | Error::Gate(_)
+        | Error::Baseline(_)
+        | Error::Codes(_)
         | Error::Outputs(_)
         | Error::Tls(_)
         | Error::Credentials(_)

@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::Error;
+use super::{Error, baseline, policy};
 use crate::cli::{CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, ProgressArg};
 use crate::config;
 use crate::credentials;
-use crate::gate::Policy;
+use crate::gate::{Baseline, Policy, Terms};
 use crate::mirrors::{self, MirrorSpec};
 use crate::model::depth::{Depth, Scope};
 use crate::model::mirror::MirrorMap;
@@ -35,6 +35,8 @@ pub struct CheckOptions {
     pub max_bytes: Option<u64>,
     /// What is accepted.
     pub policy: Policy,
+    /// What was known before.
+    pub baseline: Option<Baseline>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How connections are secured.
@@ -71,7 +73,23 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
         },
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
-    Ok(CheckOptions { mirrors, tls, scope, ..defaults })
+    let policy = policy::resolve(&args.gate, config.gate)?;
+    let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
+    policy::hold_to_mirrors(&policy, &known)?;
+    let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
+    Ok(CheckOptions { mirrors, tls, scope, policy, baseline, ..defaults })
+}
+
+impl CheckOptions {
+    /// What a run is judged by, today.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms { policy: &self.policy, baseline: self.baseline.as_ref(), today: policy::today() }
+    }
+
+    /// Whether nothing can be decided before everything is known.
+    pub(super) fn need_whole_run(&self) -> bool {
+        self.baseline.is_some() || self.policy.needs_whole_run()
+    }
 }
 
 /// What cannot be represented, or is not what it seems.
@@ -83,7 +101,6 @@ pub(super) fn tell_notes(nodes: &[Node]) {
 
 /// The options of a check as far as flags decide them: no file, no mirrors.
 pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOptions, Error> {
-    let policy = Policy::new(args.require.unwrap_or_default(), args.fail_on.clone(), args.allow.clone())?;
     let defaults = Timeouts::default();
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
@@ -105,7 +122,8 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
             platforms: args.platforms.as_slice().into(),
         },
         max_bytes: args.max_bytes,
-        policy,
+        policy: Policy::default(),
+        baseline: None,
         timeouts: Timeouts {
             connect: args.connect_timeout.unwrap_or(defaults.connect),
             first_byte: args.first_byte_timeout.unwrap_or(defaults.first_byte),

@@ -103,6 +103,15 @@ impl Outputs {
         self.0.iter().any(|output| matches!(output.target, Target::Stdout))
     }
 
+    /// Whether standard output tells people everything.
+    pub(super) fn are_for_people(&self) -> bool {
+        let is_for_people = |output: &Output| {
+            matches!(output.target, Target::Stdout)
+                && matches!(output.format, Format::Table | Format::Markdown)
+        };
+        self.0.iter().any(is_for_people)
+    }
+
     /// Whether results are to be told one by one anywhere.
     pub(super) fn has_rows(&self) -> bool {
         self.0.iter().any(|output| output.format == Format::Ndjson)
@@ -206,6 +215,21 @@ fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     }
     let temporary = interruptions.temporary(&builder, folder).map_err(plain)?;
     Ok(Target::File { path, temporary })
+}
+
+/// Writes a whole file: it takes its name when all of `bytes` is there, and keeps what it was until then.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn replace(path: &Path, bytes: &[u8], interruptions: &Interruptions) -> io::Result<()> {
+    match open(path, interruptions)? {
+        Target::Stdout => io::stdout().write_all(bytes),
+        Target::Special { mut file, .. } => file.write_all(bytes),
+        Target::File { path, mut temporary } => {
+            temporary.write_all(bytes)?;
+            name(temporary, &path)
+        }
+    }
 }
 
 /// Where links lead to that end at nothing yet.

@@ -31,7 +31,11 @@ pub(super) struct Prepared {
 
 /// Reads what the command line names.
 pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
-    let mut options = options::resolve(args, common)?;
+    prepare_with(options::resolve(args, common)?, args)
+}
+
+/// Reads what the command line names, under these options.
+pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Result<Prepared, Error> {
     let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let plan =
         plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
@@ -61,7 +65,8 @@ pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBu
         let client = host.settings.client.iter().flat_map(|client| [&client.certificate, &client.key]);
         host.settings.ca_files.iter().chain(client)
     });
-    let named = args.auth_files.iter().chain(&options.tls.ca_files).chain(tls).cloned();
+    let named = args.auth_files.iter().chain(&args.gate.baseline);
+    let named = named.chain(&options.tls.ca_files).chain(tls).cloned();
     inputs.chain(named).chain(config::place(args.config.as_deref()).map(Path::to_owned)).collect()
 }
 

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::InputArgs;
 use super::parse::{self, MirrorArg};
-use crate::gate::Require;
+use super::{GateArgs, InputArgs};
 use crate::model::platform::Platform;
-use crate::model::status::Status;
 use crate::report::Format;
 
 /// `registry-check [OPTIONS] [INPUT]...`
@@ -38,15 +36,9 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
 
-    /// How many of an image's mirrors must be fine: all, any or a number [default: all]
-    #[arg(long, value_name = "N", help_heading = "Gate")]
-    pub require: Option<Require>,
-    /// Statuses that fail, besides stale, missing, incomplete and invalid
-    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
-    pub fail_on: Vec<Status>,
-    /// Statuses that pass, besides ok, same_content and unverified
-    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
-    pub allow: Vec<Status>,
+    /// What is accepted.
+    #[command(flatten)]
+    pub gate: GateArgs,
 
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]

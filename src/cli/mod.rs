@@ -3,19 +3,25 @@
 //! Defaults stand in the stages that own them; a test holds the texts here to those.
 
 mod auth;
+mod baseline;
 mod check;
 mod demo;
+mod explain;
+mod gate;
 mod images;
 mod inputs;
 mod parse;
 mod resolve;
 
 pub use auth::AuthArgs;
+pub use baseline::{BaselineArgs, BaselineCommand, BaselineWriteArgs};
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
+pub use explain::ExplainArgs;
+pub use gate::GateArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
-pub use parse::MirrorArg;
+pub use parse::{MirrorArg, duration};
 pub use resolve::ResolveArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -60,8 +66,12 @@ impl Cli {
 pub enum Command {
     /// Show who we are to each registry and mirror that a check would ask, and whether they agree
     Auth(Box<AuthArgs>),
+    /// Make a baseline for `--baseline` of earlier reports
+    Baseline(BaselineArgs),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
+    /// Tell what a code means, what causes it and what to try
+    Explain(ExplainArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
     /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::gate::Level;
 use crate::model::status::Status;
 use crate::report::Format;
 
@@ -38,6 +39,14 @@ pub(super) fn status(text: &str) -> Result<Status, String> {
     })
 }
 
+pub(super) fn level() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(["fail", "warn", "pass"]).map(|text| match &*text {
+        "fail" => Level::Fail,
+        "warn" => Level::Warn,
+        _ => Level::Pass,
+    })
+}
+
 pub(super) fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|text| text.parse::<Format>())
 }
@@ -49,8 +58,11 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-/// `300ms`, `5s`, `1.5s`, `2m`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+/// Reads a time: `300ms`, `5s`, `1.5s`, `2m`; a bare number is seconds.
+///
+/// # Errors
+/// It is none, or not above zero and up to a day.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let fault = || "expected a time such as 300ms, 5s or 2m, above zero and up to a day".to_owned();
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::Error;
+use super::gate::{self, GateEntry, GateSpec};
 use super::keys::{self, Known};
 use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
 use crate::model::depth::Depth;
@@ -25,7 +26,8 @@ pub const FILE_NAME: &str = "registry-check.toml";
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 const KNOWN: Known = Known {
-    keys: &["depth", "platforms"],
+    // The gate's keys are known to its own file.
+    keys: &["depth", "platforms", "gate"],
     below: &[
         (
             "mirrors",
@@ -74,6 +76,8 @@ pub struct Config {
     pub mirrors: Vec<MirrorSpec>,
     /// `[[registries]]`.
     pub upstreams: Vec<UpstreamSpec>,
+    /// `[gate]`.
+    pub gate: GateSpec,
 }
 
 #[derive(serde::Deserialize)]
@@ -85,6 +89,8 @@ struct File {
     mirrors: Vec<Spanned<MirrorEntry>>,
     #[serde(default)]
     registries: Vec<Spanned<RegistryEntry>>,
+    #[serde(default)]
+    gate: GateEntry,
 }
 
 #[derive(serde::Deserialize)]
@@ -206,7 +212,7 @@ pub fn load(named: Option<&Path>) -> Result<Config, Error> {
 }
 
 /// Reads the text of a file that is shown under `name` and lies in `folder`.
-fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
+pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let place = |offset: usize| {
         let before = text.get(..offset).unwrap_or(text);
@@ -218,6 +224,7 @@ fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
     };
     let table = DeTable::parse(text).map_err(|error| vec![fault(&error)])?;
     let mut unknown = keys::unknown(table.get_ref(), &KNOWN);
+    unknown.extend(gate::unknown(table.get_ref()));
     unknown.sort();
     if !unknown.is_empty() {
         return Err(unknown.into_iter().map(|(at, text)| format!("{}: {text}", place(at))).collect());
@@ -291,7 +298,11 @@ fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let upstreams = upstreams.collect();
     let depth = file.depth.map(|read| read.0);
     let platforms = file.platforms.into_iter().map(|read| read.0).collect();
-    if faults.is_empty() { Ok(Config { depth, platforms, mirrors, upstreams }) } else { Err(faults) }
+    let gate = gate::spec(file.gate, &place).unwrap_or_else(|told| {
+        faults.extend(told);
+        GateSpec::default()
+    });
+    if faults.is_empty() { Ok(Config { depth, platforms, mirrors, upstreams, gate }) } else { Err(faults) }
 }
 
 #[cfg(test)]

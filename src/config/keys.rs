@@ -32,7 +32,8 @@ pub(super) fn unknown(table: &DeTable<'_>, known: &Known) -> Vec<(usize, String)
     faults
 }
 
-fn foreign(table: &DeTable<'_>, known: &[&str], place: &str) -> Vec<(usize, String)> {
+/// The keys of `table` that are not `known`; `place` says whose keys they are.
+pub(super) fn foreign(table: &DeTable<'_>, known: &[&str], place: &str) -> Vec<(usize, String)> {
     table
         .iter()
         .filter(|(key, _)| !known.contains(&&**key.get_ref()))
@@ -41,12 +42,16 @@ fn foreign(table: &DeTable<'_>, known: &[&str], place: &str) -> Vec<(usize, Stri
 }
 
 fn message(name: &str, known: &[&str], place: &str) -> String {
+    format!("unknown key '{}'{place}{}", name.escape_debug(), hint(name, known))
+}
+
+/// The nearest of the known names, or all of them.
+pub(super) fn hint(name: &str, known: &[&str]) -> String {
     let nearest = known
         .iter()
         .map(|key| (strsim::damerau_levenshtein(&name.to_ascii_lowercase(), key), *key))
         .min()
         .filter(|(distance, key)| *distance <= key.len().max(3) / 2)
         .map(|(_, key)| format!(" (did you mean '{key}'?)"));
-    let hint = nearest.unwrap_or_else(|| format!(" (known: {})", known.join(", ")));
-    format!("unknown key '{}'{place}{hint}", name.escape_debug())
+    nearest.unwrap_or_else(|| format!(" (known: {})", known.join(", ")))
 }

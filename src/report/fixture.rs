@@ -7,7 +7,7 @@ use time::macros::datetime;
 use url::Url;
 
 use super::view::View;
-use crate::gate::{Decision, Policy, decide};
+use crate::gate::{Decision, Policy, Terms, decide};
 use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
@@ -26,7 +26,8 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(run: Run, policy: Policy, exit_code: u8) -> Self {
-        let decision = decide(&policy, &run);
+        let terms = Terms { policy: &policy, baseline: None, today: run.finished_at.date() };
+        let decision = decide(&terms, &run);
         Self { run, decision, policy, exit_code }
     }
 

@@ -14,6 +14,7 @@ use serde::ser::{SerializeMap as _, SerializeStruct as _, Serializer};
 use serde_json::ser::{CharEscape, Formatter};
 use url::Url;
 
+use super::decision::DecisionLine;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
@@ -51,18 +52,16 @@ impl Serialize for Document<'_> {
         )?;
         document.serialize_field(
             "decision",
-            &DecisionLine { outcome: view.decision.outcome.as_str(), exit_code: view.exit_code },
+            &DecisionLine {
+                outcome: view.decision.outcome.as_str(),
+                exit_code: view.exit_code,
+                view: Some(*view),
+            },
         )?;
         document.serialize_field("mirrors", &Mirrors(&view.run.endpoints))?;
         document.serialize_field("results", &Rows(*view))?;
         document.end()
     }
-}
-
-#[derive(Serialize)]
-pub(super) struct DecisionLine {
-    pub(super) outcome: &'static str,
-    pub(super) exit_code: u8,
 }
 
 #[derive(Serialize)]

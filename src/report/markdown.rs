@@ -11,6 +11,7 @@ use crate::model::status::Status;
 
 use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
+use super::gating::{self, findings};
 use super::matrix::{Column, columns, short_name, who};
 use super::problems::{Extent, Group, Wording, problems, remark};
 use super::summary::{self, Summary};
@@ -32,7 +33,53 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write_summary(view, out)?;
     write_matrix(view, out)?;
     write_depth(view, out)?;
-    write_problems(view, out)
+    write_problems(view, out)?;
+    write_gate(view, out)
+}
+
+/// What the gate itself found, and what is new and better since the baseline.
+fn write_gate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let found = findings(view);
+    if !found.is_empty() {
+        writeln!(out, "\n## Gate\n")?;
+        for finding in &found {
+            let text = escape::markdown(&bounded(&finding.text, MAX_REMOTE_CHARS));
+            writeln!(out, "- {} {text}", symbol(finding.bearing))?;
+        }
+    }
+    let (Some(comparison), Some(words)) = (&view.decision.comparison, gating::comparison(view)) else {
+        return Ok(());
+    };
+    writeln!(out, "\n## Baseline\n\nCompared with what was known, {words}.\n")?;
+    let places = Places::of(&view.run.places);
+    for (result, was) in gating::new_problems(view) {
+        write_change(view, result, ("new", was), &places, out)?;
+    }
+    for better in &comparison.better {
+        write_change(view, &view.run.results[better.result], ("better", Some(better.was)), &places, out)?;
+    }
+    Ok(())
+}
+
+fn write_change(
+    view: &View<'_>,
+    result: &CheckResult,
+    (word, was): (&str, Option<Status>),
+    places: &Places<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let image = escape::markdown_code(&view.image(result.image).to_string());
+    let mirror = escape::markdown(&bounded(&who(view.endpoint(result)), MAX_REMOTE_CHARS));
+    let status = result.verdict.code.status().label();
+    write!(out, "- {} {word}: {image} at {mirror}: {status}", symbol(view.bearing(result)))?;
+    if let Some(was) = was {
+        write!(out, ", was {}", was.label())?;
+    }
+    for (at, place) in places.at(result.image).enumerate() {
+        let origin = escape::markdown_code(&place.origin.to_string());
+        write!(out, "{}{origin}", if at == 0 { " (" } else { ", " })?;
+    }
+    writeln!(out, ")")
 }
 
 /// Platforms and hosts, by endpoint.
@@ -74,7 +121,7 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (checks, upstream) = (summary.by_status.of(status), summary.upstream.by_status.of(status));
         if checks + upstream > 0 {
             let counts = if checks > 0 { Counts::ForGate } else { Counts::ShownOnly };
-            let symbol = symbol(view.bearing(counts, status));
+            let symbol = symbol(view.bearing_of_status(counts, status));
             writeln!(out, "| {symbol} {} | {checks} | {upstream} |", status.label())?;
         }
     }
@@ -93,7 +140,7 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 const fn symbol(bearing: Bearing) -> &'static str {
     match bearing {
         Bearing::Fine => "✅",
-        Bearing::Warns | Bearing::Allowed | Bearing::NotCounted => "⚠️",
+        Bearing::Warns | Bearing::Known | Bearing::Allowed | Bearing::NotCounted => "⚠️",
         Bearing::Undecided => "❔",
         Bearing::Fails => "❌",
     }
@@ -129,7 +176,7 @@ fn write_cell(
     match column.cell(view, results) {
         Some(result) => {
             let status = result.verdict.code.status();
-            write!(out, " {} {} |", symbol(view.bearing(result.counts, status)), status.label())
+            write!(out, " {} {} |", symbol(view.bearing(result)), status.label())
         }
         None => write!(out, " – |"),
     }

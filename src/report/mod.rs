@@ -5,11 +5,15 @@
 //! Markdown). Rows are made one at a time: no format holds a second copy of the run.
 //! What a server said or a user typed passes through [`escape`] before it is written.
 
+pub mod baseline;
 mod csv;
+mod decision;
 mod depth;
 pub mod escape;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
+pub mod gating;
 pub mod images;
 mod json;
 mod markdown;
@@ -32,7 +36,7 @@ use thiserror::Error;
 pub use json::SCHEMA_ID;
 pub use summary::{StatusCounts, Summary, UpstreamSummary};
 pub use table::{Colour, TableStyle};
-pub use view::{Places, Row, Timestamp, View};
+pub use view::{Bearing, Places, Row, Timestamp, View};
 
 /// The formats in which a run can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
 use time::OffsetDateTime;
 
-use super::json::{Compact, DecisionLine, Mirrors, SummaryLine};
+use super::decision::DecisionLine;
+use super::json::{Compact, Mirrors, SummaryLine};
 use super::summary::Summary;
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::gate::Outcome;
@@ -45,6 +46,8 @@ pub struct End<'a> {
     pub exit_code: u8,
     /// Who was asked.
     pub endpoints: &'a [Arc<Endpoint>],
+    /// The run, where it was kept.
+    pub view: Option<View<'a>>,
 }
 
 impl<'a> End<'a> {
@@ -63,6 +66,7 @@ impl<'a> End<'a> {
             outcome: view.decision.outcome,
             exit_code: view.exit_code,
             endpoints: &run.endpoints,
+            view: Some(*view),
         }
     }
 }
@@ -110,7 +114,8 @@ impl Serialize for End<'_> {
             "summary",
             &SummaryLine { counts: self.summary, quotas: self.quotas, hosts: self.hosts },
         )?;
-        let decision = DecisionLine { outcome: self.outcome.as_str(), exit_code: self.exit_code };
+        let decision =
+            DecisionLine { outcome: self.outcome.as_str(), exit_code: self.exit_code, view: self.view };
         end.serialize_field("decision", &decision)?;
         end.serialize_field("mirrors", &Mirrors(self.endpoints))?;
         end.end()

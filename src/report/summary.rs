@@ -11,6 +11,7 @@ use crate::model::fault::seconds;
 use crate::model::run::{CheckResult, Counts, Ending, Quota, Run};
 use crate::model::status::Status;
 
+use super::gating;
 use super::view::{Bearing, View};
 
 /// How often each status occurs.
@@ -176,44 +177,62 @@ pub(super) const fn decision_word(outcome: Outcome) -> &'static str {
 pub(super) fn decision_sentence(view: &View<'_>) -> String {
     let decision = view.decision;
     let all = decision.images.len();
+    let images = count(all as u64, "image");
     let number = decision.count(decision.outcome);
     let mut text = match decision.outcome {
-        Outcome::Pass => match all {
-            0 => "there was nothing to check".to_owned(),
-            _ => format!("{number} of {} served as required", count(all as u64, "image")),
+        Outcome::Pass => match (all, &decision.comparison) {
+            (0, _) => "there was nothing to check".to_owned(),
+            (_, None) => format!("{number} of {images} served as required"),
+            (_, Some(_)) => format!("nothing new fails at {images}"),
         },
         Outcome::Undecided => format!(
-            "nothing failed, but for {number} of {} it could not be found out: {}",
-            count(all as u64, "image"),
+            "nothing failed, but for {number} of {images} it could not be found out: {}",
             deciding(view, Bearing::Undecided).words()
         ),
-        Outcome::Fail => {
-            let undecided = decision.count(Outcome::Undecided);
-            let also = if undecided > 0 { format!(" ({undecided} more undecided)") } else { String::new() };
-            format!(
-                "{number} of {} failed{also}: {}",
-                count(all as u64, "image"),
-                deciding(view, Bearing::Fails).words()
-            )
-        }
+        Outcome::Fail => failure(view, number, &images),
     };
     let warned = warnings(view);
     if decision.outcome == Outcome::Pass && warned.total() > 0 {
         text += &format!(", with {} ({})", count(warned.total(), "warning"), warned.words());
     }
+    if let Some(comparison) = gating::comparison(view) {
+        text += &format!("; {comparison}");
+    }
     let has_mirrors = view.run.endpoints.iter().any(|endpoint| endpoint.role == Role::Mirror);
     if has_mirrors && all > 0 {
-        text += "; ";
-        text += &match view.policy.require {
-            Require::All => "every mirror must serve its images".to_owned(),
-            Require::Any => "at least 1 mirror must serve each image".to_owned(),
-            Require::AtLeast(needed) => {
-                format!("at least {} must serve each image", count(needed.get() as u64, "mirror"))
-            }
-        };
+        text += &format!("; {}", requirement(view));
     }
     if view.run.ending == Ending::Interrupted {
         text += "; interrupted before everything was asked";
+    }
+    text
+}
+
+/// What failed: images, and what the gate itself found.
+fn failure(view: &View<'_>, number: usize, images: &str) -> String {
+    let undecided = view.decision.count(Outcome::Undecided);
+    let also = if undecided > 0 { format!(" ({undecided} more undecided)") } else { String::new() };
+    let what = deciding(view, Bearing::Fails).words();
+    let of_images = (number > 0).then(|| format!("{number} of {images} failed{also}: {what}"));
+    let parts: Vec<_> = of_images.into_iter().chain(gating::own_failures(view)).collect();
+    parts.join(", and ")
+}
+
+fn requirement(view: &View<'_>) -> String {
+    let mut text = match &view.policy.require {
+        Require::All => "every mirror must serve its images".to_owned(),
+        Require::Any => "at least 1 mirror must serve each image".to_owned(),
+        Require::AtLeast(needed) => {
+            format!("at least {} must serve each image", count(needed.get() as u64, "mirror"))
+        }
+        Require::Named(names) => {
+            format!("the {} that the policy names must serve each image", count(names.len() as u64, "mirror"))
+        }
+    };
+    let groups = view.policy.groups.len() as u64;
+    if groups > 0 {
+        let verb = if groups == 1 { "has" } else { "have" };
+        text += &format!(" ({} {verb} a requirement of its own)", count(groups, "group"));
     }
     text
 }
@@ -224,7 +243,7 @@ fn deciding(view: &View<'_>, bearing: Bearing) -> StatusCounts {
     for result in view.checks() {
         let status = result.verdict.code.status();
         let image = view.decision.images.get(result.image as usize);
-        if image == Some(&view.decision.outcome) && view.bearing(result.counts, status) == bearing {
+        if image == Some(&view.decision.outcome) && view.bearing(result) == bearing {
             counts.add(status);
         }
     }
@@ -235,7 +254,7 @@ fn warnings(view: &View<'_>) -> StatusCounts {
     let mut counts = StatusCounts::default();
     for result in view.checks() {
         let status = result.verdict.code.status();
-        if view.bearing(result.counts, status) == Bearing::Warns {
+        if view.bearing(result) == Bearing::Warns {
             counts.add(status);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::gate::{Decision, Level, Policy};
+use crate::gate::{Change, Decision, Level, Policy, Treated};
 use crate::model::anatomy::Anatomy;
 use crate::model::code::Code;
 use crate::model::digest::Digest;
@@ -180,29 +180,50 @@ impl<'a> View<'a> {
         self.run.results.iter().filter(|result| result.counts == Counts::ForGate)
     }
 
-    /// How results of this kind bear on the decision.
-    pub(super) fn bearing(&self, counts: Counts, status: Status) -> Bearing {
-        match (counts, self.policy.level(status)) {
-            (Counts::ShownOnly, _) if status == Status::Ok => Bearing::Fine,
-            (Counts::ShownOnly, _) => Bearing::NotCounted,
-            (Counts::ForGate, Level::Fail) => Bearing::Fails,
-            (Counts::ForGate, Level::Undecided) => Bearing::Undecided,
-            (Counts::ForGate, Level::Warn) => Bearing::Warns,
-            (Counts::ForGate, Level::Pass) if status == Status::Ok => Bearing::Fine,
-            (Counts::ForGate, Level::Pass) => Bearing::Allowed,
+    /// How a result bears on the decision.
+    #[must_use]
+    pub fn bearing(&self, result: &CheckResult) -> Bearing {
+        let status = result.verdict.code.status();
+        match self.decision.treated(result) {
+            None => self.bearing_of_status(result.counts, status),
+            Some(Treated { level, change: Some(Change::Known { .. }), .. }) if level.is_problem() => {
+                Bearing::Known
+            }
+            Some(Treated { level, .. }) => bearing(*level, status),
         }
+    }
+
+    /// How results with this status bear on the decision, unless something is said of one of them.
+    pub(super) fn bearing_of_status(&self, counts: Counts, status: Status) -> Bearing {
+        match counts {
+            Counts::ShownOnly if status == Status::Ok => Bearing::Fine,
+            Counts::ShownOnly => Bearing::NotCounted,
+            Counts::ForGate => bearing(self.policy.level(status), status),
+        }
+    }
+}
+
+fn bearing(level: Level, status: Status) -> Bearing {
+    match level {
+        Level::Fail => Bearing::Fails,
+        Level::Undecided => Bearing::Undecided,
+        Level::Warn => Bearing::Warns,
+        Level::Pass if status == Status::Ok => Bearing::Fine,
+        Level::Pass => Bearing::Allowed,
     }
 }
 
 /// How a result bears on the decision, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Bearing {
+pub enum Bearing {
     /// Fails its image.
     Fails,
     /// Leaves its image undecided.
     Undecided,
     /// Passes, and should be known.
     Warns,
+    /// Would fail its image or leave it undecided, and is no worse than the baseline has it.
+    Known,
     /// Not fine, and allowed by the user.
     Allowed,
     /// An upstream that does not answer as it should, beside mirrors that decide.

@@ -39,11 +39,8 @@ fn usage_errors_name_the_flag_and_what_would_be_right() {
         ),
         (
             "--require 0",
-            "invalid value '0' for '--require <N>': '0' is neither 'all' nor 'any' nor a number from 1",
-        ),
-        (
-            "--require some",
-            "invalid value 'some' for '--require <N>': 'some' is neither 'all' nor 'any' nor a number from 1",
+            "invalid value '0' for '--require <WHICH>': '0' is neither 'all' nor 'any' nor a number from 1 nor names of \
+             mirrors, with commas between",
         ),
         (
             "--allow stale,old",

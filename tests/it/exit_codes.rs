@@ -2,11 +2,11 @@
 
 use registry_check::demo::{Behaviour, Failure, Registry, Scope};
 
+use registry_check::report::Format;
+
 use crate::support::report;
 use crate::support::small::{list, mirror, registry};
 use crate::support::tool::{Output, Tool};
-
-const FORMATS: [&str; 5] = ["table", "csv", "markdown", "json", "ndjson"];
 
 /// An upstream, and a mirror that is made to behave by `bend`.
 fn peers(bend: impl Fn(&Registry)) -> [Registry; 2] {
@@ -37,7 +37,7 @@ fn each_code_is_the_same_in_every_format() {
         (peers(refusing), 3, "undecided"),
         (peers(both), 1, "fail"),
     ] {
-        for format in FORMATS {
+        for format in Format::ALL {
             let output = check(&peers, &format!("-f {format}"));
             assert_eq!(output.code, Some(code), "{format}: {output:?}");
             assert_eq!(output.stderr, "", "{format}");
@@ -52,6 +52,33 @@ fn each_code_is_the_same_in_every_format() {
         assert!(markdown.contains(&format!(", exit code {code}\n")), "{markdown}");
         let json = report::json(&check(&peers, "-f json").stdout);
         assert_eq!(json["decision"], serde_json::json!({"outcome": outcome, "exit_code": code}));
+    }
+}
+
+#[test]
+fn what_the_gate_finds_itself_has_its_code_in_every_format_too() {
+    let peers = peers(|mirror| mirror.store().remove_repository("one"));
+    let first = check(&peers, "-f json").stdout;
+    let config = |expires: &str| {
+        format!(
+            "[[gate.exception]]\nimage = \"**/one\"\nlevel = \"pass\"\nreason = \"x\"\nexpires = {expires}\n"
+        )
+    };
+    let [live, over] = ["9999-12-31", "2001-01-01"].map(config);
+    for (config, flags, code) in [
+        (&*live, "", 0),
+        (&*over, "", 1),
+        (&*over, "--baseline first.json", 1),
+        ("", "--baseline first.json", 0),
+        ("", "", 1),
+    ] {
+        for format in Format::ALL {
+            let tool = Tool::new().file("first.json", &first).file("registry-check.toml", config);
+            let tool =
+                tool.stdin(list(&peers[0], &["one", "two"])).args(["-", &mirror(&peers[0], &peers[1])]);
+            let output = tool.line("--retries 0 -f").args([format.as_str()]).line(flags).run();
+            assert_eq!(output.code, Some(code), "{format} {config} {flags}: {output:?}");
+        }
     }
 }
 

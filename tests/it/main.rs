@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod baselines;
 mod blob_peers;
 mod blobs;
 mod command_line;
@@ -19,6 +20,8 @@ mod depth;
 mod digests;
 mod documentation;
 mod exit_codes;
+mod explanations;
+mod gate_policies;
 mod healthy;
 mod hidden_causes;
 mod hostile_text;

@@ -3,6 +3,7 @@
 //! It reads the same without colour. What fails alike is told once; the full set is in CSV and JSON.
 //! All text from outside passes through [`escape::terminal`].
 
+mod gate;
 mod layout;
 mod paint;
 
@@ -58,13 +59,14 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
     }
     write_counts(view, out)?;
     write_problems(view, paint, out)?;
+    gate::write(view, paint, out)?;
     write_decision(view, paint, out)
 }
 
 fn tone(bearing: Bearing) -> Tone {
     match bearing {
         Bearing::Fine => Tone::Good,
-        Bearing::Warns | Bearing::Allowed | Bearing::NotCounted => Tone::Note,
+        Bearing::Warns | Bearing::Known | Bearing::Allowed | Bearing::NotCounted => Tone::Note,
         Bearing::Undecided => Tone::Unsure,
         Bearing::Fails => Tone::Bad,
     }
@@ -92,7 +94,7 @@ fn write_block(
             match slot.column.cell(view, results) {
                 Some(result) => {
                     let status = result.verdict.code.status();
-                    line.cell(status.label(), slot.width, tone(view.bearing(result.counts, status)));
+                    line.cell(status.label(), slot.width, tone(view.bearing(result)));
                 }
                 None => line.cell("-", slot.width, Tone::Dim),
             }

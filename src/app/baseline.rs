@@ -1,0 +1,92 @@
+//! Baselines: read for a check, and `registry-check baseline write`, which makes small ones.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::interrupt::Interruptions;
+use super::{Error, OutputError, output};
+use crate::cli::{BaselineCommand, BaselineWriteArgs};
+use crate::exit;
+use crate::gate::Baseline;
+use crate::model::image::ImageRef;
+use crate::report;
+
+/// A report of some hundred thousand rows is smaller.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Reads a baseline, or a report as one.
+///
+/// # Errors
+/// It cannot be read, or is neither.
+pub(super) fn load(path: &Path) -> Result<Baseline, Error> {
+    read(path).map_err(|why| Error::Baseline(vec![format!("{}: {why}", path.display())]))
+}
+
+fn read(path: &Path) -> Result<Baseline, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("larger than {MAX_BYTES} bytes: no report of ours"));
+    }
+    report::baseline::read(&bytes).map_err(|error| error.to_string())
+}
+
+/// A baseline of other images would let nothing pass, and tell everything to be new.
+///
+/// # Errors
+/// No image is in both.
+pub(super) fn hold_to_images<'a>(
+    baseline: &Baseline,
+    path: &Path,
+    mut images: impl Iterator<Item = &'a ImageRef>,
+) -> Result<(), Error> {
+    if images.any(|image| baseline.images.contains(&*image.to_string())) {
+        return Ok(());
+    }
+    let checked = baseline.images.len();
+    Err(Error::Baseline(vec![format!(
+        "{}: is of another list: none of its {checked} images is checked here",
+        path.display()
+    )]))
+}
+
+/// Makes one baseline of all that are named.
+pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
+    let BaselineCommand::Write(BaselineWriteArgs { reports, output }) = command;
+    let (mut whole, mut faults): (Option<Baseline>, _) = (None, Vec::new());
+    for path in &reports {
+        match (read(path), &mut whole) {
+            (Ok(baseline), Some(whole)) => whole.merge(baseline),
+            (Ok(baseline), None) => whole = Some(baseline),
+            (Err(why), _) => faults.push(format!("{}: {why}", path.display())),
+        }
+    }
+    let whole = match whole {
+        Some(whole) if faults.is_empty() => whole,
+        _ => return Err(Error::Baseline(faults)),
+    };
+    let mut text = Vec::new();
+    let fail = |path: &Path, error: std::io::Error| {
+        Error::Outputs(vec![OutputError { path: path.to_owned(), why: error.to_string() }])
+    };
+    let stdout = Path::new("standard output");
+    report::baseline::write(&whole, &mut text).map_err(|error| fail(stdout, error))?;
+    match output.filter(|path| path.as_os_str() != "-") {
+        Some(path) => {
+            let interruptions = Interruptions::listen().map_err(Error::Signals)?;
+            output::replace(&path, &text, &interruptions).map_err(|error| fail(&path, error))?;
+        }
+        None => {
+            let mut out = std::io::stdout().lock();
+            match out.write_all(&text).and_then(|()| out.flush()) {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    return Err(fail(stdout, error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(exit::PASSED)
+}

@@ -1,0 +1,226 @@
+//! What the gate itself found, in words: exceptions that are over or idle, slow mirrors, what is new since the
+//! baseline. Shared by the formats for people; not escaped.
+
+use crate::gate::{Change, Exception, LatencyLimits, MIN_SAMPLES, MirrorLatency, Ruling, State, What};
+use crate::model::endpoint::Endpoint;
+use crate::model::fault::seconds;
+use crate::model::run::CheckResult;
+use crate::model::status::Status;
+
+use super::summary::count;
+use super::view::{Bearing, Timestamp, View};
+
+/// One thing that the gate found, whatever the images came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// [`Bearing::Fails`], [`Bearing::Warns`], or [`Bearing::NotCounted`] for what is only told.
+    pub bearing: Bearing,
+    /// What kind it is, for programs.
+    pub kind: &'static str,
+    /// One sentence without its full stop; holds what the user wrote: escape it where it is printed.
+    pub text: String,
+}
+
+impl Finding {
+    /// The word for its bearing in reports.
+    #[must_use]
+    pub const fn level(&self) -> &'static str {
+        match self.bearing {
+            Bearing::Fails => "fail",
+            Bearing::Warns => "warn",
+            _ => "note",
+        }
+    }
+}
+
+/// Everything that the gate itself found, in the order of the policy.
+#[must_use]
+pub fn findings(view: &View<'_>) -> Vec<Finding> {
+    let states = view.policy.exceptions.iter().zip(&view.decision.exceptions);
+    let exceptions = states.filter_map(|(exception, state)| of_exception(exception, *state));
+    let latency = view.decision.latency.iter().filter_map(|mirror| {
+        let endpoint = &view.run.endpoints[mirror.endpoint as usize];
+        of_latency(endpoint, mirror, view.policy.latency)
+    });
+    exceptions.chain(latency).collect()
+}
+
+fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
+    let (place, about) = (&exception.place, about(exception));
+    match state {
+        State::Applied(_) => None,
+        State::Expired => Some(Finding {
+            bearing: Bearing::Fails,
+            kind: "exception-expired",
+            text: format!(
+                "{place}: the exception for {about} expired on {} and holds no more: renew it or take it out ({})",
+                exception.expires, exception.reason
+            ),
+        }),
+        State::Unused => Some(Finding {
+            bearing: Bearing::Warns,
+            kind: "exception-unused",
+            text: format!(
+                "{place}: the exception for {about} changes nothing: it can go ({})",
+                exception.reason
+            ),
+        }),
+    }
+}
+
+/// `nginx:* at harbor, stale`
+fn about(exception: &Exception) -> String {
+    let image = exception.image.as_ref().map_or("every image", |glob| glob.as_str());
+    let mut text = image.to_owned();
+    if let Some(mirror) = &exception.mirror {
+        text += &format!(" at {mirror}");
+    }
+    match exception.what {
+        None => {}
+        Some(What::Status(status)) => text += &format!(", {status}"),
+        Some(What::Code(code)) => text += &format!(", {code}"),
+    }
+    text
+}
+
+fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits) -> Option<Finding> {
+    let name = &endpoint.name;
+    let answers = |samples| count(samples, "timed answer");
+    let (kind, text) = match mirror.ruling {
+        Ruling::Within => return None,
+        Ruling::TooSlow => (
+            "mirror-too-slow",
+            format!(
+                "{name}: 95 of 100 first bytes came within {}, where {} is the most",
+                seconds(mirror.p95),
+                seconds(limits.max.unwrap_or_default())
+            ),
+        ),
+        Ruling::Slower => (
+            "mirror-slower",
+            format!(
+                "{name}: the median time to the first byte is {}, where it was {} and may grow by {}",
+                seconds(mirror.median),
+                seconds(mirror.before.map(|before| before.median).unwrap_or_default()),
+                limits.max_slowdown.map(|share| share.to_string()).unwrap_or_default()
+            ),
+        ),
+        Ruling::TooFew => (
+            "too-few-answers",
+            format!("{name}: {}: times are judged from {MIN_SAMPLES} on", answers(mirror.samples)),
+        ),
+        Ruling::TooFewBefore => (
+            "too-few-answers",
+            format!(
+                "{name}: {} in the baseline: times are compared from {MIN_SAMPLES} on",
+                answers(mirror.before.map_or(0, |before| before.samples))
+            ),
+        ),
+    };
+    let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
+    Some(Finding { bearing, kind, text })
+}
+
+/// The results that fail or leave it open and that the baseline does not have.
+pub(super) fn new_problems<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a CheckResult, Option<Status>)> {
+    let decision = view.decision;
+    view.run.results.iter().filter_map(|result| match decision.treated(result) {
+        Some(treated) if treated.level.is_problem() => match treated.change {
+            Some(Change::New { was, .. }) => Some((result, was)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// How many results are in the baseline already.
+fn known(view: &View<'_>) -> u64 {
+    view.checks().filter(|result| view.bearing(result) == Bearing::Known).count() as u64
+}
+
+/// `since 2025-03-08T08:00:00.000Z: 1 new, 3 known, 1 better, 2 not checked any more`
+pub(super) fn comparison(view: &View<'_>) -> Option<String> {
+    let comparison = view.decision.comparison.as_ref()?;
+    let mut text = format!(
+        "since {}: {} new, {} known, {} better",
+        Timestamp(comparison.taken_at),
+        new_problems(view).count(),
+        known(view),
+        comparison.better.len()
+    );
+    if !comparison.gone.is_empty() {
+        text += &format!(", {} not checked any more", comparison.gone.len());
+    }
+    Some(text)
+}
+
+/// `1 exception has expired and 1 mirror is too slow`, or nothing.
+pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
+    let expired = view.decision.exceptions.iter().filter(|state| **state == State::Expired).count() as u64;
+    let slow = view.decision.latency.iter().filter(|mirror| mirror.ruling.fails()).count() as u64;
+    let mut parts = Vec::new();
+    if expired > 0 {
+        parts.push(format!("{} expired", count(expired, "exception")));
+    }
+    if slow > 0 {
+        parts.push(format!("{} too slow", count(slow, "mirror")));
+    }
+    if parts.is_empty() { None } else { Some(parts.join(" and ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::super::escape::is_hidden;
+    use super::super::fixture::{self, Fixture, HOSTILE};
+    use super::super::{Colour, Format, TableStyle, render};
+    use super::*;
+    use crate::gate::{Glob, Level};
+
+    fn with_exception(words: &str) -> Fixture {
+        let Fixture { run, mut policy, exit_code, .. } = fixture::all_statuses();
+        policy.exceptions.push(Exception {
+            image: Some(Glob::new(words)),
+            mirror: Some(words.into()),
+            what: Some(What::Status(Status::Stale)),
+            level: Level::Pass,
+            reason: words.into(),
+            expires: date!(2001 - 01 - 01),
+            place: words.into(),
+        });
+        Fixture::new(run, policy, exit_code)
+    }
+
+    #[test]
+    fn hostile_policies_break_no_format() {
+        let style = TableStyle { colour: Colour::Never, width: None };
+        for format in Format::ALL {
+            let [plain, hostile] = ["x", HOSTILE].map(|words| {
+                let mut out = Vec::new();
+                render(format, &with_exception(words).view(), &style, &mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            });
+            assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
+            let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");
+            assert!(!visible.contains(is_hidden), "{format}: {hostile}");
+            assert!(format != Format::Markdown || !hostile.contains("<script"), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn findings_are_told_in_the_order_of_the_policy() {
+        let fixture = with_exception("x");
+        let found = findings(&fixture.view());
+        let told: Vec<_> =
+            found.iter().map(|finding| (finding.level(), finding.kind, &*finding.text)).collect();
+        assert_eq!(
+            told,
+            [(
+                "fail",
+                "exception-expired",
+                "x: the exception for x at x, stale expired on 2001-01-01 and holds no more: renew it or take it out (x)"
+            )]
+        );
+    }
+}
