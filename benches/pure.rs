@@ -22,6 +22,7 @@ use registry_check::model::mirror::MirrorMap;
 use registry_check::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
 use registry_check::model::plan::{Plan, Question, Reference, Want, What, Who};
 use registry_check::model::run::{CheckResult, Cost, Counts, Ending, Run};
+use registry_check::model::scope::Scope;
 use registry_check::plan::expand;
 use registry_check::report::{self, Colour, Format, TableStyle, View};
 use registry_check::verdict;
@@ -140,6 +141,7 @@ fn run(plan: &Plan, most: usize) -> Run {
         finished_at: datetime!(2025-03-09 08:01:00 UTC),
         duration: Duration::from_secs(60),
         ending: Ending::Complete,
+        scope: Scope::default(),
         endpoints: plan.endpoints.clone(),
         images: plan.images[..images].iter().map(|planned| Arc::clone(&planned.image)).collect(),
         places: plan.places[..images].to_vec(),

@@ -145,6 +145,7 @@ pub(super) async fn pass(
         finished_at: OffsetDateTime::now_utc(),
         duration: clock.elapsed(),
         ending,
+        scope: plan.scope,
         endpoints: plan.endpoints,
         images: plan.images.into_iter().map(|planned| planned.image).collect(),
         places: plan.places,

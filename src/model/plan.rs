@@ -7,6 +7,7 @@ use super::digest::Digest;
 use super::endpoint::Endpoint;
 use super::image::ImageRef;
 use super::run::Place;
+use super::scope::Scope;
 
 /// A run before it begins.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Plan {
     pub places: Vec<Place>,
     /// How far the check goes.
     pub depth: Depth,
+    /// Which part of which list, and where it is made.
+    pub scope: Scope,
 }
 
 /// One image and those who are asked for it, as indexes into [`Plan::endpoints`].

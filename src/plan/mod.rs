@@ -1,9 +1,10 @@
 //! Who is asked what. Pure: no request is made here.
 //!
-//! `expand` makes the plan of a run; `followup` says what more must be known of an image before it can be
+//! `expand` makes the plan of a run, `part` cuts a shard out of it; `followup` says what more must be known of an image before it can be
 //! judged.
 
 pub mod followup;
+pub mod part;
 pub mod walk;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::model::origin::{Located, Origin};
 use crate::model::plan::{Plan, PlannedImage};
 use crate::model::rewrite::Rewrite;
 use crate::model::run::Place;
+use crate::model::scope::Scope;
 
 /// The host that serves Docker Hub; `docker.io` itself is a web site.
 const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
@@ -87,7 +89,7 @@ pub fn expand(
         places.push(Place { image: index(images.len()), input, origin });
         images.push(PlannedImage { image, upstream, mirrors });
     }
-    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, depth }) } else { Err(unaskable) }
+    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, depth, scope: Scope::default() }) } else { Err(unaskable) }
 }
 
 /// Adds the mirrors of runtimes' configurations that some image is asked at; their indexes by name.
@@ -144,6 +146,7 @@ fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
         accepts: Accepts::All,
+        seen: None,
     }))
 }
 
