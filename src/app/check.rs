@@ -25,6 +25,7 @@ use crate::gate::{self, Decision, Outcome, Policy, Require};
 use crate::inputs::STDIN_ARGUMENT;
 use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
+use crate::plan::part;
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
 use crate::report::{Places, View};
@@ -33,14 +34,16 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
+    let is_whole = args.shard.is_none();
+    if is_whole && args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
         return endless::run(&args, common).await;
     }
     let Prepared { options, plan, sources } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
+    let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
-    let mut outputs =
+    let outputs =
         Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
@@ -50,19 +53,50 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         log::warn!("{warning}");
     }
     warn_of_spent_quotas(&run.quotas);
-    let decision = gate::decide(&options.policy, &run);
-    let exit_code = exit::code(run.ending, decision.outcome);
-    let view = view(&run, &decision, &options.policy, exit_code);
-    if !outputs.has_stdout() && !common.quiet {
-        tell_decision(decision.outcome, |outcome| decision.count(outcome));
+    let ended =
+        Ended { run: &run, policy: &options.policy, tool_version: env!("CARGO_PKG_VERSION"), common };
+    ended.tell(outputs, rows)
+}
+
+/// A run that is to be judged and told of: one that was just made, or one that was saved.
+pub(super) struct Ended<'a> {
+    pub(super) run: &'a Run,
+    pub(super) policy: &'a Policy,
+    /// The version of the program that made it.
+    pub(super) tool_version: &'a str,
+    pub(super) common: &'a CommonArgs,
+}
+
+impl Ended<'_> {
+    /// Writes every report, and tells the exit code.
+    pub(super) fn tell(&self, mut outputs: Outputs, rows: Option<Rows>) -> Result<u8, Error> {
+        let Self { run, policy, tool_version, common } = *self;
+        let decision = gate::decide(policy, run);
+        let exit_code = exit::code(run.ending, decision.outcome);
+        let view = View { run, decision: &decision, policy, exit_code, tool_version };
+        if !outputs.has_stdout() && !common.quiet {
+            tell_decision(decision.outcome, |outcome| decision.count(outcome));
+        }
+        let mut errors = Vec::new();
+        if let Some(rows) = rows {
+            rows.put(ndjson::end(&End::of(&view)));
+            errors.extend(outputs.finish_rows(rows));
+        }
+        errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
+        if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
     }
-    let mut errors = Vec::new();
-    if let Some(rows) = rows {
-        rows.put(ndjson::end(&End::of(&view)));
-        errors.extend(outputs.finish_rows(rows));
+}
+
+/// What of a whole plan this run carries out, and from where.
+fn scoped(mut plan: Plan, args: &CheckArgs) -> Plan {
+    plan.scope.list = Some(part::list(&plan));
+    if let Some(shard) = args.shard {
+        plan = part::cut(plan, shard);
     }
-    errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
-    if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
+    if let Some(vantage) = &args.vantage {
+        plan = part::seen_from(plan, vantage);
+    }
+    plan
 }
 
 /// The frozen picture of a run, for the renderers.

@@ -31,6 +31,7 @@ use crate::inputs::{self, Inputs, STDIN_NAME};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::plan::Plan;
 use crate::model::run::{CheckResult, Cost, Ending, Quota};
+use crate::model::scope::{Scope, Vantage};
 use crate::plan;
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
@@ -47,6 +48,7 @@ const LIKELY_UPSTREAMS: usize = 4;
 struct Totals {
     started_at: OffsetDateTime,
     clock: Instant,
+    scope: Scope,
     summary: Summary,
     images: BTreeMap<Outcome, usize>,
     upstreams: BTreeMap<Box<str>, Arc<Endpoint>>,
@@ -57,10 +59,11 @@ struct Totals {
 
 impl Totals {
     /// Nothing asked so far, from now on.
-    fn new(mirrors: usize) -> Self {
+    fn new(mirrors: usize, scope: Scope) -> Self {
         Self {
             started_at: OffsetDateTime::now_utc(),
             clock: Instant::now(),
+            scope,
             summary: Summary { mirrors, ..Summary::default() },
             images: BTreeMap::new(),
             upstreams: BTreeMap::new(),
@@ -70,13 +73,20 @@ impl Totals {
     }
 
     /// How it ended, now.
-    fn end<'a>(&self, ending: Ending, cost: Cost, quotas: &'a [Quota], who: &'a [Arc<Endpoint>]) -> End<'a> {
+    fn end<'a>(
+        &'a self,
+        ending: Ending,
+        cost: Cost,
+        quotas: &'a [Quota],
+        who: &'a [Arc<Endpoint>],
+    ) -> End<'a> {
         let Cost { requests, token_exchanges } = cost;
         End {
             tool_version: env!("CARGO_PKG_VERSION"),
             started_at: self.started_at,
             finished_at: OffsetDateTime::now_utc(),
             duration: self.clock.elapsed(),
+            scope: &self.scope,
             summary: Summary { requests, token_exchanges, ..self.summary },
             quotas,
             outcome: self.outcome(),
@@ -123,6 +133,7 @@ struct Pump<'a> {
     rows: &'a Rows,
     progress: &'a Progress,
     totals: Totals,
+    vantage: Option<&'a Vantage>,
 }
 
 /// Checks what comes on standard input.
@@ -152,7 +163,8 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
         cancel,
         rows: &rows,
         progress: &progress,
-        totals: Totals::new(mirrors),
+        totals: Totals::new(mirrors, Scope { vantage: args.vantage.clone(), ..Scope::default() }),
+        vantage: args.vantage.as_ref(),
     };
     let client = asker.client();
     let ended = tokio::select! {
@@ -179,6 +191,9 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
         tell_decision(totals.outcome(), |outcome| totals.images.get(&outcome).copied().unwrap_or(0));
     }
     known.truncate(mirrors);
+    if let Some(vantage) = &args.vantage {
+        known.iter_mut().for_each(|endpoint| plan::part::ask_from(endpoint, vantage));
+    }
     known.extend(totals.upstreams.values().cloned());
     let end = totals.end(ending, asker.cost(), &quotas, &known);
     rows.put(ndjson::end(&end));
@@ -229,7 +244,10 @@ impl Pump<'_> {
         let options = self.options;
         let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
         hold_to_requirement(&options.policy, &plan)?;
-        Ok(plan)
+        Ok(match self.vantage {
+            Some(vantage) => plan::part::seen_from(plan, vantage),
+            None => plan,
+        })
     }
 
     async fn ask(&mut self, plan: Plan, asker: &mut Asker) -> Ending {

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use super::Error;
-use crate::cli::{CheckArgs, ColorArg, CommonArgs, MirrorArg, ProgressArg};
+use crate::cli::{CheckArgs, ColorArg, CommonArgs, GateArgs, MirrorArg, ProgressArg};
 use crate::config;
 use crate::credentials;
 use crate::gate::Policy;
@@ -74,7 +74,7 @@ pub(super) fn tell_notes(nodes: &[Node]) {
 
 /// The options of a check as far as flags decide them: no file, no mirrors.
 pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOptions, Error> {
-    let policy = Policy::new(args.require.unwrap_or_default(), args.fail_on.clone(), args.allow.clone())?;
+    let policy = policy(&args.gate)?;
     let defaults = Timeouts::default();
     let retry = RetryPolicy::default();
     Ok(CheckOptions {
@@ -107,6 +107,11 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         reserve: args.reserve,
         progress: progress_style(common),
     })
+}
+
+/// What is accepted: of a check as of a saved run.
+pub(super) fn policy(gate: &GateArgs) -> Result<Policy, Error> {
+    Ok(Policy::new(gate.require.unwrap_or_default(), gate.fail_on.clone(), gate.allow.clone())?)
 }
 
 fn mirror(arg: &MirrorArg) -> MirrorSpec {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::InputArgs;
+use super::{GateArgs, InputArgs};
 use super::parse::{self, MirrorArg};
-use crate::gate::Require;
-use crate::model::status::Status;
+use crate::model::scope::{Shard, Vantage};
 use crate::report::Format;
 
 /// `registry-check [OPTIONS] [INPUT]...`
@@ -31,15 +30,16 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DEPTH")]
     pub depth: Option<DepthArg>,
 
-    /// How many of an image's mirrors must be fine: all, any or a number [default: all]
-    #[arg(long, value_name = "N", help_heading = "Gate")]
-    pub require: Option<Require>,
-    /// Statuses that fail, besides stale, missing, incomplete and invalid
-    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
-    pub fail_on: Vec<Status>,
-    /// Statuses that pass, besides ok, same_content and unverified
-    #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
-    pub allow: Vec<Status>,
+    /// Check only this part of the list, such as 2/5: whole images, by a stable hash of their names
+    #[arg(long, value_name = "NUMBER/COUNT")]
+    pub shard: Option<Shard>,
+    /// Where this run is made, for reports that are put together, such as cn-east
+    #[arg(long, value_name = "NAME")]
+    pub vantage: Option<Vantage>,
+
+    /// What is accepted.
+    #[command(flatten)]
+    pub gate: GateArgs,
 
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]

@@ -5,18 +5,24 @@
 mod auth;
 mod check;
 mod demo;
+mod gate;
 mod images;
 mod inputs;
 mod parse;
 mod resolve;
+mod saved;
+mod shell;
 
 pub use auth::AuthArgs;
 pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
+pub use gate::GateArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
 pub use parse::MirrorArg;
 pub use resolve::ResolveArgs;
+pub use saved::{AgainArgs, MergeArgs, RenderArgs};
+pub use shell::{CompletionsArgs, Shell, completions, man};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -60,10 +66,18 @@ impl Cli {
 pub enum Command {
     /// Show who we are to each registry and mirror that a check would ask, and whether they agree
     Auth(Box<AuthArgs>),
+    /// Print a script that completes this command line, for a shell
+    Completions(CompletionsArgs),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
+    /// Print the manual page, in roff
+    Man,
+    /// Put reports together: the shards of one list, or one list from several vantage points; nobody is asked
+    Merge(Box<MergeArgs>),
+    /// Write a saved report in other formats, judged again by the policy given here; nobody is asked
+    Render(Box<RenderArgs>),
     /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
     Resolve(Box<ResolveArgs>),
 }

@@ -37,7 +37,7 @@ pub enum Counts {
 }
 
 /// One image at one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckResult {
     /// Index into [`Run::images`].
     pub image: u32,

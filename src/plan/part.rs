@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::model::digest::Digest;
-use crate::model::endpoint::Seen;
+use crate::model::endpoint::{Endpoint, Seen};
 use crate::model::plan::{Plan, PlannedImage};
 use crate::model::run::Place;
 use crate::model::scope::{List, Part, Shard, Vantage};
@@ -60,12 +60,15 @@ pub fn cut(plan: Plan, shard: Shard) -> Plan {
 /// Notes with every endpoint, and with the run, from where it is asked.
 #[must_use]
 pub fn seen_from(mut plan: Plan, vantage: &Vantage) -> Plan {
-    for endpoint in &mut plan.endpoints {
-        let own_name = endpoint.name.clone();
-        Arc::make_mut(endpoint).seen = Some(Seen { from: vantage.clone(), own_name });
-    }
+    plan.endpoints.iter_mut().for_each(|endpoint| ask_from(endpoint, vantage));
     plan.scope.vantage = Some(vantage.clone());
     plan
+}
+
+/// Notes with an endpoint from where it is asked.
+pub fn ask_from(endpoint: &mut Arc<Endpoint>, vantage: &Vantage) {
+    let own_name = endpoint.name.clone();
+    Arc::make_mut(endpoint).seen = Some(Seen { from: vantage.clone(), own_name });
 }
 
 /// Lists are bounded in bytes long before four thousand million lines.

@@ -8,15 +8,17 @@ use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, SerializeStruct as _, Serializer};
+use serde::ser::{SerializeMap as _, SerializeStruct, Serializer};
 use serde_json::ser::{CharEscape, Formatter};
 use url::Url;
 
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::digest::Digest;
 use crate::model::endpoint::Endpoint;
-use crate::model::run::Quota;
+use crate::model::run::{Counts, Quota};
+use crate::model::scope::{List, Part, Scope, Vantage};
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
@@ -32,17 +34,50 @@ pub(super) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io
     out.write_all(b"\n")
 }
 
+/// Adds to a document what the run belongs to.
+pub(super) fn write_scope<S: SerializeStruct>(scope: &Scope, document: &mut S) -> Result<(), S::Error> {
+    if let Some(list) = &scope.list {
+        let List { fingerprint, images, mentions, settings } = list;
+        let line = ListLine { fingerprint, images: *images, mentions: *mentions, settings };
+        document.serialize_field("list", &line)?;
+    }
+    if let Some(Part { shard, places }) = &scope.part {
+        let line = ShardLine { number: shard.number(), count: shard.count(), places };
+        document.serialize_field("shard", &line)?;
+    }
+    if let Some(vantage) = &scope.vantage {
+        document.serialize_field("vantage", vantage.as_str())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ListLine<'a> {
+    fingerprint: &'a Digest,
+    images: u32,
+    mentions: u32,
+    settings: &'a Digest,
+}
+
+#[derive(Serialize)]
+struct ShardLine<'a> {
+    number: u32,
+    count: u32,
+    places: &'a [u32],
+}
+
 struct Document<'a>(View<'a>);
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let view = &self.0;
-        let mut document = serializer.serialize_struct("Report", 9)?;
+        let mut document = serializer.serialize_struct("Report", 12)?;
         document.serialize_field("schema", SCHEMA_ID)?;
         document.serialize_field("tool_version", view.tool_version)?;
         document.serialize_field("started_at", &Timestamp(view.run.started_at))?;
         document.serialize_field("finished_at", &Timestamp(view.run.finished_at))?;
         document.serialize_field("duration_ms", &milliseconds(view.run.duration))?;
+        write_scope(&view.run.scope, &mut document)?;
         document.serialize_field(
             "summary",
             &SummaryLine { counts: Summary::of(view.run), quotas: &view.run.quotas },
@@ -68,6 +103,8 @@ struct MirrorLine<'a> {
     name: &'a str,
     url: &'a str,
     role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vantage: Option<&'a str>,
 }
 
 pub(super) struct Mirrors<'a>(pub(super) &'a [Arc<Endpoint>]);
@@ -78,6 +115,7 @@ impl Serialize for Mirrors<'_> {
             name: &endpoint.name,
             url: shown_url(&endpoint.url),
             role: endpoint.role.as_str(),
+            vantage: endpoint.vantage().map(Vantage::as_str),
         }))
     }
 }
@@ -166,7 +204,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 19)?;
+        let mut row = serializer.serialize_struct("Row", 21)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -177,7 +215,11 @@ impl Serialize for Row<'_> {
             row.serialize_field("origin_path", &**path)?;
         }
         row.serialize_field("mirror", self.mirror)?;
+        if let Some(vantage) = self.vantage() {
+            row.serialize_field("vantage", vantage.as_str())?;
+        }
         row.serialize_field("role", self.role.as_str())?;
+        row.serialize_field("counts", &(self.counts() == Counts::ForGate))?;
         row.serialize_field("url", &self.url())?;
         row.serialize_field("status", self.status().as_str())?;
         row.serialize_field("code", self.code.as_str())?;
@@ -388,6 +430,10 @@ mod tests {
             ("/results", json!({})),
             ("/results/0/status", json!("OK")),
             ("/results/0/role", json!(null)),
+            ("/results/0/counts", json!(1)),
+            ("/list/fingerprint", json!("abc")),
+            ("/list/settings", json!(null)),
+            ("/list/images", json!(-1)),
             ("/results/0/code", json!("Digest Equal")),
             ("/results/0/digest", json!("sha256:abc")),
             ("/results/0/expected_digest", json!("")),
@@ -425,9 +471,10 @@ mod tests {
     #[test]
     fn every_field_is_required_and_no_other_is_known() {
         let good = parsed(&fixture::all_statuses());
-        for pointer in ["", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"] {
+        for pointer in ["", "/list", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"] {
             let keys: Vec<_> = good.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect();
-            for key in keys {
+            // Nobody notes a list that has no end.
+            for key in keys.into_iter().filter(|key| key != "list") {
                 let mut broken = good.clone();
                 broken.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(&key);
                 assert_ne!(faults(&broken), [""; 0], "{pointer}/{key}");
@@ -450,10 +497,10 @@ mod tests {
     }
 
     #[test]
-    fn a_result_has_the_columns_of_the_csv_and_notes() {
+    fn a_result_has_the_columns_of_the_csv_and_whether_it_counts_and_notes() {
         let document = parsed(&fixture::all_statuses());
         let mut wanted: Vec<_> = csv::HEADER.into();
-        wanted.push("notes");
+        wanted.extend(["counts", "notes"]);
         wanted.sort_unstable();
         let mut keys: Vec<_> =
             document["results"][0].as_object().unwrap().keys().map(String::as_str).collect();

@@ -2,12 +2,14 @@
 //!
 //! Nothing here holds text from outside, so nothing here is escaped.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::gate::{Outcome, Require};
 use crate::model::endpoint::Role;
 use crate::model::fault::seconds;
 use crate::model::run::{CheckResult, Counts, Ending, Quota, Run};
+use crate::model::scope::Part;
 use crate::model::status::Status;
 
 use super::view::{Bearing, View};
@@ -106,7 +108,7 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `4 images (5 mentions), 3 mirrors`
+/// `4 images (5 mentions), 3 mirrors, shard 2/5 of a list of 31 images, from cn-east`
 pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
     let mut text = count(summary.artifacts as u64, "image");
     if view.run.places.len() != summary.artifacts {
@@ -115,6 +117,23 @@ pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
     match summary.mirrors {
         0 => text += ", no mirrors",
         mirrors => text += &format!(", {}", count(mirrors as u64, "mirror")),
+    }
+    let scope = &view.run.scope;
+    if let Some(Part { shard, .. }) = &scope.part {
+        text += &format!(", shard {shard}");
+        if let Some(list) = &scope.list {
+            text += &format!(" of a list of {}", count(list.images.into(), "image"));
+        }
+    }
+    match &scope.vantage {
+        Some(vantage) => text += &format!(", from {vantage}"),
+        None => {
+            let seen: BTreeSet<_> = view.run.endpoints.iter().filter_map(|asked| asked.vantage()).collect();
+            if !seen.is_empty() {
+                let names: Vec<_> = seen.iter().map(ToString::to_string).collect();
+                text += &format!(", from {} ({})", count(names.len() as u64, "vantage point"), names.join(", "));
+            }
+        }
     }
     text
 }
@@ -165,6 +184,9 @@ pub(super) fn decision_sentence(view: &View<'_>) -> String {
     let number = decision.count(decision.outcome);
     let mut text = match decision.outcome {
         Outcome::Pass => match all {
+            0 if view.run.scope.part.is_some() => {
+                "no image of the list falls into this shard, so there was nothing to check".to_owned()
+            }
             0 => "there was nothing to check".to_owned(),
             _ => format!("{number} of {} served as required", count(all as u64, "image")),
         },
