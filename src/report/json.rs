@@ -530,7 +530,60 @@ mod tests {
         assert_eq!(document["results"].as_array().unwrap().len(), 18 + 3);
     }
 
+    /// What comes of a report that is read and written again.
+    fn read_and_written(fixture: &Fixture) -> String {
+        let saved = crate::stored::read(rendered(fixture).as_bytes()).unwrap();
+        let again = Fixture::new(saved.run, fixture.policy.clone(), fixture.exit_code);
+        rendered(&again)
+    }
+
+    #[test]
+    fn a_report_that_is_read_and_written_again_is_the_same() {
+        let mut interrupted = fixture::all_statuses();
+        interrupted.run.ending = crate::model::run::Ending::Interrupted;
+        interrupted.exit_code = 130;
+        for fixture in [
+            fixture::all_statuses(),
+            fixture::with_quotas(),
+            fixture::many(0),
+            fixture::many(300),
+            interrupted,
+        ] {
+            assert_eq!(read_and_written(&fixture), rendered(&fixture));
+        }
+    }
+
+    #[test]
+    fn every_format_says_the_same_of_a_report_that_was_saved() {
+        use super::super::{Colour, Format, TableStyle, render};
+        let told = |fixture: &Fixture, format| {
+            let mut out = Vec::new();
+            let style = TableStyle { colour: Colour::Never, width: None };
+            render(format, &fixture.view(), &style, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        for fixture in [fixture::all_statuses(), fixture::with_quotas()] {
+            let saved = crate::stored::read(rendered(&fixture).as_bytes()).unwrap();
+            let again = Fixture::new(saved.run, fixture.policy.clone(), fixture.exit_code);
+            for format in Format::ALL {
+                assert_eq!(told(&again, format), told(&fixture, format), "{format}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn hostile_text_is_saved_and_read_unharmed(
+            text in any::<String>(),
+            special in prop::sample::select(vec![fixture::HOSTILE, "\u{9b}31m", "\u{e0041}", "\"\\", "a:1:", ""]),
+            micros in 0u64..4_000_000_000_000,
+        ) {
+            let mut fixture = fixture::saying(&format!("{special}{text}"));
+            fixture.run.duration = std::time::Duration::from_micros(micros);
+            fixture.run.results[0].latency = Some(std::time::Duration::from_micros(micros / 3));
+            prop_assert_eq!(read_and_written(&fixture), rendered(&fixture));
+        }
+
         #[test]
         fn hostile_text_survives_parsing_and_never_reaches_the_terminal(
             text in any::<String>(),

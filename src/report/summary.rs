@@ -114,7 +114,10 @@ pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
     if view.run.places.len() != summary.artifacts {
         text += &format!(" ({})", count(view.run.places.len() as u64, "mention"));
     }
-    match summary.mirrors {
+    let endpoints = view.run.endpoints.iter();
+    let mirrors = endpoints.filter(|asked| asked.role == Role::Mirror).map(|asked| asked.own_name());
+    // Each once, from wherever it was asked.
+    match mirrors.collect::<BTreeSet<_>>().len() {
         0 => text += ", no mirrors",
         mirrors => text += &format!(", {}", count(mirrors as u64, "mirror")),
     }

@@ -246,7 +246,7 @@ const MOST_MILLISECONDS: f64 = 1e12;
 impl<'de> Deserialize<'de> for Milliseconds {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(from)?;
-        let fault = || D::Error::custom(format!("{number} is no time in milliseconds"));
+        let fault = || D::Error::custom(format!("{number:?} is no time in milliseconds"));
         if !(0.0..=MOST_MILLISECONDS).contains(&number) {
             return Err(fault());
         }

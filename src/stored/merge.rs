@@ -86,18 +86,18 @@ pub enum MergeError {
         /// Which that is.
         other_shard: Shard,
     },
-    /// One shard twice, or one whole list.
-    #[error("{one} and {other} overlap: both are {what}")]
+    /// One shard twice, or the whole list and more.
+    #[error("{one} and {other} overlap: {what}")]
     Overlap {
         /// A report.
         one: String,
         /// Another.
         other: String,
-        /// Of what.
+        /// In what.
         what: String,
     },
     /// Not all shards.
-    #[error("{}{} missing: {}", shards(.missing), from(.vantage.as_ref()), among(.missing))]
+    #[error("{}{}", among(.missing), from(.vantage.as_ref()))]
     Missing {
         /// Those that are not there.
         missing: Vec<Shard>,
@@ -124,12 +124,8 @@ pub enum MergeError {
     },
 }
 
-fn shards(missing: &[Shard]) -> &'static str {
-    if missing.len() == 1 { "a shard" } else { "some shards" }
-}
-
 fn from(vantage: Option<&Vantage>) -> String {
-    vantage.map(|vantage| format!(" from {vantage}")).unwrap_or_default()
+    vantage.map(|vantage| format!(" of those from {vantage}")).unwrap_or_default()
 }
 
 /// The first of them.
@@ -137,10 +133,13 @@ fn among(missing: &[Shard]) -> String {
     const SHOWN: usize = 10;
     let mut names: Vec<_> = missing.iter().take(SHOWN).map(ToString::to_string).collect();
     if missing.len() > SHOWN {
-        names.push(format!("and {} more", missing.len() - SHOWN));
+        names.push(format!("{} more", missing.len() - SHOWN));
     }
-    let verb = if missing.len() == 1 { "is" } else { "are" };
-    format!("{verb} {}", names.join(", "))
+    match names.pop() {
+        Some(last) if !names.is_empty() => format!("shards {} and {last} are missing", names.join(", ")),
+        Some(only) => format!("shard {only} is missing"),
+        None => "no shard is missing".to_owned(),
+    }
 }
 
 impl MergeError {

@@ -160,7 +160,7 @@ fn no_head(text: &[u8], error: &serde_json::Error) -> ReadError {
             let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
             match serde_json::from_slice::<Head<'_>>(first_line) {
                 Ok(head) if head.artifact.is_some() => ReadError::Stream,
-                _ if error.is_eof() => ReadError::CutOff { line: error.line() },
+                _ if error.is_eof() || is_at_end(text, error) => ReadError::CutOff { line: error.line() },
                 _ => not_json(error),
             }
         }
@@ -170,6 +170,12 @@ fn no_head(text: &[u8], error: &serde_json::Error) -> ReadError {
             written_by: None,
         },
     }
+}
+
+/// Whether nothing stands behind what is wrong: `12.` might have gone on.
+fn is_at_end(text: &[u8], error: &serde_json::Error) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n').skip(error.line().saturating_sub(1));
+    lines.next().is_none_or(|line| line.len() <= error.column()) && lines.next().is_none()
 }
 
 fn not_json(error: &serde_json::Error) -> ReadError {

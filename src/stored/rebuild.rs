@@ -162,9 +162,9 @@ struct Open<'a> {
     artifact: Text<'a>,
     input: Text<'a>,
     origin: Text<'a>,
-    document: Option<u32>,
     path: Option<Text<'a>>,
     image: u32,
+    at: Origin,
     rows: Vec<(CheckResult, Option<bool>)>,
 }
 
@@ -200,20 +200,21 @@ impl<'a> Rows<'a> {
             open.artifact == line.artifact
                 && open.origin == line.origin
                 && open.input == line.input
-                && open.document == line.origin_document
+                && open.at.document == line.origin_document
                 && open.path == line.origin_path
                 && open.rows.iter().all(|(row, _)| row.endpoint != endpoint)
         });
         if !belongs {
             self.close()?;
             let image = self.image(&line.artifact)?;
+            let at = self.origin(&line.origin.0, line.origin_document, line.origin_path.as_ref())?;
             self.open = Some(Open {
                 artifact: line.artifact.clone(),
                 input: line.input.clone(),
                 origin: line.origin.clone(),
-                document: line.origin_document,
                 path: line.origin_path.clone(),
                 image,
+                at,
                 rows: Vec::new(),
             });
         }
@@ -274,12 +275,16 @@ impl<'a> Rows<'a> {
                 ));
             }
         }
-        let origin = self.origin(&open.origin.0, open.document, open.path)?;
-        self.places.push(Place { image: open.image, input: open.input.0.into(), origin });
+        self.places.push(Place { image: open.image, input: open.input.0.into(), origin: open.at });
         Ok(())
     }
 
-    fn origin(&mut self, text: &str, document: Option<u32>, path: Option<Text<'_>>) -> Result<Origin, String> {
+    fn origin(
+        &mut self,
+        text: &str,
+        document: Option<u32>,
+        path: Option<&Text<'_>>,
+    ) -> Result<Origin, String> {
         let fault = || format!("origin '{text}': not file:line");
         let (file, line) = text.rsplit_once(':').ok_or_else(fault)?;
         let line = Some(line).filter(|line| line.bytes().all(|b| b.is_ascii_digit()));
@@ -292,7 +297,7 @@ impl<'a> Rows<'a> {
                 shared
             }
         };
-        Ok(Origin { file, line, document, path: path.map(|path| path.0.into()) })
+        Ok(Origin { file, line, document, path: path.map(|path| (*path.0).into()) })
     }
 
     fn end(mut self) -> Result<Parts, String> {

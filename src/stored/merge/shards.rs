@@ -102,18 +102,18 @@ fn hold_shards(reports: &[Named]) -> Result<(), MergeError> {
     for (at, report) in reports.iter().enumerate() {
         let (one, other) = (first.name.clone(), report.name.clone());
         let Some(shard) = part(report) else {
-            // Whatever else there is, this has it as well.
+            // Whatever the others have, this has as well.
             return match reports.iter().enumerate().find(|(index, _)| *index != at) {
                 None => Ok(()),
                 Some((_, another)) => Err(MergeError::Overlap {
                     one: another.name.clone(),
                     other,
-                    what: "of this list, and one is of the whole of it".to_owned(),
+                    what: format!("{} is of the whole list", report.name),
                 }),
             };
         };
         if let Some((_, known)) = seen.iter().find(|(known, _)| *known == shard) {
-            let what = format!("shard {shard}");
+            let what = format!("both are shard {shard}");
             return Err(MergeError::Overlap { one: (*known).to_owned(), other, what });
         }
         seen.push((shard, &report.name));
