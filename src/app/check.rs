@@ -35,7 +35,10 @@ use crate::verdict;
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
     let is_whole = args.shard.is_none();
-    if is_whole && args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
+    if is_whole
+        && args.sources.inputs == [STDIN_ARGUMENT]
+        && Outputs::are_rows_only(&args.outputs, args.format)
+    {
         return endless::run(&args, common).await;
     }
     let Prepared { options, plan, sources } = prepare(&args, common)?;
@@ -43,8 +46,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
-    let outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
@@ -53,8 +55,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         log::warn!("{warning}");
     }
     warn_of_spent_quotas(&run.quotas);
-    let ended =
-        Ended { run: &run, policy: &options.policy, tool_version: env!("CARGO_PKG_VERSION"), common };
+    let ended = Ended { run: &run, policy: &options.policy, tool_version: env!("CARGO_PKG_VERSION"), common };
     ended.tell(outputs, rows)
 }
 

@@ -202,10 +202,13 @@ impl Error {
                 vec!["the README lists every setting"]
             }
             Self::Saved(items) => {
-                let mut hints: Vec<_> = items.iter().filter_map(|item| match &item.why {
-                    SavedFault::Text(error) => Some(error.hint()),
-                    SavedFault::Bytes(_) | SavedFault::TooLarge { .. } => None,
-                }).collect();
+                let mut hints: Vec<_> = items
+                    .iter()
+                    .filter_map(|item| match &item.why {
+                        SavedFault::Text(error) => Some(error.hint()),
+                        SavedFault::Bytes(_) | SavedFault::TooLarge { .. } => None,
+                    })
+                    .collect();
                 hints.sort_unstable();
                 hints.dedup();
                 hints

@@ -51,8 +51,7 @@ fn again(
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
     let config = config::place(args.config.as_deref()).map(Path::to_owned);
     let read: Vec<PathBuf> = paths.iter().map(stdin).chain(config).collect();
-    let outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
     interruptions.leave_at_once();
     Ended { run: &run, policy: &policy, tool_version: &tool_version, common }.tell(outputs, None)
 }

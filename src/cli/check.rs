@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{GateArgs, InputArgs};
 use super::parse::{self, MirrorArg};
+use super::{GateArgs, InputArgs};
 use crate::model::scope::{Shard, Vantage};
 use crate::report::Format;
 

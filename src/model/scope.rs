@@ -64,7 +64,9 @@ pub struct Shard {
 
 /// A text that is no shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected NUMBER/COUNT, such as 2/5: both from 1 to {MOST_SHARDS}, the number no larger than the count")]
+#[error(
+    "expected NUMBER/COUNT, such as 2/5: both from 1 to {MOST_SHARDS}, the number no larger than the count"
+)]
 pub struct ShardError;
 
 impl Shard {
@@ -181,11 +183,15 @@ mod tests {
 
     #[test]
     fn shards_are_written_as_number_and_count() {
-        for (text, number, count) in [("2/5", 2, 5), ("1/1", 1, 1), ("10000/10000", 10_000, 10_000), ("02/5", 2, 5)] {
+        for (text, number, count) in
+            [("2/5", 2, 5), ("1/1", 1, 1), ("10000/10000", 10_000, 10_000), ("02/5", 2, 5)]
+        {
             let shard: Shard = text.parse().unwrap();
             assert_eq!((shard.number(), shard.count()), (number, count), "{text}");
         }
-        for text in ["", "2", "/", "2/", "/5", "0/5", "6/5", "1/0", "+1/5", "1/10001", "-1/5", "1/5/6", "1 /5", "a/b"] {
+        for text in
+            ["", "2", "/", "2/", "/5", "0/5", "6/5", "1/0", "+1/5", "1/10001", "-1/5", "1/5/6", "1 /5", "a/b"]
+        {
             assert_eq!(text.parse::<Shard>(), Err(ShardError), "{text}");
         }
         assert_eq!(Shard::new(2, 5).unwrap().to_string(), "2/5");
@@ -209,7 +215,12 @@ mod tests {
         ("docker.io/bitnami/redis:7.2", 1, 4, 53),
         ("quay.io/prometheus/node-exporter:v1.8.0", 1, 2, 47),
         ("registry.example.com:5000/internal/app:2", 2, 4, 44),
-        ("ghcr.io/acme/tool@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1, 4, 29),
+        (
+            "ghcr.io/acme/tool@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            1,
+            4,
+            29,
+        ),
         ("localhost/x:1@sha256:0000000000000000000000000000000000000000000000000000000000000000", 2, 4, 32),
         ("[2001:db8::1]:5000/a/b:c", 1, 3, 7),
     ];

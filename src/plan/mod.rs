@@ -89,7 +89,11 @@ pub fn expand(
         places.push(Place { image: index(images.len()), input, origin });
         images.push(PlannedImage { image, upstream, mirrors });
     }
-    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, depth, scope: Scope::default() }) } else { Err(unaskable) }
+    if unaskable.is_empty() {
+        Ok(Plan { endpoints, images, places, depth, scope: Scope::default() })
+    } else {
+        Err(unaskable)
+    }
 }
 
 /// Adds the mirrors of runtimes' configurations that some image is asked at; their indexes by name.

@@ -471,7 +471,8 @@ mod tests {
     #[test]
     fn every_field_is_required_and_no_other_is_known() {
         let good = parsed(&fixture::all_statuses());
-        for pointer in ["", "/list", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"] {
+        for pointer in ["", "/list", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"]
+        {
             let keys: Vec<_> = good.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect();
             // Nobody notes a list that has no end.
             for key in keys.into_iter().filter(|key| key != "list") {

@@ -134,7 +134,8 @@ pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
             let seen: BTreeSet<_> = view.run.endpoints.iter().filter_map(|asked| asked.vantage()).collect();
             if !seen.is_empty() {
                 let names: Vec<_> = seen.iter().map(ToString::to_string).collect();
-                text += &format!(", from {} ({})", count(names.len() as u64, "vantage point"), names.join(", "));
+                text +=
+                    &format!(", from {} ({})", count(names.len() as u64, "vantage point"), names.join(", "));
             }
         }
     }

@@ -146,7 +146,8 @@ pub fn read(text: &[u8]) -> Result<Saved, ReadError> {
         _ if head.artifact.is_some() => return Err(ReadError::Stream),
         Some(_) | None => return Err(ReadError::NotOurs),
     }
-    let fault = |place, why: &str| ReadError::Fault { place, why: shown(why), written_by: written_by.clone() };
+    let fault =
+        |place, why: &str| ReadError::Fault { place, why: shown(why), written_by: written_by.clone() };
     let document = serde_json::from_slice(text)
         .map_err(|error| fault(format!("line {}", error.line()), &without_place(&error)))?;
     rebuild::rebuild(document).map_err(|error| fault(error.place, &error.why))

@@ -45,8 +45,7 @@ pub(super) fn rebuild(document: Document<'_>) -> Result<Saved, Fault> {
     for (at, line) in document.results.into_iter().enumerate() {
         rows.add(line).map_err(|why| Fault::at(format!("results[{at}]"), why))?;
     }
-    let (images, places, results, endpoints) =
-        rows.end().map_err(|why| Fault::at("results", why))?;
+    let (images, places, results, endpoints) = rows.end().map_err(|why| Fault::at("results", why))?;
     let list = document.list.map(|list| List {
         fingerprint: list.fingerprint.0,
         images: list.images,
@@ -55,8 +54,8 @@ pub(super) fn rebuild(document: Document<'_>) -> Result<Saved, Fault> {
     });
     let part = match document.shard {
         Some(line) => {
-            let shard = Shard::new(line.number, line.count)
-                .map_err(|error| Fault::at("shard", error.to_string()))?;
+            let shard =
+                Shard::new(line.number, line.count).map_err(|error| Fault::at("shard", error.to_string()))?;
             Some(Part { shard, places: line.places })
         }
         None => None,
@@ -116,8 +115,7 @@ fn endpoint(line: MirrorLine<'_>, run: Option<&Vantage>) -> Result<Endpoint, Str
     let (name, text): (Box<str>, _) = (line.name.0.into(), line.url.0);
     let url = Url::parse(&text).map_err(|error| format!("url: {error}"))?;
     let is_http = matches!(url.scheme(), "http" | "https");
-    let authority =
-        Authority::of(&url).filter(|_| is_http).ok_or("url: not one of http:// or https://")?;
+    let authority = Authority::of(&url).filter(|_| is_http).ok_or("url: not one of http:// or https://")?;
     let seen = line.vantage.map(|vantage| {
         let from = vantage.0;
         // The name says from where only in what was put together from several places.

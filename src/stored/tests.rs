@@ -63,7 +63,8 @@ fn order_of_keys_blanks_and_a_byte_order_mark_do_not_matter() {
     // Keys sorted, one line.
     let compact = document.to_string();
     assert_ne!(compact, sample());
-    for text in [compact, serde_json::to_string_pretty(&document).unwrap(), format!("\u{feff}\n{}", sample())] {
+    for text in [compact, serde_json::to_string_pretty(&document).unwrap(), format!("\u{feff}\n{}", sample())]
+    {
         assert_eq!(told(&read(text.as_bytes()).unwrap(), Format::Json), sample());
     }
 }
@@ -121,8 +122,10 @@ fn a_report_that_is_cut_off_anywhere_is_no_report() {
         let said = error(beginning);
         assert!(
             // Where a line has just ended, its end or the next one's beginning may be named.
-            [line, line - 1].iter().any(|line| said
-                == format!("ends on line {line}, in the middle of what it says: it was cut off")),
+            [line, line - 1]
+                .iter()
+                .any(|line| said
+                    == format!("ends on line {line}, in the middle of what it says: it was cut off")),
             "{length}: {said}"
         );
     }
@@ -133,10 +136,18 @@ fn what_cannot_be_is_told_with_its_place() {
     for (pointer, value, said) in [
         ("/results/3/code", json!("from-the-future"), "line 1: unknown code 'from-the-future'"),
         ("/results/3/status", json!("fine"), "line 1: unknown status 'fine'"),
-        ("/results/0/status", json!("stale"), "results[0]: the code 'served' is of the status 'ok', not 'stale'"),
+        (
+            "/results/0/status",
+            json!("stale"),
+            "results[0]: the code 'served' is of the status 'ok', not 'stale'",
+        ),
         ("/results/0/mirror", json!("who"), "results[0]: the upstream 'who' is not among mirrors"),
         ("/results/0/role", json!("mirror"), "results[0]: the mirror 'docker.io' is not among mirrors"),
-        ("/results/0/artifact", json!("A b"), "results[0]: artifact 'A b': repository name must be lowercase"),
+        (
+            "/results/0/artifact",
+            json!("A b"),
+            "results[0]: artifact 'A b': repository name must be lowercase",
+        ),
         ("/results/0/origin", json!("images.txt"), "results[0]: origin 'images.txt': not file:line"),
         ("/results/0/http_status", json!(42), "results[0]: http_status: not between 100 and 999"),
         ("/results/0/latency_ms", json!(-1), "line 1: -1.0 is no time in milliseconds"),
@@ -146,7 +157,11 @@ fn what_cannot_be_is_told_with_its_place() {
             json!("2025-03-09 08:00:00"),
             "line 1: '2025-03-09 08:00:00' is no time such as 2025-03-09T08:00:00.125Z",
         ),
-        ("/results/0/digest", json!("sha256:0"), "line 1: invalid digest length: sha256 has 64 hex digits, not 1: 'sha256:0'"),
+        (
+            "/results/0/digest",
+            json!("sha256:0"),
+            "line 1: invalid digest length: sha256 has 64 hex digits, not 1: 'sha256:0'",
+        ),
         ("/results/0/media_type", json!("text/html"), "line 1: unknown media type 'text/html'"),
         ("/results/0/vantage", json!("x"), "results[0]: the vantage is another than that of its mirror"),
         ("/results/0/platforms_of_the_future", json!(1), "line 1: unknown field `platforms_of_the_future`"),
@@ -155,10 +170,22 @@ fn what_cannot_be_is_told_with_its_place() {
         ("/mirrors/0/url", json!("ftp://x"), "mirrors[0]: url: not one of http:// or https://"),
         ("/mirrors/0/url", json!("x"), "mirrors[0]: url: relative URL without a base"),
         ("/mirrors/1/name", json!("daocloud"), "mirrors: 'daocloud' is there twice"),
-        ("/tool_version", json!("\u{1b}[2J"), "tool_version: '\\u{1b}[2J' is no version (written by registry-check \\u{1b}[2J, and this is 0.1.0)"),
+        (
+            "/tool_version",
+            json!("\u{1b}[2J"),
+            "tool_version: '\\u{1b}[2J' is no version (written by registry-check \\u{1b}[2J, and this is 0.1.0)",
+        ),
         ("/vantage", json!("here"), "mirrors[0]: not asked from where the run was made"),
-        ("/shard", json!({"number": 1, "count": 2, "places": []}), "shard: its places are not those of the results"),
-        ("/shard", json!({"number": 3, "count": 2, "places": []}), "shard: expected NUMBER/COUNT, such as 2/5: both from 1 to 10000, the number no larger than the count"),
+        (
+            "/shard",
+            json!({"number": 1, "count": 2, "places": []}),
+            "shard: its places are not those of the results",
+        ),
+        (
+            "/shard",
+            json!({"number": 3, "count": 2, "places": []}),
+            "shard: expected NUMBER/COUNT, such as 2/5: both from 1 to 10000, the number no larger than the count",
+        ),
     ] {
         let text = if let Some((parent, key)) = pointer.rsplit_once('/').filter(|_| {
             let document: Value = serde_json::from_str(&sample()).unwrap();
@@ -310,9 +337,7 @@ fn split(whole: &Saved, count: u32) -> Vec<Named> {
         }
         let results = whole.run.results.iter();
         run.results = results
-            .filter_map(|result| {
-                Some(CheckResult { image: moved[result.image as usize]?, ..result.clone() })
-            })
+            .filter_map(|result| Some(CheckResult { image: moved[result.image as usize]?, ..result.clone() }))
             .collect();
         if number > 1 {
             run.cost = Cost::default();
@@ -360,7 +385,9 @@ fn what_does_not_belong_together_is_refused() {
          they call images"
     );
     assert_eq!(
-        with(&|saved| { saved.run.endpoints.remove(1); }),
+        with(&|saved| {
+            saved.run.endpoints.remove(1);
+        }),
         "1.json and 3.json were checked with different settings: they asked other mirrors or upstreams"
     );
     assert_eq!(
@@ -369,8 +396,10 @@ fn what_does_not_belong_together_is_refused() {
     );
     assert_eq!(with(&|saved| saved.run.scope.list = None), "3.json does not say of which list it is");
     // What no check would write.
-    assert!(with(&|saved| saved.run.scope.part.as_mut().unwrap().places = vec![0; saved.run.places.len()])
-        .contains("is not what it says to be part of"));
+    assert!(
+        with(&|saved| saved.run.scope.part.as_mut().unwrap().places = vec![0; saved.run.places.len()])
+            .contains("is not what it says to be part of")
+    );
 }
 
 /// The sample as it would look from elsewhere.
@@ -459,6 +488,13 @@ fn vantage_points_may_have_mirrors_of_their_own() {
     let names: Vec<_> = merged.run.endpoints.iter().take(6).map(|endpoint| &*endpoint.name).collect();
     assert_eq!(
         names,
-        ["daocloud (eu)", "內部鏡像 (eu)", "內部鏡像 (cn)", "quay-proxy (eu)", "quay-proxy (cn)", "regional (cn)"]
+        [
+            "daocloud (eu)",
+            "內部鏡像 (eu)",
+            "內部鏡像 (cn)",
+            "quay-proxy (eu)",
+            "quay-proxy (cn)",
+            "regional (cn)"
+        ]
     );
 }

@@ -13,18 +13,22 @@ const EXTENSIONS: [&str; 12] =
     ["txt", "csv", "md", "json", "ndjson", "html", "xml", "sarif", "prom", "github", "gitlab", "junit"];
 
 fn extension(format: Format) -> Option<&'static str> {
-    EXTENSIONS.into_iter().find(|extension| {
-        Format::from_extension(format!("report.{extension}").as_ref()) == Some(format)
-    })
+    EXTENSIONS
+        .into_iter()
+        .find(|extension| Format::from_extension(format!("report.{extension}").as_ref()) == Some(format))
 }
 
 /// A check of the demo's registries, in every format that a file's name can choose.
 fn demo() -> (World, Output) {
     let world = World::start().expect("ports of loopback");
-    let check = world.mirrors().iter().fold(Check::of(&world.images()).upstream(&world.upstream()), |check, mirror| {
-        check.mirror(mirror.name, &mirror.url)
-    });
-    let files = Format::ALL.into_iter().filter_map(extension).map(|extension| format!("-o report.{extension} "));
+    let check = world
+        .mirrors()
+        .iter()
+        .fold(Check::of(&world.images()).upstream(&world.upstream()), |check, mirror| {
+            check.mirror(mirror.name, &mirror.url)
+        });
+    let files =
+        Format::ALL.into_iter().filter_map(extension).map(|extension| format!("-o report.{extension} "));
     let output = check.args(&files.collect::<String>()).tool().run();
     assert_eq!(output.code, Some(1), "{output:?}");
     (world, output)
@@ -83,7 +87,10 @@ fn another_policy_decides_otherwise_and_nobody_is_asked() {
         assert_eq!(document["decision"]["outcome"], outcome, "{flags}");
         assert_eq!(document["decision"]["exit_code"], code, "{flags}");
         let table = render(&first.stdout, flags).stdout;
-        assert!(table.lines().last().unwrap().starts_with(&format!("{}: ", outcome.to_uppercase())), "{table}");
+        assert!(
+            table.lines().last().unwrap().starts_with(&format!("{}: ", outcome.to_uppercase())),
+            "{table}"
+        );
     }
     assert_eq!(hits(), before);
     let impossible = render(&first.stdout, "--require 2");
@@ -115,8 +122,14 @@ fn a_report_is_not_written_over_itself() {
     for command in ["render saved.json -o saved.json", "merge saved.json -o ./saved.json"] {
         let output = Tool::new().file("saved.json", &saved).line(command).run();
         assert_eq!(output.code, Some(2), "{output:?}");
-        assert!(output.stderr.contains("saved.json: is read by this run, and would be overwritten"), "{output:?}");
-        assert_eq!((output.file("saved.json"), output.files()), (saved.clone(), vec!["saved.json".to_owned()]));
+        assert!(
+            output.stderr.contains("saved.json: is read by this run, and would be overwritten"),
+            "{output:?}"
+        );
+        assert_eq!(
+            (output.file("saved.json"), output.files()),
+            (saved.clone(), vec!["saved.json".to_owned()])
+        );
     }
 }
 
@@ -129,7 +142,11 @@ fn what_is_no_report_is_told_with_what_to_do_and_nothing_is_overwritten() {
         (&saved[..saved.len() / 3], "bad.json ends on line ", "write the report again"),
         ("<html>", "bad.json is no JSON (line 1: expected value)\n", "name a report that a check wrote"),
         ("{\"version\":\"2.1.0\"}", "bad.json is JSON, but no report of registry-check: ", "name a report"),
-        (&stream, "bad.json is a stream of results (registry-check/stream/v1), not a report\n", "name a report"),
+        (
+            &stream,
+            "bad.json is a stream of results (registry-check/stream/v1), not a report\n",
+            "name a report",
+        ),
         (
             &saved.replace("registry-check/report/v1", "registry-check/report/v9"),
             "bad.json is of another form, registry-check/report/v9, written by registry-check ",
@@ -152,6 +169,9 @@ fn what_is_no_report_is_told_with_what_to_do_and_nothing_is_overwritten() {
     }
     let output = Tool::new().line("merge no.json . ").run();
     assert_eq!(output.code, Some(2));
-    assert!(output.stderr.starts_with("no.json cannot be read: ") && output.stderr.contains("\n. cannot be read: "));
+    assert!(
+        output.stderr.starts_with("no.json cannot be read: ")
+            && output.stderr.contains("\n. cannot be read: ")
+    );
     assert!(output.stderr.ends_with("error: 2 reports that cannot be read\n"), "{output:?}");
 }

@@ -131,7 +131,8 @@ fn a_shard_without_an_image_passes_and_says_so() {
     let run = |shard: &str, flags: &str| {
         Tool::new().stdin(list(&registry, &["app"])).line(&format!("- --shard {shard} {flags}")).run()
     };
-    let outputs: Vec<_> = (1..=3).map(|number| run(&format!("{number}/3"), "-f json -o - -o said.txt")).collect();
+    let outputs: Vec<_> =
+        (1..=3).map(|number| run(&format!("{number}/3"), "-f json -o - -o said.txt")).collect();
     let mut empty = 0;
     for output in &outputs {
         assert_eq!(output.code, Some(0), "{output:?}");
@@ -140,13 +141,17 @@ fn a_shard_without_an_image_passes_and_says_so() {
             empty += 1;
             let said = output.file("said.txt");
             let last = said.lines().last().unwrap();
-            assert_eq!(last, "PASS: no image of the list falls into this shard, so there was nothing to check");
+            assert_eq!(
+                last,
+                "PASS: no image of the list falls into this shard, so there was nothing to check"
+            );
             assert!(said.contains("shard ") && said.contains("/3 of a list of 1 image"), "{said}");
         }
     }
     assert_eq!((empty, registry.hits().len()), (2, 1));
     let named = ["1.json", "2.json", "3.json"];
-    let reports: Vec<_> = named.into_iter().zip(outputs.iter().map(|output| output.stdout.as_str())).collect();
+    let reports: Vec<_> =
+        named.into_iter().zip(outputs.iter().map(|output| output.stdout.as_str())).collect();
     let merged = merge(&reports, "-f csv");
     assert_eq!((merged.code, report::csv(&merged.stdout).len()), (Some(0), 1), "{merged:?}");
     // Results that are told as they come end all the same.
@@ -180,7 +185,10 @@ fn what_does_not_belong_together_leaves_every_file_as_it_was() {
         (Some(&two), "error: cannot merge: 2.json and 3.json overlap: both are shard 2/3\n"),
         (Some(&whole), "error: cannot merge: 1.json and 3.json overlap: 3.json is of the whole list\n"),
         (Some(&other_list), "error: cannot merge: 1.json and 3.json are of different lists\n"),
-        (Some(&other_mirrors), "were checked with different settings: they asked other mirrors or upstreams\n"),
+        (
+            Some(&other_mirrors),
+            "were checked with different settings: they asked other mirrors or upstreams\n",
+        ),
         (Some(&deeper), "were checked with different settings: the depth, or what mirrors stand in for"),
         (Some(&cut.to_owned()), "3.json ends on line "),
         (Some(&newer), "3.json is of another form, registry-check/report/v2, written by registry-check "),
@@ -219,7 +227,8 @@ fn vantage_points_become_a_column_each() {
     assert_eq!(merged.code, Some(1), "{merged:?}");
     let table = merged.file("all.txt");
     let head: Vec<_> = table.lines().next().unwrap().split("  ").filter(|cell| !cell.is_empty()).collect();
-    let columns = ["upstream (eu)", "upstream (cn-east)", "good (eu)", "good (cn-east)", "bad (eu)", "bad (cn-east)"];
+    let columns =
+        ["upstream (eu)", "upstream (cn-east)", "good (eu)", "good (cn-east)", "bad (eu)", "bad (cn-east)"];
     assert_eq!(head.iter().map(|cell| cell.trim()).skip(1).collect::<Vec<_>>(), columns);
     assert!(merged.file("all.md").contains(&format!("| Image | {} |", columns.join(" | "))));
     let document = report::json(&merged.file("all.json"));
@@ -230,7 +239,13 @@ fn vantage_points_become_a_column_each() {
     let of_2: Vec<_> = rows
         .iter()
         .filter(|row| row["artifact"] == "docker.io/library/app-2:1.0")
-        .map(|row| (row["mirror"].as_str().unwrap(), row["vantage"].as_str().unwrap(), row["status"].as_str().unwrap()))
+        .map(|row| {
+            (
+                row["mirror"].as_str().unwrap(),
+                row["vantage"].as_str().unwrap(),
+                row["status"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         of_2,
@@ -258,8 +273,7 @@ fn vantage_points_become_a_column_each() {
 #[test]
 fn a_list_without_end_says_from_where_too() {
     let registry = registry(&["app"]);
-    let output =
-        Tool::new().stdin(list(&registry, &["app"])).line("- -f ndjson --vantage cn-east").run();
+    let output = Tool::new().stdin(list(&registry, &["app"])).line("- -f ndjson --vantage cn-east").run();
     assert_eq!(output.code, Some(0), "{output:?}");
     let lines: Vec<_> = output.stdout.lines().collect();
     assert_eq!(lines.len(), 2);
@@ -269,7 +283,10 @@ fn a_list_without_end_says_from_where_too() {
 #[test]
 fn shards_and_vantage_points_that_there_are_not_are_refused() {
     for (flags, said) in [
-        ("--shard 6/5", "invalid value '6/5' for '--shard <NUMBER/COUNT>': expected NUMBER/COUNT, such as 2/5"),
+        (
+            "--shard 6/5",
+            "invalid value '6/5' for '--shard <NUMBER/COUNT>': expected NUMBER/COUNT, such as 2/5",
+        ),
         ("--shard 2", "expected NUMBER/COUNT"),
         ("--vantage a|b", "invalid value 'a|b' for '--vantage <NAME>': expected a name of letters, digits"),
     ] {

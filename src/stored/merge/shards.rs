@@ -33,7 +33,8 @@ pub(super) fn join(mut reports: Vec<Named>) -> Result<Named, MergeError> {
         let image = match moved[shard][at] {
             Some(image) => image,
             None => {
-                let unfit = || MergeError::Unfit { name: report.name.clone(), what: "an image is in two shards" };
+                let unfit =
+                    || MergeError::Unfit { name: report.name.clone(), what: "an image is in two shards" };
                 let image = &report.saved.run.images[at];
                 if !known.insert(Arc::clone(image)) {
                     return Err(unfit());

@@ -23,16 +23,13 @@ pub(super) fn join(mut reports: Vec<Named>) -> Result<Saved, MergeError> {
     for ((report, moved), place) in reports.iter_mut().zip(&moved).zip(&places) {
         let own = std::mem::take(&mut report.saved.run.results);
         results.extend(
-            own.into_iter()
-                .map(|result| CheckResult { endpoint: moved[result.endpoint as usize], ..result }),
+            own.into_iter().map(|result| CheckResult { endpoint: moved[result.endpoint as usize], ..result }),
         );
         // Hosts count by who asks.
         let own = std::mem::take(&mut report.saved.run.quotas);
         quotas.extend(own.into_iter().map(|quota| Quota { host: at(&quota.host, place), ..quota }));
     }
-    results.sort_by_key(|result| {
-        (result.image, endpoints[result.endpoint as usize].role, result.endpoint)
-    });
+    results.sort_by_key(|result| (result.image, endpoints[result.endpoint as usize].role, result.endpoint));
     quotas.sort_by(|one, other| one.host.cmp(&other.host));
     let mut reports = reports.into_iter();
     let mut saved = reports.next().ok_or(MergeError::Nothing)?.saved;
@@ -77,7 +74,10 @@ fn hold_vantages(reports: &[Named]) -> Result<Vec<Vantage>, MergeError> {
         }
         let mentions = |run: &Run| -> Vec<u32> { run.places.iter().map(|place| place.image).collect() };
         if run.images != first.saved.run.images || mentions(run) != mentions(&first.saved.run) {
-            return Err(MergeError::Unfit { name: report.name.clone(), what: "its images are not the list's" });
+            return Err(MergeError::Unfit {
+                name: report.name.clone(),
+                what: "its images are not the list's",
+            });
         }
     }
     Ok(places)
