@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::gate::{Policy, decide};
 use crate::model::digest::Digest;
-use crate::model::run::{CheckResult, Cost, Place};
+use crate::model::run::{CheckResult, Cost, Ending, Place, Quota};
 use crate::model::scope::{Part, Shard, Vantage};
 use crate::report::{Colour, Format, TableStyle, View, render};
 
@@ -497,4 +497,33 @@ fn vantage_points_may_have_mirrors_of_their_own() {
             "regional (cn)"
         ]
     );
+}
+
+#[test]
+fn of_a_quota_what_was_heard_last_holds_and_vantage_points_have_their_own() {
+    let quota = |host: &str, remaining| Quota { host: host.into(), limit: 100, remaining, window: None };
+    let whole = read_sample();
+    let mut parts = split(&whole, 2);
+    parts[0].saved.run.quotas = vec![quota("b.example", 9), quota("c.example", 50)];
+    parts[0].saved.run.finished_at += time::Duration::SECOND;
+    parts[1].saved.run.quotas = vec![quota("a.example", 1), quota("b.example", 80)];
+    for _ in 0..2 {
+        parts.reverse();
+        let merged = merge(parts.clone()).unwrap();
+        let wanted = [quota("a.example", 1), quota("b.example", 9), quota("c.example", 50)];
+        assert_eq!(merged.run.quotas, wanted);
+        assert_eq!(merged.run.finished_at, whole.run.finished_at + time::Duration::SECOND);
+    }
+    let [mut eu, mut us] = ["eu", "us"].map(|vantage| from(vantage, &whole));
+    eu.saved.run.quotas = vec![quota("b.example", 9)];
+    us.saved.run.quotas = vec![quota("b.example", 80)];
+    let merged = merge(vec![us, eu]).unwrap();
+    assert_eq!(merged.run.quotas, [quota("b.example (eu)", 9), quota("b.example (us)", 80)]);
+}
+
+#[test]
+fn one_interrupted_shard_interrupts_the_whole() {
+    let mut parts = split(&read_sample(), 3);
+    parts[1].saved.run.ending = Ending::Interrupted;
+    assert_eq!(merge(parts).unwrap().run.ending, Ending::Interrupted);
 }

@@ -218,6 +218,8 @@ fn vantage_points_become_a_column_each() {
     assert_eq!(report["vantage"], "eu");
     assert!(report["results"].as_array().unwrap().iter().all(|row| row["vantage"] == "eu"));
     assert_eq!(report["results"][1]["mirror"], "good");
+    let said = Tool::new().file("eu.json", &eu.text).line("render eu.json").run().stdout;
+    assert!(said.contains("40 images (45 mentions), 2 mirrors, from eu: "), "{said}");
     // From the other place, a mirror is not what it is here.
     peers.good.store().remove_repository("library/app-2");
     let cn = peers.check("--vantage cn-east").run();
