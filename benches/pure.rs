@@ -22,6 +22,7 @@ use registry_check::model::mirror::MirrorMap;
 use registry_check::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
 use registry_check::model::plan::{Plan, Question, Reference, Want, What, Who};
 use registry_check::model::run::{CheckResult, Cost, Counts, Ending, Run};
+use registry_check::model::scope::Scope;
 use registry_check::plan::expand;
 use registry_check::report::{self, Colour, Format, TableStyle, View};
 use registry_check::verdict;
@@ -88,7 +89,7 @@ fn found(digest: Digest) -> Observation {
 /// All answers about an image: everyone serves the same, but the second mirror each seventh time.
 fn evidence(plan: &Plan, at: usize) -> Evidence {
     let planned = &plan.images[at];
-    let endpoint = |at: &u32| (Arc::clone(&plan.endpoints[*at as usize]), plan.scope.depth);
+    let endpoint = |at: &u32| (Arc::clone(&plan.endpoints[*at as usize]), plan.reach.depth);
     let mut evidence = Evidence::new(
         Arc::clone(&planned.image),
         plan.platforms_of(planned),
@@ -142,6 +143,7 @@ fn run(plan: &Plan, most: usize) -> Run {
         finished_at: datetime!(2025-03-09 08:01:00 UTC),
         duration: Duration::from_secs(60),
         ending: Ending::Complete,
+        scope: Scope::default(),
         endpoints: plan.endpoints.clone(),
         images: plan.images[..images].iter().map(|planned| Arc::clone(&planned.image)).collect(),
         places: plan.places[..images].to_vec(),

@@ -9,8 +9,8 @@
 //!            └── model (the words shared by all) ┘
 //! ```
 //!
-//! A stage uses what stands to its left, never to its right. `model`, `plan`, `verdict`, `gate` and
-//! `report` are pure: no I/O, no clock, no runtime. `ARCHITECTURE.md` tells the rest.
+//! A stage uses what stands to its left, never to its right. `model`, `plan`, `verdict`, `gate`,
+//! `report` and `stored` are pure: no I/O, no clock, no runtime. `ARCHITECTURE.md` tells the rest.
 
 pub mod app;
 pub mod cli;
@@ -26,5 +26,6 @@ pub mod net;
 pub mod plan;
 pub mod probe;
 pub mod report;
+pub mod stored;
 pub mod ui;
 pub mod verdict;

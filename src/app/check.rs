@@ -22,10 +22,11 @@ use super::{Error, baseline, policy};
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::credentials::Sources;
 use crate::exit;
-use crate::gate::{self, Decision, Outcome, Policy};
+use crate::gate::{self, Decision, Outcome, Policy, Terms};
 use crate::inputs::STDIN_ARGUMENT;
 use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
+use crate::plan::part;
 use crate::probe::schedule::Event;
 use crate::report::gating::findings;
 use crate::report::ndjson::{self, End};
@@ -36,17 +37,20 @@ use crate::verdict;
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
     let options = options::resolve(&args, common)?;
-    let is_stream =
-        args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format);
+    let is_whole = args.shard.is_none();
+    let is_stream = is_whole
+        && args.sources.inputs == [STDIN_ARGUMENT]
+        && Outputs::are_rows_only(&args.outputs, args.format);
     if is_stream && !options.need_whole_run() {
         return endless::run(&args, common, options).await;
     }
     let Prepared { options, plan, sources } = prepare_with(options, &args)?;
+    // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
+    let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
-    let mut outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
@@ -55,24 +59,55 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         log::warn!("{warning}");
     }
     warn_of_spent_quotas(&run.quotas);
-    let decision = gate::decide(&options.terms(), &run);
-    let exit_code = exit::code(run.ending, decision.outcome);
-    let view = view(&run, &decision, &options.policy, exit_code);
-    if !outputs.has_stdout() && !common.quiet {
-        tell_decision(decision.outcome, |outcome| decision.count(outcome));
-    }
-    if !outputs.are_for_people() {
-        for finding in findings(&view).iter().filter(|finding| finding.bearing != Bearing::NotCounted) {
-            log::warn!("{}", escape::terminal(&finding.text));
+    let tool_version = env!("CARGO_PKG_VERSION");
+    let ended = Ended { run: &run, terms: options.terms(), tool_version, common };
+    ended.tell(outputs, rows)
+}
+
+/// A run that is to be judged and told of: one that was just made, or one that was saved.
+pub(super) struct Ended<'a> {
+    pub(super) run: &'a Run,
+    pub(super) terms: Terms<'a>,
+    /// The version of the program that made it.
+    pub(super) tool_version: &'a str,
+    pub(super) common: &'a CommonArgs,
+}
+
+impl Ended<'_> {
+    /// Writes every report, and tells the exit code.
+    pub(super) fn tell(&self, mut outputs: Outputs, rows: Option<Rows>) -> Result<u8, Error> {
+        let Self { run, terms, tool_version, common } = self;
+        let decision = gate::decide(terms, run);
+        let exit_code = exit::code(run.ending, decision.outcome);
+        let view = View { run, decision: &decision, policy: terms.policy, exit_code, tool_version };
+        if !outputs.has_stdout() && !common.quiet {
+            tell_decision(decision.outcome, |outcome| decision.count(outcome));
         }
+        if !outputs.are_for_people() {
+            for finding in findings(&view).iter().filter(|finding| finding.bearing != Bearing::NotCounted) {
+                log::warn!("{}", escape::terminal(&finding.text));
+            }
+        }
+        let mut errors = Vec::new();
+        if let Some(rows) = rows {
+            rows.put(ndjson::end(&End::of(&view)));
+            errors.extend(outputs.finish_rows(rows));
+        }
+        errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
+        if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
     }
-    let mut errors = Vec::new();
-    if let Some(rows) = rows {
-        rows.put(ndjson::end(&End::of(&view)));
-        errors.extend(outputs.finish_rows(rows));
+}
+
+/// What of a whole plan this run carries out, and from where.
+fn scoped(mut plan: Plan, args: &CheckArgs) -> Plan {
+    plan.scope.list = Some(part::list(&plan));
+    if let Some(shard) = args.shard {
+        plan = part::cut(plan, shard);
     }
-    errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
-    if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
+    if let Some(vantage) = &args.vantage {
+        plan = part::seen_from(plan, vantage);
+    }
+    plan
 }
 
 /// The frozen picture of a run, for the renderers.
@@ -157,6 +192,7 @@ pub(super) async fn pass(
         finished_at: OffsetDateTime::now_utc(),
         duration: clock.elapsed(),
         ending,
+        scope: plan.scope,
         endpoints: plan.endpoints,
         images: plan.images.into_iter().map(|planned| planned.image).collect(),
         places: plan.places,

@@ -36,7 +36,7 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
     inputs.images.iter_mut().for_each(|image| image.origin.file = Arc::clone(&name));
     let options = check_options(&world, common)?;
     let plan =
-        plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
+        plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     // Nobody's credentials: these registries want none.
     let sources = Arc::new(Sources::new(credentials::Options::default(), &Environment::default())?);
     let run = check::pass(plan, &options, sources, interruptions.first().boxed(), None).await?;

@@ -32,6 +32,7 @@ use crate::inputs::{self, Inputs, STDIN_NAME};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::plan::Plan;
 use crate::model::run::{CheckResult, Cost, Ending, HostUse, Quota};
+use crate::model::scope::{Scope, Vantage};
 use crate::plan;
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
@@ -48,6 +49,7 @@ const LIKELY_UPSTREAMS: usize = 4;
 struct Totals {
     started_at: OffsetDateTime,
     clock: Instant,
+    scope: Scope,
     summary: Summary,
     images: BTreeMap<Outcome, usize>,
     upstreams: BTreeMap<Box<str>, Arc<Endpoint>>,
@@ -59,10 +61,11 @@ struct Totals {
 
 impl Totals {
     /// Nothing asked so far, from now on.
-    fn new(mirrors: usize) -> Self {
+    fn new(mirrors: usize, scope: Scope) -> Self {
         Self {
             started_at: OffsetDateTime::now_utc(),
             clock: Instant::now(),
+            scope,
             summary: Summary { mirrors, ..Summary::default() },
             images: BTreeMap::new(),
             upstreams: BTreeMap::new(),
@@ -74,7 +77,7 @@ impl Totals {
 
     /// How it ended, now.
     fn end<'a>(
-        &self,
+        &'a self,
         ending: Ending,
         cost: Cost,
         (quotas, hosts): (&'a [Quota], &'a [HostUse]),
@@ -86,6 +89,7 @@ impl Totals {
             started_at: self.started_at,
             finished_at: OffsetDateTime::now_utc(),
             duration: self.clock.elapsed(),
+            scope: &self.scope,
             summary: Summary { requests, token_exchanges, bytes, hub_pulls, ..self.summary },
             quotas,
             hosts,
@@ -134,6 +138,7 @@ struct Pump<'a> {
     rows: &'a Rows,
     progress: &'a Progress,
     totals: Totals,
+    vantage: Option<&'a Vantage>,
 }
 
 /// Checks what comes on standard input.
@@ -166,7 +171,8 @@ pub(super) async fn run(
         cancel,
         rows: &rows,
         progress: &progress,
-        totals: Totals::new(mirrors),
+        totals: Totals::new(mirrors, Scope { vantage: args.vantage.clone(), ..Scope::default() }),
+        vantage: args.vantage.as_ref(),
     };
     let client = asker.client();
     let ended = tokio::select! {
@@ -193,6 +199,9 @@ pub(super) async fn run(
         tell_decision(totals.outcome(), |outcome| totals.images.get(&outcome).copied().unwrap_or(0));
     }
     known.truncate(mirrors);
+    if let Some(vantage) = &args.vantage {
+        known.iter_mut().for_each(|endpoint| plan::part::ask_from(endpoint, vantage));
+    }
     known.extend(totals.upstreams.values().cloned());
     let hosts = totals.hosts.list();
     let end = totals.end(ending, asker.cost(&hosts), (&quotas, &hosts), &known);
@@ -242,10 +251,13 @@ impl Pump<'_> {
     fn plan(&self, inputs: Inputs) -> Result<Plan, Error> {
         let inputs = prepare::good_lines(inputs, self.bad_lines)?;
         let options = self.options;
-        let plan = plan::expand(inputs.images, &options.mirrors, options.scope.clone())
+        let plan = plan::expand(inputs.images, &options.mirrors, options.reach.clone())
             .map_err(Error::Registries)?;
         policy::hold_to_requirement(&options.policy, policy::asked(&plan))?;
-        Ok(plan)
+        Ok(match self.vantage {
+            Some(vantage) => plan::part::seen_from(plan, vantage),
+            None => plan,
+        })
     }
 
     async fn ask(&mut self, plan: Plan, asker: &mut Asker) -> Ending {

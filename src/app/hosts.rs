@@ -63,7 +63,12 @@ impl Hosts {
 
     /// Mirrors first, each with its registry before what that leads to.
     pub(super) fn list(&self) -> Vec<HostUse> {
-        let of = |role| self.known.values().filter(move |host| host.role == role).cloned();
-        of(Role::Mirror).chain(of(Role::Upstream)).collect()
+        let of = |role| self.known.values().filter(move |host| host.role == role);
+        // In what a report can say, so that what is computed from it is the same when it is read again.
+        let told = |host: &HostUse| {
+            let micros = u64::try_from(host.took.as_micros()).unwrap_or(u64::MAX);
+            HostUse { took: Duration::from_micros(micros), ..host.clone() }
+        };
+        of(Role::Mirror).chain(of(Role::Upstream)).map(told).collect()
     }
 }

@@ -17,6 +17,8 @@ mod policy;
 mod prepare;
 mod resolve;
 mod rows;
+mod saved;
+mod shell;
 mod sources;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
@@ -29,7 +31,7 @@ use crate::cli::{Cli, Command};
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, credentials, exit, gate, inputs, mirrors};
+use crate::{config, credentials, exit, gate, inputs, mirrors, stored};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -88,6 +90,12 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// Saved reports that cannot be read.
+    #[error("{} that cannot be read", count(.0.len(), "report"))]
+    Saved(Vec<SavedError>),
+    /// Saved reports that do not belong together.
+    #[error("cannot merge: {0}")]
+    Merge(#[from] stored::MergeError),
     /// Reports that are written while results come.
     #[error("cannot write results as they come: {0}")]
     Rows(std::io::Error),
@@ -132,6 +140,33 @@ pub struct OutputError {
     pub why: String,
 }
 
+/// One saved report that cannot be read.
+#[derive(Debug, Error)]
+#[error("{name} {why}")]
+pub struct SavedError {
+    /// The file, as it can be printed.
+    pub name: String,
+    /// Why not, as what follows the name.
+    pub why: SavedFault,
+}
+
+/// What is wrong with a saved report.
+#[derive(Debug, Error)]
+pub enum SavedFault {
+    /// Its bytes.
+    #[error("cannot be read: {0}")]
+    Bytes(std::io::Error),
+    /// More bytes than are read.
+    #[error("is larger than the {limit_bytes} bytes that are read")]
+    TooLarge {
+        /// So many are read.
+        limit_bytes: u64,
+    },
+    /// What it says.
+    #[error(transparent)]
+    Text(#[from] stored::ReadError),
+}
+
 /// `1 line`, `2 lines`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -151,6 +186,7 @@ impl Error {
             Self::Registries(items) => lines(items),
             Self::Mirrors(items) => lines(items),
             Self::Outputs(items) => lines(items),
+            Self::Saved(items) => lines(items),
             Self::Tls(items) => lines(items),
             Self::Credentials(error) => lines(&error.0),
             Self::Config(config::Error::Faults(items))
@@ -167,6 +203,7 @@ impl Error {
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::Merge(_)
             | Self::Rows(_)
             | Self::Stdin(_)
             | Self::Signals(_)
@@ -183,6 +220,19 @@ impl Error {
             Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
                 vec!["the README lists every setting"]
             }
+            Self::Saved(items) => {
+                let mut hints: Vec<_> = items
+                    .iter()
+                    .filter_map(|item| match &item.why {
+                        SavedFault::Text(error) => Some(error.hint()),
+                        SavedFault::Bytes(_) | SavedFault::TooLarge { .. } => None,
+                    })
+                    .collect();
+                hints.sort_unstable();
+                hints.dedup();
+                hints
+            }
+            Self::Merge(error) => vec![error.hint()],
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
             Self::Baseline(_) => {
@@ -225,7 +275,11 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Baseline(args)) => baseline::run(args.command),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
+        Some(Command::Completions(args)) => shell::completions(&args),
         Some(Command::Images(args)) => images::run(&args),
+        Some(Command::Man) => shell::man(),
+        Some(Command::Merge(args)) => saved::merge(&args, &cli.common),
+        Some(Command::Render(args)) => saved::render(&args, &cli.common),
         Some(Command::Resolve(args)) => resolve::run(&args).await,
     }
 }
@@ -254,6 +308,8 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Credentials(_)
         | Error::Client(_)
         | Error::Demo(_)
+        | Error::Saved(_)
+        | Error::Merge(_)
         | Error::Rows(_)
         | Error::Stdin(_)
         | Error::Signals(_)

@@ -9,7 +9,7 @@ use crate::config;
 use crate::credentials;
 use crate::gate::{Baseline, Policy, Terms};
 use crate::mirrors::{self, MirrorSpec};
-use crate::model::depth::{Depth, Scope};
+use crate::model::depth::{Depth, Reach};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::Node;
 use crate::net::certs_d;
@@ -30,7 +30,7 @@ pub struct CheckOptions {
     /// Who stands in for whom.
     pub mirrors: MirrorMap,
     /// How far to look, and at which platforms.
-    pub scope: Scope,
+    pub reach: Reach,
     /// Most bytes of blobs that are read.
     pub max_bytes: Option<u64>,
     /// What is accepted.
@@ -65,11 +65,11 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     mirrors::join(&mut mirrors, nodes);
     tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
-    let scope = Scope {
+    let reach = Reach {
         depth: args.depth.map_or(config.depth.unwrap_or_default(), depth),
         platforms: match args.platforms.is_empty() {
             true => config.platforms.into(),
-            false => defaults.scope.platforms,
+            false => defaults.reach.platforms,
         },
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
@@ -77,7 +77,7 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
     policy::hold_to_mirrors(&policy, &known)?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
-    Ok(CheckOptions { mirrors, tls, scope, policy, baseline, ..defaults })
+    Ok(CheckOptions { mirrors, tls, reach, policy, baseline, ..defaults })
 }
 
 impl CheckOptions {
@@ -117,7 +117,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
                 None => certs_d::system_places(user_settings().as_deref()),
             },
         },
-        scope: Scope {
+        reach: Reach {
             depth: args.depth.map(depth).unwrap_or_default(),
             platforms: args.platforms.as_slice().into(),
         },

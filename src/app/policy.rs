@@ -105,12 +105,12 @@ pub(super) fn hold_to_images<'a>(
             ));
         }
         if let Some(name) = &exception.mirror
-            && !endpoints.clone().any(|endpoint| endpoint.name == *name)
+            && !endpoints.clone().any(|endpoint| endpoint.own_name() == &**name)
         {
             let known: Vec<&str> = endpoints
                 .clone()
                 .filter(|endpoint| endpoint.role == Role::Mirror)
-                .map(|endpoint| &*endpoint.name)
+                .map(|endpoint| endpoint.own_name())
                 .collect();
             faults.push(format!("{place}: mirror: {}", no_such(name, &known)));
         }

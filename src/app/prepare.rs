@@ -38,7 +38,7 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
 pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Result<Prepared, Error> {
     let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let plan =
-        plan::expand(inputs.images, &options.mirrors, options.scope.clone()).map_err(Error::Registries)?;
+        plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
     if args.insecure {

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::parse::{self, MirrorArg};
 use super::{GateArgs, InputArgs};
 use crate::model::platform::Platform;
+use crate::model::scope::{Shard, Vantage};
 use crate::report::Format;
 
 /// `registry-check [OPTIONS] [INPUT]...`
@@ -35,6 +36,13 @@ pub struct CheckArgs {
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
+
+    /// Check only this part of the list, such as 2/5: whole images, by a stable hash of their names
+    #[arg(long, value_name = "NUMBER/COUNT")]
+    pub shard: Option<Shard>,
+    /// Where this run is made, for reports that are put together, such as cn-east
+    #[arg(long, value_name = "NAME")]
+    pub vantage: Option<Vantage>,
 
     /// What is accepted.
     #[command(flatten)]

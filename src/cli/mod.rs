@@ -12,6 +12,8 @@ mod images;
 mod inputs;
 mod parse;
 mod resolve;
+mod saved;
+mod shell;
 
 pub use auth::AuthArgs;
 pub use baseline::{BaselineArgs, BaselineCommand, BaselineWriteArgs};
@@ -23,6 +25,8 @@ pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
 pub use parse::{MirrorArg, duration};
 pub use resolve::ResolveArgs;
+pub use saved::{AgainArgs, MergeArgs, RenderArgs};
+pub use shell::{CompletionsArgs, Shell, completions, man};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -68,12 +72,20 @@ pub enum Command {
     Auth(Box<AuthArgs>),
     /// Make a baseline for `--baseline` of earlier reports
     Baseline(BaselineArgs),
+    /// Print a script that completes this command line, for a shell
+    Completions(CompletionsArgs),
     /// Run the check against registries inside this process, good and bad ones
     Demo(DemoArgs),
     /// Tell what a code means, what causes it and what to try
     Explain(ExplainArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
+    /// Print the manual page, in roff
+    Man,
+    /// Put reports together: the shards of one list, or one list from several vantage points; nobody is asked
+    Merge(Box<MergeArgs>),
+    /// Write a saved report in other formats, judged again by the policy given here; nobody is asked
+    Render(Box<RenderArgs>),
     /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
     Resolve(Box<ResolveArgs>),
 }

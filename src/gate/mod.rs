@@ -127,7 +127,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
             let code = result.verdict.code;
             let endpoint = &run.endpoints[result.endpoint as usize];
             let plain = policy.level(code.status());
-            let exception = held.exception(policy, &endpoint.name, code);
+            let exception = held.exception(policy, endpoint.own_name(), code);
             let level = exception.map_or(plain, |at| policy.exceptions[at].level);
             if let Some(at) = exception.filter(|_| level != plain) {
                 used[at] += 1;
@@ -250,10 +250,10 @@ fn outcome_of_image(
     judged: impl Fn(&CheckResult) -> (Level, bool),
 ) -> Outcome {
     let asked = || results.iter().filter(|result| result.counts == Counts::ForGate);
-    let name = |result: &CheckResult| &endpoints[result.endpoint as usize].name;
+    let name = |result: &CheckResult| endpoints[result.endpoint as usize].own_name();
     let outcome = |require: &Require, is_meant: &dyn Fn(&CheckResult) -> bool| {
         let is_named = |result: &CheckResult| match require {
-            Require::Named(names) => is_meant(result) && names.contains(name(result)),
+            Require::Named(names) => is_meant(result) && names.iter().any(|known| **known == *name(result)),
             Require::All | Require::Any | Require::AtLeast(_) => is_meant(result),
         };
         let some_named = asked().any(is_named);
@@ -266,7 +266,8 @@ fn outcome_of_image(
     if asked().any(|result| endpoints[result.endpoint as usize].role == Role::Upstream) {
         return outcome(&Require::All, &|_| true);
     }
-    let is_in = |group: &Group, result: &CheckResult| group.mirrors.contains(name(result));
+    let is_in =
+        |group: &Group, result: &CheckResult| group.mirrors.iter().any(|known| **known == *name(result));
     let rest = outcome(&policy.require, &|result| !policy.groups.iter().any(|group| is_in(group, result)));
     let groups = policy.groups.iter().map(|group| outcome(&group.require, &|result| is_in(group, result)));
     groups.fold(rest, Outcome::max)

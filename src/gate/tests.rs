@@ -27,6 +27,7 @@ fn endpoint(name: &str, role: Role) -> Arc<Endpoint> {
         rewrite: Rewrite::default(),
         namespace: Namespace::Auto,
         accepts: Accepts::All,
+        seen: None,
     })
 }
 
@@ -68,6 +69,7 @@ fn run(images: &[Vec<Code>]) -> Run {
         cost: Cost::default(),
         quotas: Vec::new(),
         hosts: Vec::new(),
+        scope: Default::default(),
     }
 }
 

@@ -192,6 +192,7 @@ fn endpoint(url: ::url::Url, api_root: Box<str>, role: Role, name: Option<&str>)
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
         accepts: Accepts::All,
+        seen: None,
     })
 }
 

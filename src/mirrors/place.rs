@@ -67,6 +67,7 @@ pub(super) fn endpoint(url: &Url, path: &str, namespace: Namespace, rewrite: Rew
         rewrite,
         namespace,
         accepts: Accepts::All,
+        seen: None,
     })
 }
 

@@ -135,6 +135,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Registry, Self::TokenService, Self::BlobStore];
+
     /// The word in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

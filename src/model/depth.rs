@@ -65,14 +65,14 @@ impl FromStr for Depth {
 
 /// How far a check goes where nothing else is said, and for which platforms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct Reach {
     /// How far.
     pub depth: Depth,
     /// The platforms that matter; empty for all that there are.
     pub platforms: Arc<[Platform]>,
 }
 
-impl From<Depth> for Scope {
+impl From<Depth> for Reach {
     fn from(depth: Depth) -> Self {
         Self { depth, ..Self::default() }
     }
@@ -90,16 +90,16 @@ pub struct ImageOptions {
 impl ImageOptions {
     /// What holds where an image is named twice: the deeper check, for the platforms of both.
     #[must_use]
-    pub fn joined(&self, other: &Self, scope: &Scope) -> Self {
+    pub fn joined(&self, other: &Self, reach: &Reach) -> Self {
         let depth = match (self.depth, other.depth) {
             (Some(one), Some(other)) => Some(one.max(other)),
-            (one, other) => one.or(other).filter(|depth| *depth > scope.depth),
+            (one, other) => one.or(other).filter(|depth| *depth > reach.depth),
         };
         let platforms = match (&self.platforms, &other.platforms) {
             (None, None) => None,
             (one, other) => {
                 let of = |options: &Option<Arc<[Platform]>>| {
-                    options.clone().unwrap_or_else(|| Arc::clone(&scope.platforms))
+                    options.clone().unwrap_or_else(|| Arc::clone(&reach.platforms))
                 };
                 let (one, other) = (of(one), of(other));
                 // None named is all of them.
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn an_image_named_twice_is_looked_at_as_deeply_as_either_says() {
-        let scope = Scope::from(Depth::Manifest);
-        let joined = |one, other| options(one, &[]).joined(&options(other, &[]), &scope).depth;
+        let reach = Reach::from(Depth::Manifest);
+        let joined = |one, other| options(one, &[]).joined(&options(other, &[]), &reach).depth;
         assert_eq!(joined(Some(Depth::Head), Some(Depth::Blobs)), Some(Depth::Blobs));
         assert_eq!(joined(Some(Depth::Blobs), None), Some(Depth::Blobs));
         // The other place wants what the run wants, which is more.
@@ -155,10 +155,10 @@ mod tests {
         };
         let amd = options(None, &["linux/amd64"]);
         let both = options(None, &["linux/arm64", "linux/x86_64"]);
-        let all = Scope::default();
+        let all = Reach::default();
         assert_eq!(shown(&amd.joined(&both, &all)), Some(vec!["linux/amd64".into(), "linux/arm64".into()]));
         assert_eq!(shown(&amd.joined(&ImageOptions::default(), &all)), None);
-        let of_run = Scope { platforms: both.platforms.clone().unwrap(), ..Scope::default() };
+        let of_run = Reach { platforms: both.platforms.clone().unwrap(), ..Reach::default() };
         let joined = ImageOptions::default().joined(&amd, &of_run);
         assert_eq!(shown(&joined), Some(vec!["linux/arm64".into(), "linux/amd64".into()]));
         assert_eq!(shown(&ImageOptions::default().joined(&ImageOptions::default(), &of_run)), None);

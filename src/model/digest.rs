@@ -139,6 +139,19 @@ impl Digest {
         Algorithm::Sha256.digest(bytes)
     }
 
+    /// The sha256 digest of `parts`, one behind the other, without a copy of the whole.
+    pub fn sha256_of(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut hash = sha2::Sha256::new();
+        parts.into_iter().for_each(|part| hash.update(part.as_ref()));
+        Self::Sha256(hash.finalize().into())
+    }
+
+    /// The first eight bytes, as a big-endian number.
+    #[must_use]
+    pub fn first_bytes(&self) -> u64 {
+        self.bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// The algorithm in front of the colon.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {

@@ -8,6 +8,7 @@ use url::{Host, ParseError, Position, Url};
 use super::digest::Digest;
 use super::image::{DOCKER_HUB, ImageRef, ManifestRef};
 use super::rewrite::{NameError, Rewrite};
+use super::scope::Vantage;
 
 /// Scheme, host and port: the unit of limits, connections and back-off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,9 +122,32 @@ pub struct Endpoint {
     pub namespace: Namespace,
     /// Which images a runtime takes from it.
     pub accepts: Accepts,
+    /// From where it is asked, if that was said.
+    pub seen: Option<Seen>,
+}
+
+/// From where an endpoint is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The vantage point.
+    pub from: Vantage,
+    /// The endpoint's own name: [`Endpoint::name`] says from where too, in a run made of several.
+    pub own_name: Box<str>,
 }
 
 impl Endpoint {
+    /// The name by which it was configured, whatever it is asked from.
+    #[must_use]
+    pub fn own_name(&self) -> &str {
+        self.seen.as_ref().map_or(&self.name, |seen| &seen.own_name)
+    }
+
+    /// From where it is asked.
+    #[must_use]
+    pub fn vantage(&self) -> Option<&Vantage> {
+        self.seen.as_ref().map(|seen| &seen.from)
+    }
+
     /// The repository to ask this endpoint for.
     ///
     /// # Errors
@@ -234,6 +258,7 @@ mod tests {
             rewrite: Rewrite::default(),
             namespace: Namespace::Always,
             accepts: Accepts::All,
+            seen: None,
         }
     }
 

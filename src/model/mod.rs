@@ -24,6 +24,7 @@ pub mod plan;
 pub mod platform;
 pub mod rewrite;
 pub mod run;
+pub mod scope;
 pub mod secret;
 pub mod sign_in;
 pub mod status;

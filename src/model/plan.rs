@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::blob::Blob;
-use super::depth::{Depth, ImageOptions, Scope};
+use super::depth::{Depth, ImageOptions, Reach};
 use super::digest::Digest;
 use super::endpoint::Endpoint;
 use super::image::ImageRef;
 use super::platform::Platform;
 use super::run::Place;
+use super::scope::Scope;
 
 /// A run before it begins.
 #[derive(Clone, Debug)]
@@ -20,9 +21,11 @@ pub struct Plan {
     /// Every mention.
     pub places: Vec<Place>,
     /// How far the check goes, and for which platforms, where nothing else is said.
-    pub scope: Scope,
+    pub reach: Reach,
     /// What is said of single endpoints, in the order of `endpoints`; those behind its end have nothing.
     pub depths: Vec<Option<Depth>>,
+    /// Which part of which list, and where it is made.
+    pub scope: Scope,
 }
 
 impl Plan {
@@ -32,14 +35,14 @@ impl Plan {
     pub fn depth_at(&self, image: &PlannedImage, endpoint: u32) -> Depth {
         let of_image = image.options.as_ref().and_then(|options| options.depth);
         let of_endpoint = || self.depths.get(endpoint as usize).copied().flatten();
-        of_image.or_else(of_endpoint).unwrap_or(self.scope.depth)
+        of_image.or_else(of_endpoint).unwrap_or(self.reach.depth)
     }
 
     /// The platforms that matter for an image; empty for all that there are.
     #[must_use]
     pub fn platforms_of(&self, image: &PlannedImage) -> Arc<[Platform]> {
         let of_image = image.options.as_ref().and_then(|options| options.platforms.as_ref());
-        Arc::clone(of_image.unwrap_or(&self.scope.platforms))
+        Arc::clone(of_image.unwrap_or(&self.reach.platforms))
     }
 
     /// The deepest that any image is looked at anywhere.
@@ -47,7 +50,7 @@ impl Plan {
     pub fn deepest(&self) -> Depth {
         let of_images = self.images.iter().filter_map(|image| image.options.as_ref()?.depth);
         let of_endpoints = self.depths.iter().copied().flatten();
-        of_images.chain(of_endpoints).fold(self.scope.depth, Depth::max)
+        of_images.chain(of_endpoints).fold(self.reach.depth, Depth::max)
     }
 }
 

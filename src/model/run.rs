@@ -14,6 +14,7 @@ use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::manifest::MediaType;
 use super::origin::Origin;
+use super::scope::Scope;
 
 /// What an endpoint's answer means for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Counts {
 }
 
 /// One image at one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckResult {
     /// Index into [`Run::images`].
     pub image: u32,
@@ -164,13 +165,15 @@ pub struct Run {
     pub duration: Duration,
     /// How it ended.
     pub ending: Ending,
+    /// Which part of which list, and where it was made.
+    pub scope: Scope,
     /// Everyone who was asked: mirrors in configured order, then upstreams.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// The images, each once, in the order of first mention.
     pub images: Vec<Arc<ImageRef>>,
     /// Every mention, in the order of the inputs.
     pub places: Vec<Place>,
-    /// Results, ordered by image, then upstream before mirrors, then as in `endpoints`.
+    /// Results, ordered by image, then upstreams before mirrors, then as in `endpoints`.
     pub results: Vec<CheckResult>,
     /// What it cost.
     pub cost: Cost,

@@ -1,9 +1,11 @@
 //! Who is asked what. Pure: no request is made here.
 //!
-//! `expand` makes the plan of a run; `followup` says what more must be known of an image before it can be
-//! judged, and `parts` what of the manifests and blobs that it is made of, which `tree` finds.
+//! `expand` makes the plan of a run, `part` cuts a shard out of it; `followup` says what more must be known
+//! of an image before it can be judged, and `parts` what of the manifests and blobs that it is made of, which
+//! `tree` finds.
 
 pub mod followup;
+pub mod part;
 pub mod parts;
 pub mod tree;
 pub mod walk;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use url::Url;
 
-use crate::model::depth::{ImageOptions, Scope};
+use crate::model::depth::{ImageOptions, Reach};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, is_loopback};
 use crate::model::image::{DOCKER_HUB, ImageRef};
 use crate::model::mirror::MirrorMap;
@@ -22,6 +24,7 @@ use crate::model::origin::{Located, Origin};
 use crate::model::plan::{Plan, PlannedImage};
 use crate::model::rewrite::Rewrite;
 use crate::model::run::Place;
+use crate::model::scope::Scope;
 
 /// The host that serves Docker Hub; `docker.io` itself is a web site.
 pub const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
@@ -38,7 +41,7 @@ pub struct UnaskableRegistry {
     pub why: String,
 }
 
-/// Makes the plan of a run: each image once, with its upstream and its mirrors. `scope` holds where the list
+/// Makes the plan of a run: each image once, with its upstream and its mirrors. `reach` holds where the list
 /// and the mirrors say nothing else.
 ///
 /// # Errors
@@ -46,9 +49,9 @@ pub struct UnaskableRegistry {
 pub fn expand(
     inputs: Vec<Located<ImageRef>>,
     map: &MirrorMap,
-    scope: impl Into<Scope>,
+    reach: impl Into<Reach>,
 ) -> Result<Plan, Vec<UnaskableRegistry>> {
-    let scope = scope.into();
+    let reach = reach.into();
     let mut endpoints: Vec<Arc<Endpoint>> =
         map.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
     let imported = imported(&inputs, map, &mut endpoints);
@@ -60,7 +63,7 @@ pub fn expand(
     let mut unaskable = Vec::new();
     for Located { value, input, origin, options } in inputs {
         if let Some(image) = known.get(&value) {
-            join(&mut images[*image as usize].options, options, &scope);
+            join(&mut images[*image as usize].options, options, &reach);
             places.push(Place { image: *image, input, origin });
             continue;
         }
@@ -93,13 +96,17 @@ pub fn expand(
         images.push(PlannedImage { image, upstream, mirrors, options });
     }
     let depths = map.mirrors.iter().map(|mirror| mirror.depth).collect();
-    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, scope, depths }) } else { Err(unaskable) }
+    if unaskable.is_empty() {
+        Ok(Plan { endpoints, images, places, reach, depths, scope: Scope::default() })
+    } else {
+        Err(unaskable)
+    }
 }
 
 /// Adds what another place says of an image.
-fn join(known: &mut Option<Box<ImageOptions>>, other: Option<Box<ImageOptions>>, scope: &Scope) {
+fn join(known: &mut Option<Box<ImageOptions>>, other: Option<Box<ImageOptions>>, reach: &Reach) {
     if known.is_some() || other.is_some() {
-        let joined = known.clone().unwrap_or_default().joined(&other.unwrap_or_default(), scope);
+        let joined = known.clone().unwrap_or_default().joined(&other.unwrap_or_default(), reach);
         *known = Some(Box::new(joined));
     }
 }
@@ -158,6 +165,7 @@ fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
         rewrite: Rewrite::default(),
         namespace: Namespace::Never,
         accepts: Accepts::All,
+        seen: None,
     }))
 }
 

@@ -167,6 +167,7 @@ mod tests {
             rewrite: Rewrite { template: template.parse().unwrap(), ..Rewrite::default() },
             namespace: Namespace::Never,
             accepts: Accepts::All,
+            seen: None,
         };
         let image: ImageRef = "another.sub.example.io:5000/library/prefix/image:latest".parse().unwrap();
         for (scope, template, expected) in [

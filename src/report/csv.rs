@@ -8,7 +8,7 @@ use std::io;
 use super::escape;
 use super::view::{Row, View};
 
-/// The columns, in order: a promise to users.
+/// The columns, in order: a promise to users. Behind them stands [`VANTAGE`], in runs that say from where.
 pub(super) const HEADER: [&str; 16] = [
     "artifact",
     "input",
@@ -28,7 +28,18 @@ pub(super) const HEADER: [&str; 16] = [
     "checked_at",
 ];
 
+/// The last column of runs that say from where they were made.
+const VANTAGE: &str = "vantage";
+
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    if view.run.endpoints.iter().any(|endpoint| endpoint.vantage().is_some()) {
+        let rows = view.rows().map(|row| {
+            let mut cells = cells(&row).to_vec();
+            cells.push(shown(row.vantage()));
+            cells
+        });
+        return write_rows(&[&HEADER[..], &[VANTAGE]].concat(), &mut { rows }, out);
+    }
     write_rows(&HEADER, &mut view.rows().map(|row| cells(&row)), out)
 }
 

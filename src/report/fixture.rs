@@ -15,6 +15,7 @@ use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
 use crate::model::run::{CheckResult, Cost, Counts, Ending, Place, Quota, Run, Verdict};
+use crate::model::scope::{List, Scope};
 
 /// Everything that a [`View`] borrows.
 pub(super) struct Fixture {
@@ -56,6 +57,7 @@ fn endpoint(name: &str, url: &str, role: Role) -> Arc<Endpoint> {
         rewrite: Rewrite::default(),
         namespace: Namespace::Auto,
         accepts: Accepts::All,
+        seen: None,
     })
 }
 
@@ -69,6 +71,7 @@ fn empty_run() -> Run {
         finished_at: datetime!(2025-03-09 08:00:00.459 UTC),
         duration: Duration::from_micros(334_251),
         ending: Ending::Complete,
+        scope: Scope::default(),
         endpoints: Vec::new(),
         images: Vec::new(),
         places: Vec::new(),
@@ -154,6 +157,12 @@ pub(super) fn all_statuses() -> Fixture {
     run.places = (0..).zip(inputs).map(|(at, input)| place(at, input, "images.txt", at + 1)).collect();
     run.places.insert(3, place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12));
     run.cost = Cost { requests: 17, token_exchanges: 3, ..Cost::default() };
+    run.scope.list = Some(List {
+        fingerprint: Digest::sha256(b"list"),
+        images: 6,
+        mentions: 7,
+        settings: Digest::sha256(b"settings"),
+    });
 
     let html = format!("a web page ({HOSTILE}) stands where the manifest should be");
     for (image, endpoint, code, reason) in [

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, SerializeStruct as _, Serializer};
+use serde::ser::{SerializeMap as _, SerializeStruct, Serializer};
 use serde_json::ser::{CharEscape, Formatter};
 use url::Url;
 
@@ -18,8 +18,10 @@ use super::decision::DecisionLine;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::digest::Digest;
 use crate::model::endpoint::Endpoint;
-use crate::model::run::{HostUse, Quota};
+use crate::model::run::{Counts, HostUse, Quota};
+use crate::model::scope::{List, Part, Scope, Vantage};
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
@@ -35,17 +37,50 @@ pub(super) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io
     out.write_all(b"\n")
 }
 
+/// Adds to a document what the run belongs to.
+pub(super) fn write_scope<S: SerializeStruct>(scope: &Scope, document: &mut S) -> Result<(), S::Error> {
+    if let Some(list) = &scope.list {
+        let List { fingerprint, images, mentions, settings } = list;
+        let line = ListLine { fingerprint, images: *images, mentions: *mentions, settings };
+        document.serialize_field("list", &line)?;
+    }
+    if let Some(Part { shard, places }) = &scope.part {
+        let line = ShardLine { number: shard.number(), count: shard.count(), places };
+        document.serialize_field("shard", &line)?;
+    }
+    if let Some(vantage) = &scope.vantage {
+        document.serialize_field("vantage", vantage.as_str())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ListLine<'a> {
+    fingerprint: &'a Digest,
+    images: u32,
+    mentions: u32,
+    settings: &'a Digest,
+}
+
+#[derive(Serialize)]
+struct ShardLine<'a> {
+    number: u32,
+    count: u32,
+    places: &'a [u32],
+}
+
 struct Document<'a>(View<'a>);
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let view = &self.0;
-        let mut document = serializer.serialize_struct("Report", 9)?;
+        let mut document = serializer.serialize_struct("Report", 12)?;
         document.serialize_field("schema", SCHEMA_ID)?;
         document.serialize_field("tool_version", view.tool_version)?;
         document.serialize_field("started_at", &Timestamp(view.run.started_at))?;
         document.serialize_field("finished_at", &Timestamp(view.run.finished_at))?;
         document.serialize_field("duration_ms", &milliseconds(view.run.duration))?;
+        write_scope(&view.run.scope, &mut document)?;
         document.serialize_field(
             "summary",
             &SummaryLine { counts: Summary::of(view.run), quotas: &view.run.quotas, hosts: &view.run.hosts },
@@ -69,6 +104,8 @@ struct MirrorLine<'a> {
     name: &'a str,
     url: &'a str,
     role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vantage: Option<&'a str>,
 }
 
 pub(super) struct Mirrors<'a>(pub(super) &'a [Arc<Endpoint>]);
@@ -79,6 +116,7 @@ impl Serialize for Mirrors<'_> {
             name: &endpoint.name,
             url: shown_url(&endpoint.url),
             role: endpoint.role.as_str(),
+            vantage: endpoint.vantage().map(Vantage::as_str),
         }))
     }
 }
@@ -173,7 +211,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 20)?;
+        let mut row = serializer.serialize_struct("Row", 21)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -184,7 +222,11 @@ impl Serialize for Row<'_> {
             row.serialize_field("origin_path", &**path)?;
         }
         row.serialize_field("mirror", self.mirror)?;
+        if let Some(vantage) = self.vantage() {
+            row.serialize_field("vantage", vantage.as_str())?;
+        }
         row.serialize_field("role", self.role.as_str())?;
+        row.serialize_field("counts", &(self.counts() == Counts::ForGate))?;
         row.serialize_field("url", &self.url())?;
         row.serialize_field("status", self.status().as_str())?;
         row.serialize_field("code", self.code.as_str())?;
@@ -398,6 +440,10 @@ mod tests {
             ("/results", json!({})),
             ("/results/0/status", json!("OK")),
             ("/results/0/role", json!(null)),
+            ("/results/0/counts", json!(1)),
+            ("/list/fingerprint", json!("abc")),
+            ("/list/settings", json!(null)),
+            ("/list/images", json!(-1)),
             ("/results/0/code", json!("Digest Equal")),
             ("/results/0/digest", json!("sha256:abc")),
             ("/results/0/expected_digest", json!("")),
@@ -435,9 +481,11 @@ mod tests {
     #[test]
     fn every_field_is_required_and_no_other_is_known() {
         let good = parsed(&fixture::all_statuses());
-        for pointer in ["", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"] {
+        for pointer in ["", "/list", "/summary", "/summary/upstream", "/decision", "/mirrors/0", "/results/0"]
+        {
             let keys: Vec<_> = good.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect();
-            for key in keys {
+            // Nobody notes a list that has no end.
+            for key in keys.into_iter().filter(|key| key != "list") {
                 let mut broken = good.clone();
                 broken.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(&key);
                 assert_ne!(faults(&broken), [""; 0], "{pointer}/{key}");
@@ -460,10 +508,10 @@ mod tests {
     }
 
     #[test]
-    fn a_result_has_the_columns_of_the_csv_and_notes() {
+    fn a_result_has_the_columns_of_the_csv_and_whether_it_counts_and_notes() {
         let document = parsed(&fixture::all_statuses());
         let mut wanted: Vec<_> = csv::HEADER.into();
-        wanted.push("notes");
+        wanted.extend(["counts", "notes"]);
         wanted.sort_unstable();
         let mut keys: Vec<_> =
             document["results"][0].as_object().unwrap().keys().map(String::as_str).collect();
@@ -493,7 +541,60 @@ mod tests {
         assert_eq!(document["results"].as_array().unwrap().len(), 18 + 3);
     }
 
+    /// What comes of a report that is read and written again.
+    fn read_and_written(fixture: &Fixture) -> String {
+        let saved = crate::stored::read(rendered(fixture).as_bytes()).unwrap();
+        let again = Fixture::new(saved.run, fixture.policy.clone(), fixture.exit_code);
+        rendered(&again)
+    }
+
+    #[test]
+    fn a_report_that_is_read_and_written_again_is_the_same() {
+        let mut interrupted = fixture::all_statuses();
+        interrupted.run.ending = crate::model::run::Ending::Interrupted;
+        interrupted.exit_code = 130;
+        for fixture in [
+            fixture::all_statuses(),
+            fixture::with_quotas(),
+            fixture::many(0),
+            fixture::many(300),
+            interrupted,
+        ] {
+            assert_eq!(read_and_written(&fixture), rendered(&fixture));
+        }
+    }
+
+    #[test]
+    fn every_format_says_the_same_of_a_report_that_was_saved() {
+        use super::super::{Colour, Format, TableStyle, render};
+        let told = |fixture: &Fixture, format| {
+            let mut out = Vec::new();
+            let style = TableStyle { colour: Colour::Never, width: None };
+            render(format, &fixture.view(), &style, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        for fixture in [fixture::all_statuses(), fixture::with_quotas()] {
+            let saved = crate::stored::read(rendered(&fixture).as_bytes()).unwrap();
+            let again = Fixture::new(saved.run, fixture.policy.clone(), fixture.exit_code);
+            for format in Format::ALL {
+                assert_eq!(told(&again, format), told(&fixture, format), "{format}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn hostile_text_is_saved_and_read_unharmed(
+            text in any::<String>(),
+            special in prop::sample::select(vec![fixture::HOSTILE, "\u{9b}31m", "\u{e0041}", "\"\\", "a:1:", ""]),
+            micros in 0u64..4_000_000_000_000,
+        ) {
+            let mut fixture = fixture::saying(&format!("{special}{text}"));
+            fixture.run.duration = std::time::Duration::from_micros(micros);
+            fixture.run.results[0].latency = Some(std::time::Duration::from_micros(micros / 3));
+            prop_assert_eq!(read_and_written(&fixture), rendered(&fixture));
+        }
+
         #[test]
         fn hostile_text_survives_parsing_and_never_reaches_the_terminal(
             text in any::<String>(),

@@ -151,7 +151,7 @@ fn write_matrix(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "## Images\n")?;
     write!(out, "| Image |")?;
     for column in &columns {
-        write!(out, " {} |", escape::markdown(&bounded(column.name(view), MAX_REMOTE_CHARS)))?;
+        write!(out, " {} |", escape::markdown(&bounded(&column.name(view), MAX_REMOTE_CHARS)))?;
     }
     write!(out, "\n| --- |")?;
     columns.iter().try_for_each(|_| write!(out, " --- |"))?;

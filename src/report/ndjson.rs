@@ -13,12 +13,13 @@ use serde::ser::{SerializeStruct as _, Serializer};
 use time::OffsetDateTime;
 
 use super::decision::DecisionLine;
-use super::json::{Compact, Mirrors, SummaryLine};
+use super::json::{Compact, Mirrors, SummaryLine, write_scope};
 use super::summary::Summary;
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::gate::Outcome;
 use crate::model::endpoint::Endpoint;
 use crate::model::run::{HostUse, Quota};
+use crate::model::scope::Scope;
 
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/stream/v1";
@@ -34,6 +35,8 @@ pub struct End<'a> {
     pub finished_at: OffsetDateTime,
     /// How long it took.
     pub duration: Duration,
+    /// Which part of which list, and where it was made.
+    pub scope: &'a Scope,
     /// The counts.
     pub summary: Summary,
     /// The pull quotas that hosts told of.
@@ -60,6 +63,7 @@ impl<'a> End<'a> {
             started_at: run.started_at,
             finished_at: run.finished_at,
             duration: run.duration,
+            scope: &run.scope,
             summary: Summary::of(run),
             quotas: &run.quotas,
             hosts: &run.hosts,
@@ -104,12 +108,13 @@ fn line(value: &impl Serialize, to: &mut Vec<u8>) {
 
 impl Serialize for End<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut end = serializer.serialize_struct("End", 8)?;
+        let mut end = serializer.serialize_struct("End", 11)?;
         end.serialize_field("schema", SCHEMA_ID)?;
         end.serialize_field("tool_version", self.tool_version)?;
         end.serialize_field("started_at", &Timestamp(self.started_at))?;
         end.serialize_field("finished_at", &Timestamp(self.finished_at))?;
         end.serialize_field("duration_ms", &milliseconds(self.duration))?;
+        write_scope(self.scope, &mut end)?;
         end.serialize_field(
             "summary",
             &SummaryLine { counts: self.summary, quotas: self.quotas, hosts: self.hosts },

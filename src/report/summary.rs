@@ -2,6 +2,7 @@
 //!
 //! Nothing here holds text from outside, so nothing here is escaped.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::gate::{Outcome, Require};
@@ -9,6 +10,7 @@ use crate::model::anatomy::in_bytes;
 use crate::model::endpoint::Role;
 use crate::model::fault::seconds;
 use crate::model::run::{CheckResult, Counts, Ending, Quota, Run};
+use crate::model::scope::Part;
 use crate::model::status::Status;
 
 use super::gating;
@@ -114,15 +116,36 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `4 images (5 mentions), 3 mirrors`
+/// `4 images (5 mentions), 3 mirrors, shard 2/5 of a list of 31 images, from cn-east`
 pub(super) fn scope(view: &View<'_>, summary: &Summary) -> String {
     let mut text = count(summary.artifacts as u64, "image");
     if view.run.places.len() != summary.artifacts {
         text += &format!(" ({})", count(view.run.places.len() as u64, "mention"));
     }
-    match summary.mirrors {
+    let endpoints = view.run.endpoints.iter();
+    let mirrors = endpoints.filter(|asked| asked.role == Role::Mirror).map(|asked| asked.own_name());
+    // Each once, from wherever it was asked.
+    match mirrors.collect::<BTreeSet<_>>().len() {
         0 => text += ", no mirrors",
         mirrors => text += &format!(", {}", count(mirrors as u64, "mirror")),
+    }
+    let scope = &view.run.scope;
+    if let Some(Part { shard, .. }) = &scope.part {
+        text += &format!(", shard {shard}");
+        if let Some(list) = &scope.list {
+            text += &format!(" of a list of {}", count(list.images.into(), "image"));
+        }
+    }
+    match &scope.vantage {
+        Some(vantage) => text += &format!(", from {vantage}"),
+        None => {
+            let seen: BTreeSet<_> = view.run.endpoints.iter().filter_map(|asked| asked.vantage()).collect();
+            if !seen.is_empty() {
+                let names: Vec<_> = seen.iter().map(ToString::to_string).collect();
+                text +=
+                    &format!(", from {} ({})", count(names.len() as u64, "vantage point"), names.join(", "));
+            }
+        }
     }
     text
 }
@@ -181,6 +204,9 @@ pub(super) fn decision_sentence(view: &View<'_>) -> String {
     let number = decision.count(decision.outcome);
     let mut text = match decision.outcome {
         Outcome::Pass => match (all, &decision.comparison) {
+            (0, _) if view.run.scope.part.is_some() => {
+                "no image of the list falls into this shard, so there was nothing to check".to_owned()
+            }
             (0, _) => "there was nothing to check".to_owned(),
             (_, None) => format!("{number} of {images} served as required"),
             (_, Some(_)) => format!("nothing new fails at {images}"),

@@ -18,6 +18,7 @@ use crate::model::image::ImageRef;
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
 use crate::model::run::{CheckResult, Counts, Place, Run};
+use crate::model::scope::Vantage;
 use crate::model::status::Status;
 
 use super::escape;
@@ -46,12 +47,13 @@ pub struct Row<'a> {
     pub input: &'a str,
     /// Where it was typed.
     pub origin: &'a Origin,
-    /// The endpoint's name.
+    /// The endpoint's name, which says from where it was asked in a run that is made of several.
     pub mirror: &'a str,
     /// Upstream or mirror.
     pub role: Role,
     /// Why the check ended as it did.
     pub code: Code,
+    endpoint: &'a Endpoint,
     result: &'a CheckResult,
 }
 
@@ -71,8 +73,21 @@ impl<'a> Row<'a> {
             mirror: &endpoint.name,
             role: endpoint.role,
             code: result.verdict.code,
+            endpoint,
             result,
         }
+    }
+
+    /// From where it was asked, if that was said.
+    #[must_use]
+    pub fn vantage(&self) -> Option<&'a Vantage> {
+        self.endpoint.vantage()
+    }
+
+    /// Whether it counts for the gate.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.result.counts
     }
 
     /// URL that was asked.

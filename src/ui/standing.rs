@@ -170,6 +170,7 @@ pub(super) mod tests {
             rewrite: Rewrite::default(),
             namespace: Namespace::Auto,
             accepts: crate::model::endpoint::Accepts::All,
+            seen: None,
         })
     }
 

@@ -350,6 +350,7 @@ mod tests {
             rewrite: Rewrite::default(),
             namespace: Namespace::Never,
             accepts: Accepts::All,
+            seen: None,
         })
     }
 

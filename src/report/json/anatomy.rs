@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
 
 use super::super::escape::{MAX_REMOTE_CHARS, bounded};
+use super::super::view::milliseconds;
 use crate::model::anatomy::{Anatomy, Finding, PlatformLine};
 use crate::model::run::HostUse;
 
@@ -87,6 +88,7 @@ struct HostRow<'a> {
     failed: u64,
     reason: Option<&'a str>,
     bytes: u64,
+    transfer_ms: f64,
     bytes_per_second: Option<u64>,
 }
 
@@ -105,6 +107,7 @@ impl Serialize for Hosts<'_> {
             failed: host.failed,
             reason: host.fault.as_deref(),
             bytes: host.bytes,
+            transfer_ms: milliseconds(host.took),
             bytes_per_second: host.rate(),
         }))
     }

@@ -53,7 +53,8 @@ impl Layout {
             .into_iter()
             .zip(label_widths(view))
             .map(|(column, labels)| {
-                let name = bounded(column.name(view), MAX_NAME_CHARS);
+                let name = column.name(view);
+                let name = bounded(&name, MAX_NAME_CHARS);
                 (Slot { column, header: escape::terminal(&name).into_owned(), width: 0 }, labels)
             })
             .collect();
@@ -100,19 +101,19 @@ impl Layout {
 
 /// The width of the widest word in each column.
 fn label_widths(view: &View<'_>) -> Vec<usize> {
-    let columns = columns(view);
     let mut by_endpoint = vec![1usize; view.run.endpoints.len()];
     for result in &view.run.results {
         let widest = &mut by_endpoint[result.endpoint as usize];
         *widest = (*widest).max(result.verdict.code.status().label().len());
     }
+    // One width for all columns of upstreams.
     let upstream = view.run.endpoints.iter().zip(&by_endpoint);
     let upstream = upstream.filter(|(endpoint, _)| endpoint.role == Role::Upstream).map(|(_, width)| *width);
     let upstream = upstream.max().unwrap_or(1);
-    columns
+    columns(view)
         .into_iter()
         .map(|column| match column {
-            Column::Upstream => upstream,
+            Column::Upstream | Column::UpstreamFrom(_) => upstream,
             Column::Mirror(at) => by_endpoint[at as usize],
         })
         .collect()

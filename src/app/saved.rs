@@ -1,0 +1,108 @@
+//! `registry-check render` and `registry-check merge`: saved runs, judged and told again. Nobody is asked.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::check::Ended;
+use super::interrupt::Interruptions;
+use super::output::Outputs;
+use super::{Error, SavedError, SavedFault, baseline, policy};
+use crate::cli::{AgainArgs, CommonArgs, MergeArgs, RenderArgs};
+use crate::config;
+use crate::gate::{Policy, Terms};
+use crate::inputs::{STDIN_ARGUMENT, STDIN_NAME};
+use crate::model::endpoint::Role;
+use crate::model::run::Run;
+use crate::report::escape;
+use crate::stored::{self, Named, Saved};
+
+/// Most bytes of a report: some two million results.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Writes a saved run anew.
+pub(super) fn render(args: &RenderArgs, common: &CommonArgs) -> Result<u8, Error> {
+    let paths = std::slice::from_ref(&args.report);
+    again(&args.again, common, paths, |mut reports| {
+        let report = reports.pop().ok_or(stored::MergeError::Nothing)?;
+        Ok(report.saved)
+    })
+}
+
+/// Puts saved runs together.
+pub(super) fn merge(args: &MergeArgs, common: &CommonArgs) -> Result<u8, Error> {
+    again(&args.again, common, &args.reports, stored::merge)
+}
+
+/// Whatever can be wrong is found before a report is opened for writing.
+fn again(
+    args: &AgainArgs,
+    common: &CommonArgs,
+    paths: &[PathBuf],
+    one: impl FnOnce(Vec<Named>) -> Result<Saved, stored::MergeError>,
+) -> Result<u8, Error> {
+    let config = config::load(args.config.as_deref())?;
+    let policy = policy::resolve(&args.gate, config.gate)?;
+    let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
+    let Saved { run, tool_version } = one(read_all(paths)?)?;
+    hold_to_run(&policy, &run)?;
+    if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
+        baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
+    }
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
+    let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
+    let config = config::place(args.config.as_deref()).map(Path::to_owned);
+    let read: Vec<PathBuf> =
+        paths.iter().map(stdin).chain(config).chain(args.gate.baseline.clone()).collect();
+    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    interruptions.leave_at_once();
+    let terms = Terms { policy: &policy, baseline: baseline.as_ref(), today: policy::today() };
+    Ended { run: &run, terms, tool_version: &tool_version, common }.tell(outputs, None)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN_ARGUMENT
+}
+
+/// All of them, or everything that is wrong with any.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Named>, Error> {
+    let (mut reports, mut errors) = (Vec::new(), Vec::new());
+    for path in paths {
+        let shown = if is_stdin(path) { STDIN_NAME.into() } else { path.display().to_string() };
+        let name = escape::terminal(&shown).into_owned();
+        match read(path) {
+            Ok(saved) => reports.push(Named { name, saved }),
+            Err(why) => errors.push(SavedError { name, why }),
+        }
+    }
+    if errors.is_empty() { Ok(reports) } else { Err(Error::Saved(errors)) }
+}
+
+fn read(path: &Path) -> Result<Saved, SavedFault> {
+    let mut text = Vec::new();
+    let from: Box<dyn Read> = if is_stdin(path) {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(SavedFault::Bytes)?)
+    };
+    from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(SavedFault::Bytes)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(SavedFault::TooLarge { limit_bytes: MAX_BYTES });
+    }
+    Ok(stored::read(&text)?)
+}
+
+/// A policy that speaks of nothing in the run is a mistake, as it is in a check.
+fn hold_to_run(policy: &Policy, run: &Run) -> Result<(), Error> {
+    let mirrors = run.endpoints.iter().filter(|endpoint| endpoint.role == Role::Mirror);
+    let known: Vec<&str> = mirrors.map(|endpoint| endpoint.own_name()).collect();
+    policy::hold_to_mirrors(policy, &known)?;
+    let asked = run.results.chunk_by(|one, other| one.image == other.image).filter_map(|results| {
+        let mirrors = results.iter().filter(|result| result.role(run) == Role::Mirror);
+        let names = mirrors.map(|result| run.endpoints[result.endpoint as usize].own_name()).collect();
+        Some((run.images[results.first()?.image as usize].registry(), names))
+    });
+    policy::hold_to_requirement(policy, asked)?;
+    let images = run.images.iter().map(|image| &**image);
+    policy::hold_to_images(policy, images, run.endpoints.iter().map(|endpoint| &**endpoint))
+}

@@ -1,0 +1,48 @@
+//! The flags of the commands that begin with saved reports: `render` and `merge`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::GateArgs;
+use super::parse;
+use crate::report::Format;
+
+/// `registry-check render`
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// A report that a check wrote with -f json, or `-` for standard input
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// How it is judged, and where the outcome goes.
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// `registry-check merge`
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Reports that checks wrote with -f json: all shards of a list, one of each vantage point, or both
+    #[arg(value_name = "REPORT", required = true)]
+    pub reports: Vec<PathBuf>,
+    /// How they are judged, and where the outcome goes.
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// How what was found out before is judged and told again.
+#[derive(Debug, Default, Args)]
+pub struct AgainArgs {
+    /// Settings [default: registry-check.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is accepted.
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// Format of standard output, and of files whose extension says nothing [default: table]
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
+    pub format: Option<Format>,
+    /// Write a report to this file instead, its extension the format; repeatable
+    #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
+    pub outputs: Vec<PathBuf>,
+}
