@@ -12,12 +12,14 @@ use time::OffsetDateTime;
 use super::Error;
 use super::asker::Asker;
 use super::endless;
+use super::github::{Annotations, Job};
 use super::interrupt::Interruptions;
 use super::judge::{self, Judged};
 use super::options::{self, CheckOptions};
 use super::output::Outputs;
 use super::prepare::{self, Prepared, prepare};
 use super::rows::Rows;
+use super::template;
 use crate::cli::{CheckArgs, CommonArgs};
 use crate::credentials::Sources;
 use crate::exit;
@@ -27,21 +29,21 @@ use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
 use crate::probe::schedule::Event;
 use crate::report::ndjson::{self, End};
-use crate::report::{Places, View};
+use crate::report::{Format, Places, View};
 use crate::ui::progress::Progress;
 use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
-    if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
-        return endless::run(&args, common).await;
+    let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
+    if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, &forms) {
+        return endless::run(&args, forms, common).await;
     }
     let Prepared { options, plan, sources } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
-    let mut outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let mut outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
@@ -61,7 +63,13 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         rows.put(ndjson::end(&End::of(&view)));
         errors.extend(outputs.finish_rows(rows));
     }
-    errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
+    let annotations =
+        if outputs.has_stdout_as(Format::Github) { Annotations::Written } else { Annotations::Wanted };
+    let style = options::report_style(common, &args.reports);
+    errors.extend(outputs.write(&view, &style).err().into_iter().flatten());
+    if let Some(job) = Job::from_environment().filter(|_| !args.reports.no_github) {
+        errors.extend(job.tell(&view, annotations).err());
+    }
     if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
 }
 

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use super::Error;
 use super::asker::Asker;
 use super::check::{hold_to_requirement, tell_decision, warn_of_spent_quotas};
+use super::destination::Forms;
 use super::interrupt::Interruptions;
 use super::judge;
 use super::options::{self, CheckOptions};
@@ -126,7 +127,7 @@ struct Pump<'a> {
 }
 
 /// Checks what comes on standard input.
-pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
+pub(super) async fn run(args: &CheckArgs, forms: Forms, common: &CommonArgs) -> Result<u8, Error> {
     let mut options = options::resolve(args, common)?;
     let mut known: Vec<_> =
         options.mirrors.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
@@ -139,8 +140,7 @@ pub(super) async fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Err
     let sources = prepare::sources(&options)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(args, &options);
-    let mut outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let mut outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;

@@ -4,7 +4,9 @@ mod asker;
 mod auth;
 pub mod check;
 pub mod demo;
+mod destination;
 mod endless;
+mod github;
 mod images;
 mod interrupt;
 mod judge;
@@ -14,6 +16,7 @@ mod prepare;
 mod resolve;
 mod rows;
 mod sources;
+mod template;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -25,7 +28,7 @@ use crate::cli::{Cli, Command};
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, credentials, exit, gate, inputs, mirrors};
+use crate::{config, credentials, exit, gate, inputs, mirrors, report};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -73,6 +76,20 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// A template that cannot be read.
+    #[error("cannot read the template {file}: {why}")]
+    TemplateFile {
+        /// As it was named.
+        file: String,
+        /// Why not.
+        why: String,
+    },
+    /// A template that is none.
+    #[error("{0}")]
+    Template(report::template::TemplateError),
+    /// A template that nothing is written by.
+    #[error("--template is used by no report")]
+    TemplateUnused,
     /// Reports that are written while results come.
     #[error("cannot write results as they come: {0}")]
     Rows(std::io::Error),
@@ -148,6 +165,9 @@ impl Error {
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::TemplateFile { .. }
+            | Self::Template(_)
+            | Self::TemplateUnused
             | Self::Rows(_)
             | Self::Stdin(_)
             | Self::Signals(_)
@@ -164,6 +184,7 @@ impl Error {
             Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
                 vec!["the README lists every setting"]
             }
+            Self::TemplateUnused => vec!["leave -f out, or name its file: -o template:FILE"],
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Dynamic(_) => {
                 vec!["give these names a value, or go on without them: leave --strict-inputs out"]
@@ -180,6 +201,8 @@ impl Error {
             | Self::Credentials(_)
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::TemplateFile { .. }
+            | Self::Template(_)
             | Self::Rows(_)
             | Self::Stdin(_)
             | Self::Signals(_)
@@ -223,6 +246,9 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Credentials(_)
         | Error::Client(_)
         | Error::Demo(_)
+        | Error::TemplateFile { .. }
+        | Error::Template(_)
+        | Error::TemplateUnused
         | Error::Rows(_)
         | Error::Stdin(_)
         | Error::Signals(_)

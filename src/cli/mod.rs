@@ -8,6 +8,7 @@ mod demo;
 mod images;
 mod inputs;
 mod parse;
+mod reports;
 mod resolve;
 
 pub use auth::AuthArgs;
@@ -16,6 +17,7 @@ pub use demo::DemoArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
 pub use parse::MirrorArg;
+pub use reports::{OnlyArg, ReportArgs, SortArg};
 pub use resolve::ResolveArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
