@@ -10,6 +10,7 @@ use crate::model::run::Place;
 
 use super::escape;
 use super::findings::{self, Finding, Severity};
+use super::matrix::short_name;
 use super::summary;
 use super::view::View;
 
@@ -63,7 +64,7 @@ fn write_place(
 ) -> io::Result<()> {
     let mut found: Vec<Finding<'_>> = findings::at(view, place).collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let image = view.image(place.image).to_string();
+    let image = short_name(view.image(place.image));
     let title = match &found[..] {
         [only] => format!("{image}: {}", only.headline()),
         several => format!("{image}: not as it should be at {} mirrors", several.len()),

@@ -15,8 +15,10 @@ use super::view::View;
 
 /// What the one template is called inside.
 const NAME: &str = "template";
-/// Instructions for one report: some hundred for each of a million rows.
-const FUEL: u64 = 200_000_000;
+/// Instructions that any report may take.
+const FUEL: u64 = 1_000_000;
+/// Instructions more for each row of the run.
+const FUEL_OF_ROW: u64 = 2_000;
 /// Calls within calls.
 const MOST_RECURSION: usize = 100;
 
@@ -50,7 +52,6 @@ impl Template {
         // Printing what is not there is a mistake; asking whether it is there is none.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_recursion_limit(MOST_RECURSION);
-        environment.set_fuel(Some(FUEL));
         let mut syntax = SyntaxConfig::builder();
         syntax.keep_trailing_newline(true).trim_blocks(true);
         environment.set_syntax(syntax.build().map_err(|error| fault(file, &error))?);
@@ -68,8 +69,11 @@ impl Template {
     /// # Errors
     /// The template names what is not there, or does too much.
     pub fn render(&self, view: &View<'_>) -> Result<String, TemplateError> {
-        let rendered =
-            self.environment.get_template(NAME).and_then(|template| template.render(Serde(Document(*view))));
+        let rows = view.rows().count() as u64;
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(FUEL.saturating_add(FUEL_OF_ROW.saturating_mul(rows))));
+        let template = environment.get_template(NAME);
+        let rendered = template.and_then(|template| template.render(Serde(Document(*view))));
         rendered.map_err(|error| fault(&self.file, &error))
     }
 }

@@ -6,7 +6,8 @@ use crate::support::report;
 use crate::support::small::{list, mirror, registry};
 use crate::support::tool::{Output, Tool};
 
-const FORMATS: [&str; 5] = ["table", "csv", "markdown", "json", "ndjson"];
+const FORMATS: [&str; 10] =
+    ["table", "csv", "markdown", "json", "ndjson", "junit", "sarif", "github", "gitlab", "prometheus"];
 
 /// An upstream, and a mirror that is made to behave by `bend`.
 fn peers(bend: impl Fn(&Registry)) -> [Registry; 2] {

@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod ci_reports;
 mod command_line;
 mod credential_leaks;
 mod credential_protocols;
