@@ -142,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_readme_is_a_template() {
+        let readme = include_str!("../../README.md");
+        let example = readme.split("```jinja\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let text = rendered(&fixture::all_statuses(), example).unwrap();
+        assert!(text.starts_with("fail: 6 images\n<li>docker.io/library/nginx:1.25 at "), "{text}");
+        assert!(text.contains("=cmd|&#39; /C calc&#39;!A0") && !text.contains("<script"), "{text}");
+    }
+
+    #[test]
     fn the_context_is_the_json_report() {
         let fixture = fixture::with_quotas();
         let source = "{'schema': {{ schema|tojson }}, 'summary': {{ summary|tojson }}, 'decision': {{ decision|tojson }}, \
