@@ -56,7 +56,7 @@ impl Template {
         syntax.keep_trailing_newline(true).trim_blocks(true);
         environment.set_syntax(syntax.build().map_err(|error| fault(file, &error))?);
         environment.add_filter("html", |value: Value| shown(&value, html));
-        environment.add_filter("markdown", |value: Value| shown(&value, |text| escape::markdown(text)));
+        environment.add_filter("markdown", |value: Value| shown(&value, escape::markdown));
         environment.add_filter("csv", |value: Value| shown(&value, csv));
         environment
             .add_filter("terminal", |value: Value| shown(&value, |text| escape::terminal(text).into_owned()));
