@@ -24,7 +24,7 @@ use registry_check::model::plan::{Plan, Question, Reference, Want, What, Who};
 use registry_check::model::run::{CheckResult, Cost, Counts, Ending, Run};
 use registry_check::model::scope::Scope;
 use registry_check::plan::expand;
-use registry_check::report::{self, Colour, Format, TableStyle, View};
+use registry_check::report::{self, Format, TableStyle, View};
 use registry_check::verdict;
 use time::macros::datetime;
 
@@ -205,7 +205,7 @@ fn reports(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("report of 100k rows");
     group.sample_size(10).throughput(Throughput::Elements(run.results.len() as u64));
     group.bench_function("decide", |bencher| bencher.iter(|| gate::decide(&terms, black_box(&run))));
-    let style = TableStyle { colour: Colour::Never, width: None };
+    let style = TableStyle::default();
     for format in Format::ALL {
         group.bench_function(format.as_str(), |bencher| {
             bencher

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::asker::Asker;
 use super::endless;
+use super::github::{Annotations, Job};
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge::{self, Judged};
@@ -18,8 +19,8 @@ use super::options::{self, CheckOptions};
 use super::output::Outputs;
 use super::prepare::{self, Prepared, prepare_with};
 use super::rows::Rows;
-use super::{Error, baseline, policy};
-use crate::cli::{CheckArgs, CommonArgs};
+use super::{Error, baseline, policy, template};
+use crate::cli::{CheckArgs, CommonArgs, ReportArgs};
 use crate::credentials::Sources;
 use crate::exit;
 use crate::gate::{self, Decision, Outcome, Policy, Terms};
@@ -30,19 +31,19 @@ use crate::plan::part;
 use crate::probe::schedule::Event;
 use crate::report::gating::findings;
 use crate::report::ndjson::{self, End};
-use crate::report::{Bearing, Places, View, escape};
+use crate::report::{Bearing, Format, Places, View, escape};
 use crate::ui::progress::Progress;
 use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
     let options = options::resolve(&args, common)?;
+    let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let is_whole = args.shard.is_none();
-    let is_stream = is_whole
-        && args.sources.inputs == [STDIN_ARGUMENT]
-        && Outputs::are_rows_only(&args.outputs, args.format);
+    let is_stream =
+        is_whole && args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, &forms);
     if is_stream && !options.need_whole_run() {
-        return endless::run(&args, common, options).await;
+        return endless::run(&args, forms, common, options).await;
     }
     let Prepared { options, plan, sources } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
@@ -50,7 +51,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(&args, &options);
-    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
@@ -60,7 +61,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     }
     warn_of_spent_quotas(&run.quotas);
     let tool_version = env!("CARGO_PKG_VERSION");
-    let ended = Ended { run: &run, terms: options.terms(), tool_version, common };
+    let ended = Ended { run: &run, terms: options.terms(), tool_version, common, reports: &args.reports };
     ended.tell(outputs, rows)
 }
 
@@ -71,12 +72,13 @@ pub(super) struct Ended<'a> {
     /// The version of the program that made it.
     pub(super) tool_version: &'a str,
     pub(super) common: &'a CommonArgs,
+    pub(super) reports: &'a ReportArgs,
 }
 
 impl Ended<'_> {
     /// Writes every report, and tells the exit code.
     pub(super) fn tell(&self, mut outputs: Outputs, rows: Option<Rows>) -> Result<u8, Error> {
-        let Self { run, terms, tool_version, common } = self;
+        let Self { run, terms, tool_version, common, reports } = self;
         let decision = gate::decide(terms, run);
         let exit_code = exit::code(run.ending, decision.outcome);
         let view = View { run, decision: &decision, policy: terms.policy, exit_code, tool_version };
@@ -93,7 +95,13 @@ impl Ended<'_> {
             rows.put(ndjson::end(&End::of(&view)));
             errors.extend(outputs.finish_rows(rows));
         }
-        errors.extend(outputs.write(&view, &options::table_style(common)).err().into_iter().flatten());
+        let annotations =
+            if outputs.has_stdout_as(Format::Github) { Annotations::Written } else { Annotations::Wanted };
+        let style = options::report_style(common, reports);
+        errors.extend(outputs.write(&view, &style).err().into_iter().flatten());
+        if let Some(job) = Job::from_environment().filter(|_| !reports.no_github) {
+            errors.extend(job.tell(&view, annotations).err());
+        }
         if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
     }
 }

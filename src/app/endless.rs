@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use super::asker::Asker;
 use super::check::{tell_decision, warn_of_spent_quotas};
+use super::destination::Forms;
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge;
@@ -144,6 +145,7 @@ struct Pump<'a> {
 /// Checks what comes on standard input.
 pub(super) async fn run(
     args: &CheckArgs,
+    forms: Forms,
     common: &CommonArgs,
     mut options: CheckOptions,
 ) -> Result<u8, Error> {
@@ -158,8 +160,7 @@ pub(super) async fn run(
     let sources = prepare::sources(&options)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(args, &options);
-    let mut outputs =
-        Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let mut outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;

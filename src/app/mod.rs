@@ -5,8 +5,10 @@ mod auth;
 mod baseline;
 pub mod check;
 pub mod demo;
+mod destination;
 mod endless;
 mod explain;
+mod github;
 mod hosts;
 mod images;
 mod interrupt;
@@ -20,6 +22,7 @@ mod rows;
 mod saved;
 mod shell;
 mod sources;
+mod template;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -31,7 +34,7 @@ use crate::cli::{Cli, Command};
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, credentials, exit, gate, inputs, mirrors, stored};
+use crate::{config, credentials, exit, gate, inputs, mirrors, report, stored};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -96,6 +99,20 @@ pub enum Error {
     /// Saved reports that do not belong together.
     #[error("cannot merge: {0}")]
     Merge(#[from] stored::MergeError),
+    /// A template that cannot be read.
+    #[error("cannot read the template {file}: {why}")]
+    TemplateFile {
+        /// As it was named.
+        file: String,
+        /// Why not.
+        why: String,
+    },
+    /// A template that is none.
+    #[error("{0}")]
+    Template(report::template::TemplateError),
+    /// A template that nothing is written by.
+    #[error("--template is used by no report")]
+    TemplateUnused,
     /// Reports that are written while results come.
     #[error("cannot write results as they come: {0}")]
     Rows(std::io::Error),
@@ -204,6 +221,9 @@ impl Error {
             | Self::Client(_)
             | Self::Demo(_)
             | Self::Merge(_)
+            | Self::TemplateFile { .. }
+            | Self::Template(_)
+            | Self::TemplateUnused
             | Self::Rows(_)
             | Self::Stdin(_)
             | Self::Signals(_)
@@ -220,6 +240,7 @@ impl Error {
             Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
                 vec!["the README lists every setting"]
             }
+            Self::TemplateUnused => vec!["leave -f out, or name its file: -o template:FILE"],
             Self::Saved(items) => {
                 let mut hints: Vec<_> = items
                     .iter()
@@ -256,6 +277,8 @@ impl Error {
             | Self::Credentials(_)
             | Self::Client(_)
             | Self::Demo(_)
+            | Self::TemplateFile { .. }
+            | Self::Template(_)
             | Self::Rows(_)
             | Self::Stdin(_)
             | Self::Signals(_)
@@ -310,6 +333,9 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Demo(_)
         | Error::Saved(_)
         | Error::Merge(_)
+        | Error::TemplateFile { .. }
+        | Error::Template(_)
+        | Error::TemplateUnused
         | Error::Rows(_)
         | Error::Stdin(_)
         | Error::Signals(_)

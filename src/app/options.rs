@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use super::{Error, baseline, policy};
-use crate::cli::{CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, ProgressArg};
+use crate::cli::{
+    CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, OnlyArg, ProgressArg, ReportArgs, SortArg,
+};
 use crate::config;
 use crate::credentials;
 use crate::gate::{Baseline, Policy, Terms};
@@ -16,7 +18,7 @@ use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
 use crate::net::tls::TlsOptions;
-use crate::report::{Colour, TableStyle};
+use crate::report::{Colour, Only, Sort, TableStyle};
 use crate::ui::progress;
 
 /// Requests in flight, all hosts together, where nothing else is said.
@@ -188,6 +190,22 @@ pub(super) fn progress_style(common: &CommonArgs) -> progress::Style {
     }
 }
 
+/// How the table looks, with what it shows.
+pub(super) fn report_style(common: &CommonArgs, args: &ReportArgs) -> TableStyle {
+    let only = match args.only.unwrap_or_default() {
+        OnlyArg::All => Only::All,
+        OnlyArg::Problems => Only::Problems,
+    };
+    let sort = match args.sort.unwrap_or_default() {
+        SortArg::Input => Sort::Input,
+        SortArg::Image => Sort::Image,
+        SortArg::Status => Sort::Status,
+        SortArg::Mirror => Sort::Mirror,
+        SortArg::Latency => Sort::Latency,
+    };
+    TableStyle { only, sort, ..table_style(common) }
+}
+
 /// How the table on standard output looks.
 pub(super) fn table_style(common: &CommonArgs) -> TableStyle {
     let is_terminal = std::io::stdout().is_terminal();
@@ -199,5 +217,5 @@ pub(super) fn table_style(common: &CommonArgs) -> TableStyle {
         ColorArg::Auto | ColorArg::Never => Colour::Never,
     };
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    TableStyle { colour, width: width.filter(|_| is_terminal) }
+    TableStyle { colour, width: width.filter(|_| is_terminal), ..TableStyle::default() }
 }

@@ -11,22 +11,29 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::OutputError;
+use super::destination::{Destination, Form, Forms};
 use super::interrupt::Interruptions;
 use super::rows::{self, Rows};
+use crate::report::template::Template;
 use crate::report::{self, Format, TableStyle, View};
 
 /// As many as Linux follows.
 const MOST_LINKS: usize = 40;
+/// What is written while results come.
+const ROWS: Form = Form::Format(Format::Ndjson);
 /// What standard output is called in errors.
 const STDOUT: &str = "standard output";
 
 /// Every place that gets a report.
 #[derive(Debug)]
-pub(super) struct Outputs(Vec<Output>);
+pub(super) struct Outputs {
+    places: Vec<Output>,
+    template: Option<Template>,
+}
 
 #[derive(Debug)]
 struct Output {
-    format: Format,
+    form: Form,
     target: Target,
 }
 
@@ -48,17 +55,17 @@ enum Target {
 impl Outputs {
     /// Opens every place; without any, standard output.
     ///
-    /// A file's extension decides its format; where it says nothing, `format` does. None of the files
-    /// `read` by this run is written to. May block as long as a pipe has no reader.
+    /// What is written to each, [`Forms::destination`] says. None of the files `read` by this run is written
+    /// to. May block as long as a pipe has no reader.
     pub(super) fn open(
         paths: &[PathBuf],
-        format: Option<Format>,
+        forms: Forms,
         read: &[PathBuf],
         interruptions: &Interruptions,
     ) -> Result<Self, Vec<OutputError>> {
-        let default = format.unwrap_or(Format::Table);
         if paths.is_empty() {
-            return Ok(Self(vec![Output { format: default, target: Target::Stdout }]));
+            let places = vec![Output { form: forms.of_stdout(), target: Target::Stdout }];
+            return Ok(Self { places, template: forms.template });
         }
         let mut outputs = Vec::new();
         let mut errors = Vec::new();
@@ -66,28 +73,29 @@ impl Outputs {
         let read: HashSet<PathBuf> = read.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
         for path in paths {
             let fail = |why: String| OutputError { path: path.clone(), why };
-            if path.as_os_str() == "-" {
-                if seen.insert(None) {
-                    outputs.push(Output { format: default, target: Target::Stdout });
-                } else {
-                    errors.push(fail("given twice".to_owned()));
+            let (form, place) = match forms.destination(path) {
+                Ok(Destination { form, path: Some(place) }) => (form, place),
+                Ok(Destination { form, path: None }) => {
+                    if seen.insert(None) {
+                        outputs.push(Output { form, target: Target::Stdout });
+                    } else {
+                        errors.push(fail("given twice".to_owned()));
+                    }
+                    continue;
                 }
-                continue;
-            }
-            let Some(format) = Format::from_extension(path).or(format) else {
-                errors.push(fail(
-                    "its extension names no format: use .csv, .md, .json, .ndjson or .txt, or -f".to_owned(),
-                ));
-                continue;
+                Err(why) => {
+                    errors.push(fail(why));
+                    continue;
+                }
             };
-            log::debug!("opening {}", path.display());
-            match open(path, interruptions) {
+            log::debug!("opening {}", place.display());
+            match open(&place, interruptions) {
                 Ok(Target::File { path, .. }) if read.contains(&path) => {
                     errors.push(fail("is read by this run, and would be overwritten".to_owned()));
                 }
                 Ok(target) => {
                     if seen.insert(target.path().map(Path::to_owned)) {
-                        outputs.push(Output { format, target });
+                        outputs.push(Output { form, target });
                     } else {
                         errors.push(fail("given twice".to_owned()));
                     }
@@ -95,32 +103,39 @@ impl Outputs {
                 Err(error) => errors.push(fail(error.to_string())),
             }
         }
-        if errors.is_empty() { Ok(Self(outputs)) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { places: outputs, template: forms.template }) } else { Err(errors) }
     }
 
     /// Whether standard output gets a report.
     pub(super) fn has_stdout(&self) -> bool {
-        self.0.iter().any(|output| matches!(output.target, Target::Stdout))
+        self.places.iter().any(|output| matches!(output.target, Target::Stdout))
+    }
+
+    /// Whether standard output gets a report in this format.
+    pub(super) fn has_stdout_as(&self, format: Format) -> bool {
+        let is_it = |output: &Output| output.form == Form::Format(format);
+        self.places.iter().any(|output| matches!(output.target, Target::Stdout) && is_it(output))
     }
 
     /// Whether standard output tells people everything.
     pub(super) fn are_for_people(&self) -> bool {
         let is_for_people = |output: &Output| {
             matches!(output.target, Target::Stdout)
-                && matches!(output.format, Format::Table | Format::Markdown)
+                && matches!(output.form, Form::Format(Format::Table | Format::Markdown))
         };
-        self.0.iter().any(is_for_people)
+        self.places.iter().any(is_for_people)
     }
 
     /// Whether results are to be told one by one anywhere.
     pub(super) fn has_rows(&self) -> bool {
-        self.0.iter().any(|output| output.format == Format::Ndjson)
+        self.places.iter().any(Output::is_rows)
     }
 
     /// Whether [`Self::open`] will find no other place than those where results are told one by one.
-    pub(super) fn are_rows_only(paths: &[PathBuf], format: Option<Format>) -> bool {
-        let is_row = |path: &PathBuf| Format::from_extension(path).or(format) == Some(Format::Ndjson);
-        if paths.is_empty() { format == Some(Format::Ndjson) } else { paths.iter().all(is_row) }
+    pub(super) fn are_rows_only(paths: &[PathBuf], forms: &Forms) -> bool {
+        let is_row =
+            |path: &PathBuf| forms.destination(path).is_ok_and(|destination| destination.form == ROWS);
+        if paths.is_empty() { forms.of_stdout() == ROWS } else { paths.iter().all(is_row) }
     }
 
     /// Begins to write results where they are to be told one by one.
@@ -128,7 +143,7 @@ impl Outputs {
     /// # Errors
     /// A place cannot be written to.
     pub(super) fn rows(&self) -> io::Result<Rows> {
-        let places = self.0.iter().filter(|output| output.format == Format::Ndjson).map(|output| {
+        let places = self.places.iter().filter(|output| output.is_rows()).map(|output| {
             Ok(rows::Place {
                 path: output.target.path().unwrap_or(Path::new(STDOUT)).to_owned(),
                 to: match &output.target {
@@ -144,11 +159,11 @@ impl Outputs {
     /// Gives the files into which `rows` went their right names, but for those that could not be written.
     pub(super) fn finish_rows(&mut self, rows: Rows) -> Vec<OutputError> {
         let mut errors = rows.finish();
-        for at in (0..self.0.len()).rev() {
-            if self.0[at].format != Format::Ndjson {
+        for at in (0..self.places.len()).rev() {
+            if !self.places[at].is_rows() {
                 continue;
             }
-            let Output { target, .. } = self.0.remove(at);
+            let Output { target, .. } = self.places.remove(at);
             let Target::File { path, temporary } = target else { continue };
             if errors.iter().any(|error| error.path == path) {
                 continue;
@@ -163,13 +178,20 @@ impl Outputs {
     /// Writes every report. One that fails does not keep the others from being written.
     pub(super) fn write(self, view: &View<'_>, style: &TableStyle) -> Result<(), Vec<OutputError>> {
         let mut errors = Vec::new();
-        for Output { format, target } in self.0 {
+        let template = self.template.as_ref();
+        for Output { form, target } in self.places {
             let path = target.path().unwrap_or(Path::new(STDOUT)).to_owned();
-            if let Err(error) = write(format, target, view, style) {
+            if let Err(error) = write((form, template), target, view, style) {
                 errors.push(OutputError { path, why: error.to_string() });
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+impl Output {
+    fn is_rows(&self) -> bool {
+        self.form == ROWS
     }
 }
 
@@ -277,23 +299,44 @@ fn new_file(builder: &mut tempfile::Builder<'_, '_>) {
 #[cfg(not(unix))]
 fn new_file(_: &mut tempfile::Builder<'_, '_>) {}
 
-fn write(format: Format, target: Target, view: &View<'_>, style: &TableStyle) -> io::Result<()> {
-    let plain_style = TableStyle { colour: report::Colour::Never, width: None };
+/// What a template writes, it writes whole or not at all.
+fn render(
+    (form, template): (Form, Option<&Template>),
+    view: &View<'_>,
+    style: &TableStyle,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match (form, template) {
+        (Form::Format(format), _) => report::render(format, view, style, out),
+        (Form::Template, Some(template)) => {
+            out.write_all(template.render(view).map_err(io::Error::other)?.as_bytes())
+        }
+        (Form::Template, None) => Err(io::Error::other("there is no template")),
+    }
+}
+
+fn write(
+    form: (Form, Option<&Template>),
+    target: Target,
+    view: &View<'_>,
+    style: &TableStyle,
+) -> io::Result<()> {
+    let plain_style = TableStyle { colour: report::Colour::Never, width: None, ..*style };
     match target {
         Target::Stdout => {
             let mut out = io::stdout().lock();
-            match report::render(format, view, style, &mut out).and_then(|()| out.flush()) {
+            match render(form, view, style, &mut out).and_then(|()| out.flush()) {
                 // A reader that has seen enough, such as `head`.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 other => other,
             }
         }
-        Target::Special { mut file, .. } => match report::render(format, view, &plain_style, &mut file) {
+        Target::Special { mut file, .. } => match render(form, view, &plain_style, &mut file) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         },
         Target::File { path, mut temporary } => {
-            report::render(format, view, &plain_style, temporary.as_file_mut())?;
+            render(form, view, &plain_style, temporary.as_file_mut())?;
             name(temporary, &path)
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::check::Ended;
 use super::interrupt::Interruptions;
 use super::output::Outputs;
-use super::{Error, SavedError, SavedFault, baseline, policy};
+use super::{Error, SavedError, SavedFault, baseline, policy, template};
 use crate::cli::{AgainArgs, CommonArgs, MergeArgs, RenderArgs};
 use crate::config;
 use crate::gate::{Policy, Terms};
@@ -42,6 +42,7 @@ fn again(
     one: impl FnOnce(Vec<Named>) -> Result<Saved, stored::MergeError>,
 ) -> Result<u8, Error> {
     let config = config::load(args.config.as_deref())?;
+    let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let policy = policy::resolve(&args.gate, config.gate)?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
     let Saved { run, tool_version } = one(read_all(paths)?)?;
@@ -52,12 +53,18 @@ fn again(
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
     let config = config::place(args.config.as_deref()).map(Path::to_owned);
-    let read: Vec<PathBuf> =
-        paths.iter().map(stdin).chain(config).chain(args.gate.baseline.clone()).collect();
-    let outputs = Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
+    let read: Vec<PathBuf> = paths
+        .iter()
+        .map(stdin)
+        .chain(config)
+        .chain(args.gate.baseline.clone())
+        .chain(args.reports.template.clone())
+        .collect();
+    let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     interruptions.leave_at_once();
     let terms = Terms { policy: &policy, baseline: baseline.as_ref(), today: policy::today() };
-    Ended { run: &run, terms, tool_version: &tool_version, common }.tell(outputs, None)
+    Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports }
+        .tell(outputs, None)
 }
 
 fn is_stdin(path: &Path) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::parse::{self, MirrorArg};
-use super::{GateArgs, InputArgs};
+use super::{GateArgs, InputArgs, ReportArgs};
 use crate::model::platform::Platform;
 use crate::model::scope::{Shard, Vantage};
 use crate::report::Format;
@@ -51,9 +51,13 @@ pub struct CheckArgs {
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,
-    /// Write a report to this file instead (.csv, .md, .json, .ndjson, .txt); repeatable
-    #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
+    /// Write a report to this file instead, as its extension or FORMAT says (.csv, .md, .json, .ndjson,
+    /// .xml, .sarif, .prom, .txt, github:, gitlab:); repeatable
+    #[arg(short, long = "output", value_name = "[FORMAT:]FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
+    /// How reports look.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// Look here for credentials first: docker, podman or Kubernetes secret file; repeatable
     #[arg(long = "auth-file", value_name = "FILE", help_heading = "Credentials")]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::GateArgs;
 use super::parse;
+use super::{GateArgs, ReportArgs};
 use crate::report::Format;
 
 /// `registry-check render`
@@ -45,4 +45,7 @@ pub struct AgainArgs {
     /// Write a report to this file instead, its extension the format; repeatable
     #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
+    /// How reports are made.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 }

@@ -346,12 +346,12 @@ mod tests {
     use time::macros::datetime;
 
     use super::super::fixture;
-    use super::super::{Colour, Format, TableStyle, render};
+    use super::super::{Format, TableStyle, render};
     use super::*;
 
     fn report() -> String {
         let mut out = Vec::new();
-        let style = TableStyle { colour: Colour::Never, width: None };
+        let style = TableStyle::default();
         render(Format::Json, &fixture::all_statuses().view(), &style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -63,9 +63,17 @@ fn push_visible(to: &mut String, c: char) {
     }
 }
 
+/// What begins a command to Azure's and GitHub's runners wherever it stands in a line of a log.
+const RUNNER_COMMAND: &str = "##[";
+
 /// For a terminal: one line, hidden characters as visible escapes such as `\u{1b}`.
+///
+/// A terminal may be the log of a CI job, so what its runner takes for a command is parted.
 #[must_use]
 pub fn terminal(text: &str) -> Cow<'_, str> {
+    if text.contains(RUNNER_COMMAND) {
+        return Cow::Owned(terminal(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    }
     if !has_hidden(text) {
         return Cow::Borrowed(text);
     }
@@ -85,6 +93,9 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 /// Quoting is the CSV writer's. Source of the guard: OWASP, "CSV Injection".
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    if text.contains(RUNNER_COMMAND) {
+        return Cow::Owned(csv_cell(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    }
     let is_formula = text.starts_with(['\t', '\r', '\n'])
         || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if !is_formula && !has_hidden(text) {
@@ -184,6 +195,8 @@ mod tests {
             "_",
             "[x](y)",
             "#1",
+            "##[error]",
+            "##[",
             "@octocat",
             "https://x.example",
             "www.x.example",
@@ -217,6 +230,7 @@ mod tests {
             let shown = terminal(&text);
             prop_assert!(!shown.contains(is_hidden));
             prop_assert!(!shown.contains(char::is_control));
+            prop_assert!(!shown.contains("##["));
         }
 
         #[test]
@@ -243,6 +257,7 @@ mod tests {
         fn csv_cells_are_one_line_and_no_formula(text in hostile()) {
             let cell = csv_cell(&text);
             prop_assert!(!cell.contains(is_hidden));
+            prop_assert!(!cell.contains("##["));
             prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@']), "{cell}");
         }
 
@@ -262,6 +277,14 @@ mod tests {
         assert_eq!(markdown(text), text);
         assert_eq!(markdown_code("docker.io/library/nginx:1.25"), "`docker.io/library/nginx:1.25`");
         assert_eq!(bounded(text, 500), text);
+    }
+
+    #[test]
+    fn commands_to_runners_are_parted() {
+        assert_eq!(terminal("x ##[set-output name=a]b"), "x ## [set-output name=a]b");
+        assert_eq!(terminal("###[\u{1b}##["), "### [\\u{1b}## [");
+        assert_eq!(csv_cell("=##[group]"), "'=## [group]");
+        assert!(!markdown("##[group]").contains("##["));
     }
 
     #[test]

@@ -174,7 +174,7 @@ mod tests {
 
     use super::super::escape::is_hidden;
     use super::super::fixture::{self, Fixture, HOSTILE};
-    use super::super::{Colour, Format, TableStyle, render};
+    use super::super::{Format, TableStyle, render};
     use super::*;
     use crate::gate::{Glob, Level};
 
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn hostile_policies_break_no_format() {
-        let style = TableStyle { colour: Colour::Never, width: None };
+        let style = TableStyle::default();
         for format in Format::ALL {
             let [plain, hostile] = ["x", HOSTILE].map(|words| {
                 let mut out = Vec::new();

@@ -86,18 +86,21 @@ impl<'a> Place<'a> {
     }
 }
 
+/// The formats that a listing has.
+pub const FORMATS: [Format; 4] = [Format::Table, Format::Csv, Format::Markdown, Format::Json];
+
 /// Writes the listing.
 ///
 /// # Errors
-/// `out` cannot be written to.
+/// `out` cannot be written to; `format` is none of [`FORMATS`].
 pub fn write(format: Format, listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     match format {
         Format::Table => lines(listing, &mut out)?,
         Format::Csv => csv::write_rows(&CSV_HEADER, &mut rows(listing), &mut out)?,
         Format::Markdown => markdown(listing, &mut out)?,
-        // Nothing comes by and by here: a stream of it is the document.
-        Format::Json | Format::Ndjson => json::write_value(&document(listing), &mut out)?,
+        Format::Json => json::write_value(&document(listing), &mut out)?,
+        other => return Err(io::Error::other(format!("a list of images has no form as {other}"))),
     }
     io::Write::flush(&mut out)
 }

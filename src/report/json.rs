@@ -32,7 +32,16 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> 
 
 /// Writes any value in the same form.
 pub(super) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Lines::default());
+    write_value_to(Depth { of_lists: LIST_LINES, of_objects: OBJECT_LINES }, value, out)
+}
+
+/// Writes any value, with other depths of lines.
+pub(super) fn write_value_to(
+    lines: Depth,
+    value: &impl Serialize,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Lines::to(lines));
     value.serialize(&mut serializer)?;
     out.write_all(b"\n")
 }
@@ -69,7 +78,8 @@ struct ShardLine<'a> {
     places: &'a [u32],
 }
 
-struct Document<'a>(View<'a>);
+/// The whole report, as a value.
+pub(super) struct Document<'a>(pub(super) View<'a>);
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -254,15 +264,26 @@ impl Serialize for Notes<'_> {
     }
 }
 
-/// Two levels of lines; what is deeper stays on its line.
-#[derive(Default)]
+/// How deep lists and objects have a line for each of their parts; what is deeper stays on its line.
+#[derive(Clone, Copy)]
+pub(super) struct Depth {
+    pub(super) of_lists: usize,
+    pub(super) of_objects: usize,
+}
+
+/// Lines down to a depth.
 struct Lines {
+    to: Depth,
     depth: usize,
     /// Whether something stands in the list or object that is open.
     is_filled: bool,
 }
 
 impl Lines {
+    const fn to(to: Depth) -> Self {
+        Self { to, depth: 0, is_filled: false }
+    }
+
     fn line<W: io::Write + ?Sized>(&self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b"\n")?;
         (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
@@ -309,11 +330,11 @@ impl Formatter for Lines {
     }
 
     fn begin_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.separate(writer, first, LIST_LINES)
+        self.separate(writer, first, self.to.of_lists)
     }
 
     fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b']', LIST_LINES)
+        self.close(writer, b']', self.to.of_lists)
     }
 
     fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -321,11 +342,11 @@ impl Formatter for Lines {
     }
 
     fn begin_object_key<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.separate(writer, first, OBJECT_LINES)
+        self.separate(writer, first, self.to.of_objects)
     }
 
     fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b'}', OBJECT_LINES)
+        self.close(writer, b'}', self.to.of_objects)
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(
@@ -358,13 +379,18 @@ impl Formatter for Compact {
     }
 }
 
-/// Hidden characters as `\u` escapes, all others as they are.
+/// Hidden characters as `\u` escapes, all others as they are; what a CI runner would take for a command
+/// wherever it stands (see [`super::escape::terminal`]) is parted by such an escape.
 fn write_visible<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
-    if !has_hidden(fragment) {
+    if !has_hidden(fragment) && !fragment.contains("##[") {
         return writer.write_all(fragment.as_bytes());
     }
     let mut plain_from = 0;
-    for (at, c) in fragment.char_indices().filter(|(_, c)| is_hidden(*c)) {
+    for (at, c) in fragment.char_indices() {
+        let is_command = c == '[' && fragment[..at].ends_with("##");
+        if !is_hidden(c) && !is_command {
+            continue;
+        }
         writer.write_all(&fragment.as_bytes()[plain_from..at])?;
         for unit in c.encode_utf16(&mut [0; 2]) {
             write!(writer, "\\u{unit:04x}")?;
@@ -566,10 +592,10 @@ mod tests {
 
     #[test]
     fn every_format_says_the_same_of_a_report_that_was_saved() {
-        use super::super::{Colour, Format, TableStyle, render};
+        use super::super::{Format, TableStyle, render};
         let told = |fixture: &Fixture, format| {
             let mut out = Vec::new();
-            let style = TableStyle { colour: Colour::Never, width: None };
+            let style = TableStyle::default();
             render(format, &fixture.view(), &style, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
@@ -598,11 +624,12 @@ mod tests {
         #[test]
         fn hostile_text_survives_parsing_and_never_reaches_the_terminal(
             text in any::<String>(),
-            special in prop::sample::select(vec![fixture::HOSTILE, "\u{9b}31m", "\u{e0041}", "\"\\", ""]),
+            special in prop::sample::select(vec![fixture::HOSTILE, "##[error]x", "\u{9b}31m", "\u{e0041}", "\"\\", ""]),
         ) {
             let typed = format!("{special}{text}");
             let json = rendered(&fixture::saying(&typed));
             prop_assert!(!json.replace('\n', "").contains(is_hidden));
+            prop_assert!(!json.contains("##["));
             let document: Value = serde_json::from_str(&json).unwrap();
             prop_assert_eq!(&document["results"][1]["input"], &json!(typed));
             prop_assert_eq!(&document["results"][1]["reason"], &json!(bounded(&typed, MAX_REMOTE_CHARS)));

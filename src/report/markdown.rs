@@ -21,6 +21,15 @@ use super::view::{Bearing, Places, Timestamp, View};
 const FOLDED_FROM: usize = 20;
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_head(view, out)?;
+    write_matrix(view, out)?;
+    write_depth(view, out)?;
+    write_problems(view, out)?;
+    write_gate(view, out)
+}
+
+/// How it came out, and the counts.
+pub(super) fn write_head(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     use crate::gate::Outcome;
     let word = match view.decision.outcome {
         Outcome::Pass => "passed",
@@ -30,11 +39,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Registry check: {word}\n")?;
     let decision = summary::decision_word(view.decision.outcome);
     writeln!(out, "**{decision}**: {}.\n", summary::decision_sentence(view))?;
-    write_summary(view, out)?;
-    write_matrix(view, out)?;
-    write_depth(view, out)?;
-    write_problems(view, out)?;
-    write_gate(view, out)
+    write_summary(view, out)
 }
 
 /// What the gate itself found, and what is new and better since the baseline.
@@ -182,7 +187,8 @@ fn write_cell(
     }
 }
 
-fn write_problems(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// Everything that is not as it should be.
+pub(super) fn write_problems(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let groups = problems(view, usize::MAX);
     if groups.is_empty() {
         return Ok(());

@@ -11,19 +11,27 @@ mod decision;
 mod depth;
 pub mod escape;
 pub mod explain;
+mod findings;
 #[cfg(test)]
 mod fixture;
 pub mod gating;
+pub mod github;
+mod gitlab;
 pub mod images;
 mod json;
+mod junit;
 mod markdown;
 mod matrix;
 pub mod ndjson;
 mod problems;
+mod prometheus;
 pub mod resolve;
+mod sarif;
 pub mod sign_in;
+pub mod step_summary;
 mod summary;
 mod table;
+pub mod template;
 mod view;
 
 use std::fmt;
@@ -35,7 +43,7 @@ use thiserror::Error;
 
 pub use json::SCHEMA_ID;
 pub use summary::{StatusCounts, Summary, UpstreamSummary};
-pub use table::{Colour, TableStyle};
+pub use table::{Colour, Only, Sort, TableStyle};
 pub use view::{Bearing, Places, Row, Timestamp, View};
 
 /// The formats in which a run can be written.
@@ -51,16 +59,37 @@ pub enum Format {
     Json,
     /// One result a line, while they come: `registry-check/stream/v1`.
     Ndjson,
+    /// Test results for CI servers.
+    Junit,
+    /// 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations, as commands to the runner of GitHub Actions.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+    /// Metrics, as text.
+    Prometheus,
 }
 
 /// A text that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown format '{0}' (known: table, csv, markdown, json, ndjson)")]
+#[error("unknown format '{0}' (known: {known})", known = Format::ALL.map(Format::as_str).join(", "))]
 pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Markdown, Self::Json, Self::Ndjson];
+    pub const ALL: [Self; 10] = [
+        Self::Table,
+        Self::Csv,
+        Self::Markdown,
+        Self::Json,
+        Self::Ndjson,
+        Self::Junit,
+        Self::Sarif,
+        Self::Github,
+        Self::Gitlab,
+        Self::Prometheus,
+    ];
 
     /// The name on the command line.
     #[must_use]
@@ -71,6 +100,11 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Json => "json",
             Self::Ndjson => "ndjson",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Prometheus => "prometheus",
         }
     }
 
@@ -83,6 +117,9 @@ impl Format {
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
             "txt" => Some(Self::Table),
+            "xml" => Some(Self::Junit),
+            "sarif" => Some(Self::Sarif),
+            "prom" => Some(Self::Prometheus),
             _ => None,
         }
     }
@@ -126,6 +163,11 @@ pub fn render(
         Format::Markdown => markdown::write(view, &mut out)?,
         Format::Json => json::write(view, &mut out)?,
         Format::Ndjson => ndjson::write(view, &mut out)?,
+        Format::Junit => junit::write(view, &mut out)?,
+        Format::Sarif => sarif::write(view, &mut out)?,
+        Format::Github => github::write(view, &mut out)?,
+        Format::Gitlab => gitlab::write(view, &mut out)?,
+        Format::Prometheus => prometheus::write(view, &mut out)?,
     }
     out.flush()
 }
@@ -134,8 +176,6 @@ pub fn render(
 mod tests {
     use super::*;
 
-    const PLAIN: TableStyle = TableStyle { colour: Colour::Never, width: None };
-
     #[test]
     fn formats_are_found_by_name_and_by_extension() {
         for format in Format::ALL {
@@ -143,6 +183,8 @@ mod tests {
         }
         assert_eq!("md".parse(), Ok(Format::Markdown));
         assert_eq!("xml".parse::<Format>(), Err(UnknownFormat("xml".to_owned())));
+        let told = UnknownFormat("xml".to_owned()).to_string();
+        assert!(Format::ALL.iter().all(|format| told.contains(format.as_str())), "{told}");
         for (path, format) in [
             ("out/report.csv", Some(Format::Csv)),
             ("report.MD", Some(Format::Markdown)),
@@ -151,6 +193,9 @@ mod tests {
             ("report.ndjson", Some(Format::Ndjson)),
             ("report.jsonl", Some(Format::Ndjson)),
             ("report.txt", Some(Format::Table)),
+            ("TEST-mirrors.xml", Some(Format::Junit)),
+            ("mirrors.sarif", Some(Format::Sarif)),
+            ("registry_check.prom", Some(Format::Prometheus)),
             ("report.html", None),
             ("json", None),
         ] {
@@ -182,8 +227,10 @@ mod tests {
         let fixture = fixture::many(3_000);
         for format in Format::ALL {
             let mut pieces = Pieces::default();
-            render(format, &fixture.view(), &PLAIN, &mut pieces).unwrap();
-            assert!(pieces.total > 100_000, "{format}: {} bytes", pieces.total);
+            render(format, &fixture.view(), &TableStyle::default(), &mut pieces).unwrap();
+            // Which tells no more than fifty things.
+            let least = if format == Format::Github { 10_000 } else { 100_000 };
+            assert!(pieces.total > least, "{format}: {} bytes", pieces.total);
             assert!(pieces.largest <= 16 * 1024, "{format}: {} bytes at once", pieces.largest);
         }
     }
@@ -212,7 +259,8 @@ mod tests {
         let fixture = fixture::all_statuses();
         for format in Format::ALL {
             for room in [0, 100, 1_000] {
-                let error = render(format, &fixture.view(), &PLAIN, &mut Full(room)).unwrap_err();
+                let error =
+                    render(format, &fixture.view(), &TableStyle::default(), &mut Full(room)).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format}");
             }
         }

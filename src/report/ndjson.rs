@@ -138,7 +138,7 @@ mod tests {
 
     fn rendered(format: Format, fixture: &Fixture) -> String {
         let mut out = Vec::new();
-        let style = TableStyle { colour: super::super::Colour::Never, width: None };
+        let style = TableStyle::default();
         render(format, &fixture.view(), &style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -9,7 +9,7 @@ use crate::gate::{Policy, Terms, decide};
 use crate::model::digest::Digest;
 use crate::model::run::{CheckResult, Cost, Ending, Place, Quota};
 use crate::model::scope::{Part, Shard, Vantage};
-use crate::report::{Colour, Format, TableStyle, View, render};
+use crate::report::{Format, TableStyle, View, render};
 
 const SNAPSHOT: &str =
     include_str!("../report/snapshots/registry_check__report__json__tests__json_looks_like_this.snap");
@@ -32,7 +32,7 @@ fn told(saved: &Saved, format: Format) -> String {
         tool_version: &saved.tool_version,
     };
     let mut out = Vec::new();
-    render(format, &view, &TableStyle { colour: Colour::Never, width: Some(100) }, &mut out).unwrap();
+    render(format, &view, &TableStyle { width: Some(100), ..TableStyle::default() }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

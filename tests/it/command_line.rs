@@ -35,7 +35,8 @@ fn usage_errors_name_the_flag_and_what_would_be_right() {
         ),
         (
             "-f xml",
-            "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson]",
+            "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson, \
+             junit, sarif, github, gitlab, prometheus]",
         ),
         (
             "--require 0",
@@ -214,7 +215,7 @@ fn on_a_terminal(flags: &str, variables: &[(&str, &str)]) -> Output {
 
 #[test]
 fn colour_is_for_terminals_and_for_those_who_insist() {
-    let green = "\u{1b}[32mOK";
+    let green = "\u{1b}[32m✓ OK";
     for (flags, variables, is_coloured) in [
         ("", &[][..], true),
         ("", &[("NO_COLOR", "1")], false),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use registry_check::app::{CONCURRENCY, PER_HOST};
-use registry_check::cli::{ColorArg, DepthArg, ProgressArg};
+use registry_check::cli::{ColorArg, DepthArg, OnlyArg, ProgressArg, SortArg};
 use registry_check::config::FILE_NAME;
 use registry_check::credentials;
 use registry_check::gate::{Level, Policy, Require};
@@ -88,6 +88,8 @@ fn each_default_in_help_is_the_codes() {
         ("--depth", word(&DepthArg::default())),
         ("--require", word(&Require::default())),
         ("--format", Format::Table.as_str().to_owned()),
+        ("--only", word(&OnlyArg::default())),
+        ("--sort", word(&SortArg::default())),
         ("--concurrency", CONCURRENCY.to_string()),
         ("--per-host", PER_HOST.to_string()),
         ("--helper-timeout", seconds(credentials::Options::default().helper_timeout)),
@@ -151,11 +153,22 @@ fn formats_and_extensions_in_help_are_those_there_are() {
     let (_, listed) = output.split_once('(').expect("a list of extensions");
     let listed: Vec<_> = listed.split_once(')').expect("its end").0.split(", ").collect();
     let formats = listed.iter().map(|extension| {
+        if let Some(format) = extension.strip_suffix(':') {
+            return format.parse().unwrap_or_else(|error| panic!("{extension} {error}"));
+        }
         let path = format!("report{extension}");
         Format::from_extension(path.as_ref()).unwrap_or_else(|| panic!("{extension} stands for no format"))
     });
     let formats: Vec<_> = formats.collect();
     assert!(Format::ALL.iter().all(|format| formats.contains(format)), "{listed:?}");
+}
+
+#[test]
+fn every_format_has_a_row_in_the_readme() {
+    let readme = readme();
+    for format in Format::ALL {
+        assert!(readme.contains(&format!("\n| `{format}` | ")), "{format}");
+    }
 }
 
 #[test]

@@ -93,6 +93,25 @@ fn the_table_moves_no_cursor_and_makes_no_lines_of_its_own() {
 }
 
 #[test]
+fn formats_for_other_programs_show_controls_and_hold_no_commands() {
+    let names = ["junit", "sarif", "github", "gitlab", "prometheus"];
+    let flags: Vec<_> = names.iter().map(|name| format!("-o {name}:{name}")).collect();
+    for (pair, verdict) in speakers() {
+        let output = pair.check().args(&flags.join(" ")).tool().run();
+        for name in names {
+            let text = output.file(name);
+            assert_eq!(hidden(&text), "", "{verdict}: {text}");
+            assert!(!text.contains("##["), "{verdict}: {text}");
+            assert!(name != "junit" || !text.contains("<script"), "{verdict}: {text}");
+            assert!(name == "github" || !text.lines().any(|line| line.trim_start().starts_with("::")));
+        }
+        // One command for what is wrong, none where nothing is.
+        let findings = usize::from(!verdict.starts_with("ok/"));
+        assert_eq!(output.file("github").matches('\n').count(), findings, "{verdict}");
+    }
+}
+
+#[test]
 fn the_csv_has_one_record_for_each_row_and_no_formula() {
     for (pair, verdict) in speakers() {
         let output = pair.check().args("-f csv").tool().run();

@@ -11,6 +11,7 @@ mod bad_mirrors;
 mod baselines;
 mod blob_peers;
 mod blobs;
+mod ci_reports;
 mod command_line;
 mod credential_leaks;
 mod credential_protocols;

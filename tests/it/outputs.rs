@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{Read as _, pipe};
 
+use registry_check::report::Format;
+
 use crate::support::report;
 use crate::support::small::{assert_not_asked, list, registry};
 use crate::support::tool::{Output, Tool};
@@ -26,12 +28,13 @@ fn refused(flags: &[&str]) -> Output {
 
 #[test]
 fn reports_that_cannot_be_written_fail_before_the_first_request() {
-    let unknown = "its extension names no format: use .csv, .md, .json, .ndjson or .txt, or -f";
+    let unknown = "its extension names no format: use .csv, .md, .json, .ndjson, .xml, .sarif, .prom or .txt, FORMAT:FILE, \
+                   or -f";
     for (flags, faults) in [
         (&["-o", "no/such/report.csv"][..], &["no/such/report.csv: no such folder"][..]),
         (&["-o", "images.txt/report.csv"], &["images.txt/report.csv: what should be its folder is a file"]),
         (&["-o", "folder.csv"], &["folder.csv: is a directory"]),
-        (&["-o", "report.xml"], &[&format!("report.xml: {unknown}")]),
+        (&["-o", "report.tar"], &[&format!("report.tar: {unknown}")]),
         (&["-o", "report"], &[&format!("report: {unknown}")]),
         (&["-o", "old.csv", "-o", "./old.csv"], &["./old.csv: given twice"]),
         (&["-o", "new.csv", "-o", "folder.csv/../new.csv"], &["folder.csv/../new.csv: given twice"]),
@@ -103,7 +106,7 @@ fn full_disk_is_an_error_and_keeps_no_other_report_from_being_written() {
 #[test]
 fn reader_that_has_left_is_no_error() {
     let registry = registry(&["app"]);
-    for format in ["table", "csv", "markdown", "json", "ndjson"] {
+    for format in Format::ALL.map(Format::as_str) {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let output = Tool::new()

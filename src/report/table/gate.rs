@@ -8,12 +8,12 @@ use crate::model::status::Status;
 use super::super::gating::{self, findings};
 use super::super::matrix::who;
 use super::super::view::{Bearing, Places, Timestamp, View};
-use super::paint::{Paint, Tone};
-use super::{LABEL_WIDTH, SHOWN_OF_GROUP, SHOWN_PLACES, outside, tone};
+use super::paint::Tone;
+use super::{SHOWN_OF_GROUP, SHOWN_PLACES, TableStyle, outside, write_behind, write_below, write_text};
 
 /// Writes it, if there is any.
-pub(super) fn write(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    write_comparison(view, paint, out)?;
+pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
+    write_comparison(view, style, out)?;
     let found = findings(view);
     if !found.is_empty() {
         writeln!(out)?;
@@ -24,53 +24,48 @@ pub(super) fn write(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::R
             Bearing::Warns => "WARNING",
             _ => "NOTE",
         };
-        writeln!(out, "{}{}", padded(paint, tone(finding.bearing), word), outside(&finding.text))?;
+        write_behind(word, finding.bearing, &outside(&finding.text), style, out)?;
     }
     Ok(())
 }
 
-fn padded(paint: Paint, tone: Tone, word: &str) -> String {
-    format!("{}{}", paint.apply(tone, word), " ".repeat(LABEL_WIDTH.saturating_sub(word.len())))
-}
-
-fn write_comparison(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+fn write_comparison(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     let (Some(comparison), Some(words)) = (&view.decision.comparison, gating::comparison(view)) else {
         return Ok(());
     };
-    writeln!(out, "\nBaseline, {words}")?;
+    writeln!(out)?;
+    write_text(&format!("Baseline, {words}"), style, out)?;
     let places = Places::of(&view.run.places);
     let new: Vec<_> = gating::new_problems(view).collect();
     for (result, was) in new.iter().take(SHOWN_OF_GROUP) {
         let was = was.map_or_else(String::new, |was| format!(", was {}", was.label()));
-        write_change(view, (result, &places), &padded(paint, tone(view.bearing(result)), "NEW"), &was, out)?;
+        let text = change(view, result, &places, &was);
+        write_behind("NEW", view.bearing(result), &text, style, out)?;
     }
-    write_more(new.len(), out)?;
+    write_more(new.len(), style, out)?;
     for better in comparison.better.iter().take(SHOWN_OF_GROUP) {
         let was = format!(", was {} since {}", better.was.label(), Timestamp(better.since));
-        let result = &view.run.results[better.result];
-        write_change(view, (result, &places), &padded(paint, Tone::Good, "BETTER"), &was, out)?;
+        let text = change(view, &view.run.results[better.result], &places, &was);
+        write_behind("BETTER", Bearing::Fine, &text, style, out)?;
     }
-    write_more(comparison.better.len(), out)
+    write_more(comparison.better.len(), style, out)
 }
 
-fn write_more(all: usize, out: &mut dyn Write) -> io::Result<()> {
+fn write_more(all: usize, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     match all.saturating_sub(SHOWN_OF_GROUP) {
         0 => Ok(()),
-        more => writeln!(out, "{:LABEL_WIDTH$}… and {more} more (all of them: --format json)", ""),
+        more => {
+            let text = format!("… and {more} more (all of them: --format json)");
+            write_below(&text, style, Tone::Plain, out)
+        }
     }
 }
 
-fn write_change(
-    view: &View<'_>,
-    (result, places): (&CheckResult, &Places<'_>),
-    label: &str,
-    was: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn change(view: &View<'_>, result: &CheckResult, places: &Places<'_>, was: &str) -> String {
     let status: Status = result.verdict.code.status();
     let image = outside(&view.image(result.image).to_string());
     let mirror = outside(&who(view.endpoint(result)));
     let named = places.at(result.image).take(SHOWN_PLACES);
     let named: Vec<_> = named.map(|place| outside(&place.origin.to_string())).collect();
-    writeln!(out, "{label}{image} at {mirror}: {}{was} ({})", status.label(), named.join(", "))
+    format!("{image} at {mirror}: {}{was} ({})", status.label(), named.join(", "))
 }

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthChar as _;
 use crate::model::endpoint::Role;
 
 use super::super::escape::{self, bounded};
-use super::super::matrix::{Column, columns, short_name};
+use super::super::matrix::Column;
 use super::super::view::View;
 
 /// Blank columns between two cells.
@@ -24,6 +24,8 @@ const LEAST: usize = 8;
 /// Most characters of a mirror's name in the table's head.
 const MAX_NAME_CHARS: usize = 80;
 const IMAGE_HEADER: &str = "IMAGE";
+/// A symbol and a blank stand before each status.
+pub(super) const SYMBOL_WIDTH: usize = 2;
 
 /// A column with its head and width.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +46,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Measures a run for a terminal of `width` columns.
-    pub(super) fn of(view: &View<'_>, width: Option<usize>) -> Self {
-        let images = view.run.images.iter();
-        let images = images.map(|image| display_width(&escape::terminal(&short_name(image)))).max();
-        let image_width = images.unwrap_or(0).max(IMAGE_HEADER.len());
-        let slots: Vec<_> = columns(view)
+    /// Measures a run for a terminal of `width` columns; `names` is the width of the widest image name.
+    pub(super) fn of(view: &View<'_>, columns: Vec<Column>, names: usize, width: Option<usize>) -> Self {
+        let image_width = names.max(IMAGE_HEADER.len());
+        let widths = label_widths(view, &columns);
+        let slots: Vec<_> = columns
             .into_iter()
-            .zip(label_widths(view))
+            .zip(widths)
             .map(|(column, labels)| {
                 let name = column.name(view);
                 let name = bounded(&name, MAX_NAME_CHARS);
@@ -100,21 +101,21 @@ impl Layout {
 }
 
 /// The width of the widest word in each column.
-fn label_widths(view: &View<'_>) -> Vec<usize> {
+fn label_widths(view: &View<'_>, columns: &[Column]) -> Vec<usize> {
     let mut by_endpoint = vec![1usize; view.run.endpoints.len()];
     for result in &view.run.results {
         let widest = &mut by_endpoint[result.endpoint as usize];
-        *widest = (*widest).max(result.verdict.code.status().label().len());
+        *widest = (*widest).max(SYMBOL_WIDTH + result.verdict.code.status().label().len());
     }
     // One width for all columns of upstreams.
     let upstream = view.run.endpoints.iter().zip(&by_endpoint);
     let upstream = upstream.filter(|(endpoint, _)| endpoint.role == Role::Upstream).map(|(_, width)| *width);
     let upstream = upstream.max().unwrap_or(1);
-    columns(view)
-        .into_iter()
+    columns
+        .iter()
         .map(|column| match column {
             Column::Upstream | Column::UpstreamFrom(_) => upstream,
-            Column::Mirror(at) => by_endpoint[at as usize],
+            Column::Mirror(at) => by_endpoint[*at as usize],
         })
         .collect()
 }
@@ -183,7 +184,7 @@ mod tests {
         #[test]
         fn tables_fit_their_width(
             image in 5usize..120,
-            columns in prop::collection::vec(("[a-z.]{1,40}", 1usize..=12), 0..12),
+            columns in prop::collection::vec(("[a-z.]{1,40}", 1usize..=14), 0..12),
             width in 40usize..200,
         ) {
             let columns: Vec<_> = columns.iter().map(|(name, labels)| (name.as_str(), *labels)).collect();

@@ -1,11 +1,14 @@
 //! The report for a terminal: the matrix, one line of counts, what is wrong, and the decision.
 //!
-//! It reads the same without colour. What fails alike is told once; the full set is in CSV and JSON.
+//! It reads the same without colour: each status stands there as a word, with a symbol for what it does to
+//! the gate. What fails alike is told once; the full set is in CSV and JSON.
 //! All text from outside passes through [`escape::terminal`].
 
 mod gate;
 mod layout;
+mod order;
 mod paint;
+mod wrap;
 
 use std::io::{self, Write};
 
@@ -14,23 +17,30 @@ use crate::model::run::CheckResult;
 
 use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
-use super::matrix::{short_name, who};
+use super::matrix::who;
 use super::problems::{Extent, Group, Wording, problems, remark};
 use super::summary::{self, Summary};
 use super::view::{Bearing, Places, View};
 
-use layout::{Layout, Slot, display_width, shorten};
+use layout::{Layout, SYMBOL_WIDTH, Slot, display_width, shorten};
+use order::{Order, Section};
 use paint::{Paint, Tone};
+use wrap::wrap;
 
+pub use order::{Only, Sort};
 pub use paint::Colour;
 
-/// How the table is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the table is drawn; without more ado plain, for lines of any length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableStyle {
     /// Whether ANSI colours are used.
     pub colour: Colour,
     /// Columns of the terminal; `None` where lines may be of any length.
     pub width: Option<usize>,
+    /// Which images the matrix shows.
+    pub only: Only,
+    /// In what order.
+    pub sort: Sort,
 }
 
 /// Lines shown of each group of problems.
@@ -40,14 +50,27 @@ const SHOWN_PLACES: usize = 3;
 /// Findings on parts that are told of one image.
 const SHOWN_FINDINGS: usize = 10;
 /// Width of the widest status word, and a gap.
-const LABEL_WIDTH: usize = 14;
+const LABEL_WIDTH: usize = SYMBOL_WIDTH + 14;
 
 pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     let paint = Paint(style.colour);
     if !view.run.images.is_empty() {
-        let layout = Layout::of(view, style.width);
+        write_matrix(view, style, paint, out)?;
+    }
+    write_counts(view, style, out)?;
+    write_depth(view, style, out)?;
+    write_problems(view, style, out)?;
+    gate::write(view, style, out)?;
+    write_decision(view, style, out)
+}
+
+fn write_matrix(view: &View<'_>, style: &TableStyle, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    let order = Order::of(view, style.only, style.sort);
+    let columns = order::ordered_columns(view, style.sort);
+    let layout = Layout::of(view, columns, order.widest(view), style.width);
+    if !order.sections.is_empty() {
         for block in &layout.blocks {
-            write_block(view, &layout, block, paint, out)?;
+            write_block(view, (&layout, &order), block, paint, out)?;
             writeln!(out)?;
         }
         for (key, name) in &layout.legend {
@@ -57,10 +80,11 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
             writeln!(out)?;
         }
     }
-    write_counts(view, out)?;
-    write_problems(view, paint, out)?;
-    gate::write(view, paint, out)?;
-    write_decision(view, paint, out)
+    if order.hidden > 0 {
+        let hidden = summary::count(order.hidden as u64, "image");
+        writeln!(out, "{hidden} without problems not shown\n")?;
+    }
+    Ok(())
 }
 
 fn tone(bearing: Bearing) -> Tone {
@@ -72,9 +96,19 @@ fn tone(bearing: Bearing) -> Tone {
     }
 }
 
+/// What a bearing does to the gate, for those who see no colour.
+const fn symbol(bearing: Bearing) -> char {
+    match bearing {
+        Bearing::Fine => '✓',
+        Bearing::Warns | Bearing::Known | Bearing::Allowed | Bearing::NotCounted => '!',
+        Bearing::Undecided => '?',
+        Bearing::Fails => '✗',
+    }
+}
+
 fn write_block(
     view: &View<'_>,
-    layout: &Layout,
+    (layout, order): (&Layout, &Order<'_>),
     block: &[Slot],
     paint: Paint,
     out: &mut dyn Write,
@@ -85,21 +119,28 @@ fn write_block(
         line.cell(&slot.header, slot.width, Tone::Bold);
     }
     line.end(out)?;
-    for (at, image) in (0..).zip(&view.run.images) {
-        let name = short_name(image);
-        let name = escape::terminal(&name);
-        line.cell(&shorten(&name, layout.image_width), layout.image_width, Tone::Plain);
-        let results = view.results(at);
-        for slot in block {
-            match slot.column.cell(view, results) {
-                Some(result) => {
-                    let status = result.verdict.code.status();
-                    line.cell(status.label(), slot.width, tone(view.bearing(result)));
-                }
-                None => line.cell("-", slot.width, Tone::Dim),
-            }
+    for Section { registry, images } in &order.sections {
+        if let Some(registry) = registry {
+            line.cell(&shorten(registry, layout.image_width), layout.image_width, Tone::Bold);
+            line.end(out)?;
         }
-        line.end(out)?;
+        for at in images {
+            let name = order::name(view.image(*at), *registry);
+            line.cell(&shorten(&name, layout.image_width), layout.image_width, Tone::Plain);
+            let results = view.results(*at);
+            for slot in block {
+                match slot.column.cell(view, results) {
+                    Some(result) => {
+                        let status = result.verdict.code.status();
+                        let bearing = view.bearing(result);
+                        let cell = format!("{} {}", symbol(bearing), status.label());
+                        line.cell(&cell, slot.width, tone(bearing));
+                    }
+                    None => line.cell("-", slot.width, Tone::Dim),
+                }
+            }
+            line.end(out)?;
+        }
     }
     Ok(())
 }
@@ -130,24 +171,21 @@ impl Line {
     }
 }
 
-fn write_counts(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let summary = Summary::of(view.run);
-    write!(out, "{}: {}", summary::scope(view, &summary), summary.by_status.words())?;
-    if summary.upstream.asked > 0 {
-        write!(out, " · upstream: {}", summary.upstream.by_status.words())?;
-    }
-    writeln!(out, " · {}", summary::cost(view))?;
-    view.run
-        .quotas
-        .iter()
-        .try_for_each(|quota| writeln!(out, "{}: {}", outside(&quota.host), summary::quota(quota)))?;
-    write_depth(view, out)
+/// Lines that fit, the later ones a little to the right.
+fn write_text(text: &str, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
+    const INDENT: usize = 2;
+    let lines = wrap(text, INDENT, style.width);
+    lines.iter().enumerate().try_for_each(|(at, line)| {
+        let indent = if at == 0 { 0 } else { INDENT };
+        writeln!(out, "{:indent$}{line}", "")
+    })
 }
 
 /// Platforms and hosts, by endpoint.
-fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     for platforms in depth::platforms(view) {
-        writeln!(out, "\nplatforms at {}:", outside(&platforms.endpoint))?;
+        writeln!(out)?;
+        write_text(&format!("platforms at {}:", outside(&platforms.endpoint)), style, out)?;
         for (name, count) in &platforms.counts {
             writeln!(out, "  {}: {}", outside(name), count.words())?;
         }
@@ -158,19 +196,36 @@ fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut last = None;
     for host in &view.run.hosts {
         if last != Some((host.role, &host.endpoint)) {
-            writeln!(out, "\npulls from {} need:", outside(&depth::whose(host)))?;
+            writeln!(out)?;
+            write_text(&format!("pulls from {} need:", outside(&depth::whose(host))), style, out)?;
             last = Some((host.role, &host.endpoint));
         }
-        writeln!(out, "  {}", outside(&depth::host(host)))?;
+        write_text(&format!("  {}", outside(&depth::host(host))), style, out)?;
     }
     match depth::uncovered(view) {
-        Some(text) => writeln!(out, "\n{text}"),
+        Some(text) => {
+            writeln!(out)?;
+            write_text(&text, style, out)
+        }
         None => Ok(()),
     }
 }
 
-fn write_problems(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    let groups = problems(view, SHOWN_OF_GROUP);
+fn write_counts(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
+    let summary = Summary::of(view.run);
+    let mut text = format!("{}: {}", summary::scope(view, &summary), summary.by_status.words());
+    if summary.upstream.asked > 0 {
+        text += &format!(" · upstream: {}", summary.upstream.by_status.words());
+    }
+    text += &format!(" · {}", summary::cost(view));
+    write_text(&text, style, out)?;
+    view.run.quotas.iter().try_for_each(|quota| {
+        write_text(&format!("{}: {}", outside(&quota.host), summary::quota(quota)), style, out)
+    })
+}
+
+fn write_problems(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
+    let groups = ordered_problems(view, style.sort);
     if groups.is_empty() {
         return Ok(());
     }
@@ -178,32 +233,80 @@ fn write_problems(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Res
     let places = Places::of(&view.run.places);
     for group in &groups {
         if group.is_told_once() {
-            write_whole(view, group, paint, out)?;
+            write_labelled(group, &whole(view, group), style, out)?;
         } else {
             for at in &group.shown {
-                write_problem(view, &view.run.results[*at as usize], (group, &places), paint, out)?;
+                let result = &view.run.results[*at as usize];
+                write_labelled(group, &problem(view, result, (group, &places)), style, out)?;
+                write_findings(result, style, out)?;
             }
             let more = group.total.saturating_sub(group.shown.len() as u64);
             if more > 0 {
-                writeln!(out, "{:LABEL_WIDTH$}… and {more} more (all of them: --format csv or json)", "")?;
+                let text = format!("… and {more} more (all of them: --format csv or json)");
+                write_below(&text, style, Tone::Plain, out)?;
             }
         }
         if !group.code.advice().is_empty() {
-            writeln!(
-                out,
-                "{:LABEL_WIDTH$}{}",
-                "",
-                paint.apply(Tone::Dim, &format!("try: {}", group.code.advice()))
-            )?;
+            write_below(&format!("try: {}", group.code.advice()), style, Tone::Dim, out)?;
         }
     }
     Ok(())
 }
 
-fn label(group: &Group, paint: Paint) -> String {
-    let label = group.code.status().label();
-    let gap = " ".repeat(LABEL_WIDTH.saturating_sub(label.len()));
-    format!("{}{gap}", paint.apply(tone(group.bearing), label))
+/// The groups, and in them the results, in the order asked for.
+fn ordered_problems(view: &View<'_>, sort: Sort) -> Vec<Group> {
+    match sort {
+        Sort::Input => problems(view, SHOWN_OF_GROUP),
+        Sort::Mirror => {
+            let mut groups = problems(view, SHOWN_OF_GROUP);
+            let by_endpoint = order::problems_by_endpoint(view);
+            groups.sort_by_key(|group| {
+                (std::cmp::Reverse(by_endpoint[group.endpoint as usize]), group.endpoint)
+            });
+            groups
+        }
+        Sort::Image | Sort::Status | Sort::Latency => {
+            let mut groups = problems(view, usize::MAX);
+            let order = Order::of(view, Only::All, sort);
+            let mut rank = vec![0u32; view.run.images.len()];
+            let images = order.sections.iter().flat_map(|section| &section.images);
+            images.zip(0..).for_each(|(image, at)| rank[*image as usize] = at);
+            for group in &mut groups {
+                group.shown.sort_by_key(|at| rank[view.run.results[*at as usize].image as usize]);
+                group.shown.truncate(SHOWN_OF_GROUP);
+            }
+            groups
+        }
+    }
+}
+
+/// Text behind the group's status, its later lines below its first.
+fn write_labelled(group: &Group, text: &str, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
+    write_behind(group.code.status().label(), group.bearing, text, style, out)
+}
+
+fn write_behind(
+    word: &str,
+    bearing: Bearing,
+    text: &str,
+    style: &TableStyle,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let label = format!("{} {word}", symbol(bearing));
+    let gap = LABEL_WIDTH.saturating_sub(display_width(&label));
+    write!(out, "{}{:gap$}", Paint(style.colour).apply(tone(bearing), &label), "")?;
+    for (at, line) in wrap(text, LABEL_WIDTH, style.width).iter().enumerate() {
+        let indent = if at == 0 { 0 } else { LABEL_WIDTH };
+        writeln!(out, "{:indent$}{line}", "")?;
+    }
+    Ok(())
+}
+
+/// Text below what stands behind a status.
+fn write_below(text: &str, style: &TableStyle, tone: Tone, out: &mut dyn Write) -> io::Result<()> {
+    wrap(text, LABEL_WIDTH, style.width)
+        .iter()
+        .try_for_each(|line| writeln!(out, "{:LABEL_WIDTH$}{}", "", Paint(style.colour).apply(tone, line)))
 }
 
 fn at(view: &View<'_>, group: &Group) -> String {
@@ -211,26 +314,18 @@ fn at(view: &View<'_>, group: &Group) -> String {
     format!("at {}{}", outside(&who), remark(group.bearing))
 }
 
-fn write_whole(view: &View<'_>, group: &Group, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    let Some(first) = group.first(view) else { return Ok(()) };
+fn whole(view: &View<'_>, group: &Group) -> String {
+    let Some(first) = group.first(view) else { return String::new() };
     let all = if group.extent == Extent::Whole { "all " } else { "" };
-    write!(out, "{}{all}{} images {}: ", label(group, paint), group.total, at(view, group))?;
+    let mut text = format!("{all}{} images {}: ", group.total, at(view, group));
     if group.wording == Wording::Different {
-        write!(out, "for instance {}: ", outside(&view.image(first.image).to_string()))?;
+        text += &format!("for instance {}: ", outside(&view.image(first.image).to_string()));
     }
-    writeln!(out, "{} [{}]", outside(&first.verdict.reason), group.code)
+    text + &format!("{} [{}]", outside(&first.verdict.reason), group.code)
 }
 
-fn write_problem(
-    view: &View<'_>,
-    result: &CheckResult,
-    (group, places): (&Group, &Places<'_>),
-    paint: Paint,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn problem(view: &View<'_>, result: &CheckResult, (group, places): (&Group, &Places<'_>)) -> String {
     let image = view.image(result.image).to_string();
-    write!(out, "{}{} {}: ", label(group, paint), outside(&image), at(view, group))?;
-    write!(out, "{} [{}]", outside(&result.verdict.reason), group.code)?;
     let places = places.at(result.image);
     let more = places.len().saturating_sub(SHOWN_PLACES);
     let mut named: Vec<_> =
@@ -238,23 +333,28 @@ fn write_problem(
     if more > 0 {
         named.push(format!("{more} more"));
     }
-    writeln!(out, " ({})", named.join(", "))?;
-    write_findings(result, out)
+    format!(
+        "{} {}: {} [{}] ({})",
+        outside(&image),
+        at(view, group),
+        outside(&result.verdict.reason),
+        group.code,
+        named.join(", ")
+    )
 }
 
 /// What is wrong with which part, where the reason does not tell it all.
-fn write_findings(result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
+fn write_findings(result: &CheckResult, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     let Some(anatomy) = result.anatomy.as_deref().filter(|anatomy| anatomy.findings_total > 2) else {
         return Ok(());
     };
     for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
-        writeln!(out, "{:LABEL_WIDTH$}- {}", "", outside(&finding))?;
+        write_below(&format!("- {}", outside(&finding)), style, Tone::Plain, out)?;
     }
-    let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
-    if more > 0 {
-        writeln!(out, "{:LABEL_WIDTH$}- … and {more} more (--format json)", "")?;
+    match anatomy.findings_total.saturating_sub(SHOWN_FINDINGS) {
+        0 => Ok(()),
+        more => write_below(&format!("- … and {more} more (--format json)"), style, Tone::Plain, out),
     }
-    Ok(())
 }
 
 /// Text from outside: bounded and escaped.
@@ -262,15 +362,20 @@ fn outside(text: &str) -> String {
     escape::terminal(&bounded(text, MAX_REMOTE_CHARS)).into_owned()
 }
 
-fn write_decision(view: &View<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+fn write_decision(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::Result<()> {
     let outcome = view.decision.outcome;
     let tone = match outcome {
         Outcome::Pass => Tone::Good,
         Outcome::Undecided => Tone::Unsure,
         Outcome::Fail => Tone::Bad,
     };
-    let word = paint.apply(tone, summary::decision_word(outcome));
-    writeln!(out, "\n{word}: {}", summary::decision_sentence(view))
+    let word = summary::decision_word(outcome);
+    let mut text = Vec::new();
+    write_text(&format!("{word}: {}", summary::decision_sentence(view)), style, &mut text)?;
+    // The word is measured without its colour.
+    let rest = text.get(word.len()..).unwrap_or_default();
+    write!(out, "\n{}", Paint(style.colour).apply(tone, word))?;
+    out.write_all(rest)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 /// Whether ANSI colours are used; whoever knows the terminal decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
     /// They are.
     Always,
     /// They are not.
+    #[default]
     Never,
 }
 

@@ -7,7 +7,9 @@ use super::*;
 use crate::model::code::Code;
 use crate::model::run::Ending;
 
-const PLAIN: TableStyle = TableStyle { colour: Colour::Never, width: Some(100) };
+const PLAIN: TableStyle =
+    TableStyle { colour: Colour::Never, width: Some(100), only: Only::All, sort: Sort::Input };
+const WIDE: TableStyle = TableStyle { width: None, ..PLAIN };
 
 fn rendered(fixture: &Fixture, style: TableStyle) -> String {
     let mut out = Vec::new();
@@ -30,20 +32,70 @@ fn what_is_left_of_pull_quotas_follows_the_counts() {
 
 #[test]
 fn table_looks_like_this() {
-    insta::assert_snapshot!(rendered(&fixture::all_statuses(), PLAIN));
+    insta::assert_snapshot!(rendered(&fixture::all_statuses(), WIDE));
 }
 
 #[test]
-fn narrow_table_looks_like_this() {
-    let style = TableStyle { width: Some(60), ..PLAIN };
+fn table_of_60_columns_looks_like_this() {
+    insta::assert_snapshot!(rendered(&fixture::all_statuses(), TableStyle { width: Some(60), ..PLAIN }));
+}
+
+#[test]
+fn table_of_80_columns_looks_like_this() {
+    insta::assert_snapshot!(rendered(&fixture::all_statuses(), TableStyle { width: Some(80), ..PLAIN }));
+}
+
+#[test]
+fn table_of_120_columns_looks_like_this() {
+    insta::assert_snapshot!(rendered(&fixture::all_statuses(), TableStyle { width: Some(120), ..PLAIN }));
+}
+
+#[test]
+fn problems_alone_worst_first_look_like_this() {
+    let style = TableStyle { width: Some(100), only: Only::Problems, sort: Sort::Status, ..PLAIN };
     let text = rendered(&fixture::all_statuses(), style);
     let matrix: Vec<_> = text.lines().take_while(|line| !line.starts_with("6 images")).collect();
     insta::assert_snapshot!(matrix.join("\n"));
 }
 
 #[test]
+fn a_run_without_problems_shows_no_matrix_of_them() {
+    let mut fixture = fixture::many(3);
+    fixture.run.results.retain(|result| result.endpoint == 2);
+    let fixture = Fixture::new(fixture.run, fixture.policy, 0);
+    let text = rendered(&fixture, TableStyle { only: Only::Problems, ..PLAIN });
+    assert!(text.starts_with("3 images without problems not shown\n\n3 images, 2 mirrors: "), "{text}");
+}
+
+#[test]
+fn problems_follow_the_order_of_the_images() {
+    let problems = |sort| -> Vec<String> {
+        let text = rendered(&fixture::many(30), TableStyle { sort, ..WIDE });
+        let lines = text.lines().filter(|line| line.contains(" at half: "));
+        lines.filter_map(|line| line.split("acme/").nth(1)?.split(':').next().map(str::to_owned)).collect()
+    };
+    assert_eq!(problems(Sort::Input)[..3], ["app-1", "app-3", "app-5"]);
+    assert_eq!(problems(Sort::Image)[..3], ["app-1", "app-11", "app-13"]);
+    // Each image of the fixture answers later than the one before it.
+    assert_eq!(problems(Sort::Latency)[..3], ["app-29", "app-27", "app-25"]);
+}
+
+#[test]
+fn problems_by_mirror_begin_with_the_one_that_has_most() {
+    let text = rendered(&fixture::all_statuses(), TableStyle { sort: Sort::Mirror, ..WIDE });
+    let mirrors: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split(" at ").nth(1)?.split([' ', ':']).next())
+        .filter(|word| ["daocloud", "內部鏡像", "quay-proxy"].contains(word))
+        .collect();
+    let mut once = mirrors.clone();
+    once.dedup();
+    assert_eq!(once, ["內部鏡像", "daocloud", "quay-proxy"], "{text}");
+}
+
+#[test]
 fn large_run_looks_like_this() {
-    let text = rendered(&fixture::many(60), PLAIN);
+    let text = rendered(&fixture::many(60), WIDE);
     let after: Vec<_> = text.lines().skip_while(|line| !line.starts_with("60 images")).collect();
     insta::assert_snapshot!(after.join("\n"));
 }
@@ -52,7 +104,7 @@ fn large_run_looks_like_this() {
 fn colours_only_frame_what_stands_there_anyway() {
     let fixture = fixture::all_statuses();
     let coloured = rendered(&fixture, TableStyle { colour: Colour::Always, ..PLAIN });
-    assert!(coloured.contains("\u{1b}[1;31mSTALE\u{1b}[0m"));
+    assert!(coloured.contains("\u{1b}[1;31m✗ STALE\u{1b}[0m"));
     let mut plain = coloured;
     for code in ["0", "1", "2", "32", "36", "33", "1;31"] {
         plain = plain.replace(&format!("\u{1b}[{code}m"), "");
@@ -62,7 +114,7 @@ fn colours_only_frame_what_stands_there_anyway() {
 
 #[test]
 fn what_fails_alike_is_told_in_few_lines() {
-    let text = rendered(&fixture::many(500), PLAIN);
+    let text = rendered(&fixture::many(500), WIDE);
     assert_eq!(text.matches("[connect-refused]").count(), 1);
     assert_eq!(text.matches("[manifest-unknown]").count(), SHOWN_OF_GROUP);
     assert!(text.contains("… and 230 more"));
@@ -80,7 +132,7 @@ fn what_was_not_asked_after_an_interruption_is_told_once() {
         result.verdict.reason = "interrupted".into();
     }
     let fixture = Fixture::new(fixture.run, fixture.policy, 130);
-    let text = rendered(&fixture, PLAIN);
+    let text = rendered(&fixture, WIDE);
     assert_eq!(text.matches("[interrupted]").count(), 3);
     assert!(text.contains("  30 images at down: interrupted [interrupted]"));
 }
@@ -97,21 +149,27 @@ proptest! {
     fn hostile_text_stays_on_its_line_and_shows_its_controls(
         text in any::<String>(),
         special in prop::sample::select(vec![fixture::HOSTILE, "\u{9b}2J", "\n\nPASS: all fine\n", "\u{200b}", ""]),
-        width in prop::option::of(40usize..160),
+        width in 40usize..160,
     ) {
-        let style = TableStyle { colour: Colour::Never, width };
-        let plain = rendered(&fixture::saying("x"), TableStyle { width: None, ..style });
-        let hostile = rendered(&fixture::saying(&format!("{special}{text}")), style);
+        let plain = rendered(&fixture::saying("x"), WIDE);
+        let hostile = fixture::saying(&format!("{special}{text}"));
         let problems = |text: &str| text.lines().skip_while(|line| !line.starts_with("1 image")).count();
-        prop_assert_eq!(problems(&hostile), problems(&plain));
-        prop_assert!(!hostile.replace('\n', "").contains(escape::is_hidden));
+        prop_assert_eq!(problems(&rendered(&hostile, WIDE)), problems(&plain));
+        for style in [WIDE, TableStyle { width: Some(width), ..PLAIN }] {
+            let text = rendered(&hostile, style);
+            prop_assert!(!text.replace('\n', "").contains(escape::is_hidden));
+            prop_assert!(text.lines().all(|line| !line.trim_start().starts_with("::") && !line.contains("##[")));
+            prop_assert_eq!(text.lines().filter(|line| line.starts_with("PASS")).count(), 0);
+        }
     }
 
     #[test]
-    fn the_matrix_fits_the_terminal(width in 40usize..160) {
-        let text = rendered(&fixture::all_statuses(), TableStyle { colour: Colour::Never, width: Some(width) });
-        for line in text.lines().take_while(|line| !line.starts_with("6 images")) {
-            prop_assert!(display_width(line) <= width, "{line}");
+    fn lines_fit_the_terminal(width in 40usize..160) {
+        let text = rendered(&fixture::all_statuses(), TableStyle { width: Some(width), ..PLAIN });
+        for line in text.lines() {
+            // A word that has no room stays whole, so that it can be copied.
+            let has_long_word = line.split(' ').any(|word| LABEL_WIDTH + display_width(word) > width);
+            prop_assert!(display_width(line) <= width || has_long_word, "{}", line);
         }
     }
 }

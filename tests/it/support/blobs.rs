@@ -62,6 +62,7 @@ impl Asker {
             rewrite: Rewrite::default(),
             namespace: self.namespace,
             accepts: Accepts::All,
+            seen: None,
         };
         self.registries.blob(&endpoint, &image, blob, ask).await
     }

@@ -1,0 +1,97 @@
+//! What GitHub Actions gets without being asked for: annotations, and the job's summary.
+//!
+//! Annotations go to standard error, which the runner reads as well as standard output: there they cannot
+//! come between the lines of a report. Forgejo and Gitea set the same variables.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::OutputError;
+use crate::report::View;
+use crate::report::github::annotate;
+use crate::report::step_summary::{MOST_BYTES, step_summary};
+
+/// A job of GitHub Actions.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Where the step's summary goes.
+    summary: Option<PathBuf>,
+    /// Where the working directory lies in the repository; empty for its root.
+    folder: String,
+}
+
+/// Who writes the annotations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Annotations {
+    /// This module.
+    Wanted,
+    /// The report on standard output consists of them.
+    Written,
+}
+
+impl Job {
+    /// The job that this process runs in, if it does.
+    pub(super) fn from_environment() -> Option<Self> {
+        if env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+            return None;
+        }
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let here = env::current_dir().ok();
+        let folder = here.zip(set("GITHUB_WORKSPACE")).and_then(|(here, root)| inside(&here, &root));
+        Some(Self { summary: set("GITHUB_STEP_SUMMARY"), folder: folder.unwrap_or_default() })
+    }
+
+    /// Tells of a run.
+    ///
+    /// # Errors
+    /// The summary cannot be written to.
+    pub(super) fn tell(&self, view: &View<'_>, annotations: Annotations) -> Result<(), OutputError> {
+        if annotations == Annotations::Wanted {
+            let mut lines = Vec::new();
+            // Memory takes every line, and with standard error closed there is nobody to tell.
+            let _ = annotate(view, &self.folder, &mut lines);
+            let _ = io::stderr().lock().write_all(&lines);
+        }
+        let Some(path) = &self.summary else { return Ok(()) };
+        append(path, view).map_err(|error| OutputError {
+            path: path.clone(),
+            why: format!("{error} (the job summary, GITHUB_STEP_SUMMARY; --no-github leaves it out)"),
+        })
+    }
+}
+
+/// Behind what earlier commands of the step have written, within what GitHub shows.
+fn append(path: &Path, view: &View<'_>) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let taken = usize::try_from(file.metadata()?.len()).unwrap_or(MOST_BYTES);
+    let gap: &[u8] = if taken > 0 { b"\n" } else { b"" };
+    let text = step_summary(view, MOST_BYTES.saturating_sub(taken + gap.len()));
+    if text.is_empty() {
+        log::warn!("{}: no room left for the job summary: GitHub shows 1 MiB", path.display());
+        return Ok(());
+    }
+    // In one piece, so that a full disk leaves as little as it can.
+    file.write_all(&[gap, &text].concat())
+}
+
+/// The path from `root` to `here`, with `/` between its parts.
+fn inside(here: &Path, root: &Path) -> Option<String> {
+    let parts: Option<Vec<_>> = here.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_working_directory_is_told_from_the_repositorys_root() {
+        let folder = |here, root| inside(Path::new(here), Path::new(root));
+        assert_eq!(folder("/w/app", "/w/app").as_deref(), Some(""));
+        assert_eq!(folder("/w/app/deploy/prod", "/w/app/").as_deref(), Some("deploy/prod"));
+        assert_eq!(folder("/tmp", "/w/app"), None);
+        assert_eq!(folder("/w/apple", "/w/app"), None);
+    }
+}

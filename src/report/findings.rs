@@ -1,0 +1,221 @@
+//! What is not as it should be, place by place: for the formats that point at lines.
+//!
+//! A finding is a row that somebody should look at. How grave it is follows from the decision about its
+//! image, so that a report shows an error exactly where the gate failed.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::gate::Outcome;
+use crate::model::digest::Digest;
+use crate::model::run::{CheckResult, Place};
+
+use super::view::{Bearing, Row, View};
+
+/// What `Origin::file` says of standard input, which is no file to point at.
+const STDIN: &str = "stdin";
+
+/// How grave a finding is, the gravest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    /// Passes, and should be known.
+    Note,
+    /// Not what it should be, without failing its image.
+    Warning,
+    /// One of the reasons why its image failed.
+    Error,
+}
+
+/// A row that somebody should look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finding<'a> {
+    pub(super) row: Row<'a>,
+    pub(super) severity: Severity,
+}
+
+/// How grave a result is; `None` where it is fine, allowed, or not counted.
+pub(super) fn severity(view: &View<'_>, result: &CheckResult) -> Option<Severity> {
+    let outcome = view.decision.images.get(result.image as usize).copied().unwrap_or(Outcome::Pass);
+    match (view.bearing(result), outcome) {
+        (Bearing::Fails, Outcome::Fail) => Some(Severity::Error),
+        // Not found out, or an image that enough other mirrors serve.
+        (Bearing::Fails, _) | (Bearing::Undecided, Outcome::Fail | Outcome::Undecided) => {
+            Some(Severity::Warning)
+        }
+        (Bearing::Undecided, Outcome::Pass) | (Bearing::Warns | Bearing::Known, _) => Some(Severity::Note),
+        (Bearing::Allowed | Bearing::NotCounted | Bearing::Fine, _) => None,
+    }
+}
+
+/// The findings about the image that is named at `place`: those of the mirrors in configured order.
+pub(super) fn at<'a>(view: &View<'a>, place: &'a Place) -> impl Iterator<Item = Finding<'a>> + use<'a> {
+    let view = *view;
+    view.results(place.image).iter().filter_map(move |result| {
+        let severity = severity(&view, result)?;
+        let row = Row::new(view.image(place.image), place, view.endpoint(result), result);
+        Some(Finding { row, severity })
+    })
+}
+
+/// All findings, in the order of the inputs.
+pub(super) fn all<'a>(view: &View<'a>) -> impl Iterator<Item = Finding<'a>> + use<'a> {
+    let view = *view;
+    view.run.places.iter().flat_map(move |place| at(&view, place))
+}
+
+impl<'a> Finding<'a> {
+    /// The file to point at, without a leading `./`; `None` for standard input.
+    pub(super) fn file(&self) -> Option<Cow<'a, str>> {
+        file(&self.row.origin.file)
+    }
+
+    /// `NOT FOUND at daocloud`; not escaped.
+    pub(super) fn headline(&self) -> String {
+        format!("{} at {}", self.row.status().label(), self.row.mirror)
+    }
+}
+
+/// As other programs compare paths: without a leading `./`, with `/` between the parts.
+pub(super) fn file(named: &str) -> Option<Cow<'_, str>> {
+    if named == STDIN {
+        return None;
+    }
+    let path = if cfg!(windows) { Cow::Owned(named.replace('\\', "/")) } else { Cow::Borrowed(named) };
+    Some(match path.strip_prefix("./").map(|rest| rest.trim_start_matches('/').to_owned()) {
+        Some(rest) => Cow::Owned(rest),
+        None => path,
+    })
+}
+
+/// Names findings so that the next run knows them again.
+///
+/// A name comes from the code, the file, the image without its digest, and who was asked. Lines move
+/// and digests change while the trouble stays the same, so neither takes part; of several equal ones in
+/// a file each has its number.
+#[derive(Debug, Default)]
+pub(super) struct Fingerprints(HashMap<String, u32>);
+
+impl Fingerprints {
+    /// 64 hexadecimal digits; unique in the report when asked once for each finding, in order.
+    pub(super) fn of(&mut self, finding: &Finding<'_>) -> String {
+        let Row { artifact, origin, mirror, role, code, .. } = &finding.row;
+        let (registry, repository) = (artifact.registry(), artifact.repository());
+        let tag = artifact.tag().unwrap_or_default();
+        let file = file(&origin.file).unwrap_or(Cow::Borrowed(STDIN));
+        let role = role.as_str();
+        let mut key = format!("{code}\0{file}\0{registry}/{repository}:{tag}\0{role}\0{mirror}");
+        let number = self.0.entry(key.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            key += &format!("\0{number}");
+        }
+        let digest = Digest::sha256(key.as_bytes()).to_string();
+        digest.split_once(':').map_or_else(String::new, |(_, hex)| hex.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::fixture::{self, Fixture};
+    use super::*;
+    use crate::gate::{Policy, Require};
+    use crate::model::status::Status;
+
+    fn severities(fixture: &Fixture) -> Vec<(String, Severity)> {
+        all(&fixture.view()).map(|finding| (finding.row.artifact.to_string(), finding.severity)).collect()
+    }
+
+    fn judged(mut fixture: Fixture, policy: Policy) -> Fixture {
+        fixture.policy = policy;
+        Fixture::new(fixture.run, fixture.policy, 0)
+    }
+
+    #[test]
+    fn a_finding_is_an_error_exactly_where_its_image_failed() {
+        for fixture in [
+            fixture::all_statuses(),
+            judged(fixture::many(6), Policy::new(Require::Any, vec![], vec![]).unwrap()),
+            judged(fixture::many(6), Policy::new(Require::Any, vec![Status::Unreachable], vec![]).unwrap()),
+            judged(fixture::many(6), Policy::new(Require::All, vec![], vec![Status::Missing]).unwrap()),
+        ] {
+            let view = fixture.view();
+            for (image, outcome) in view.run.images.iter().zip(&view.decision.images) {
+                let name = image.to_string();
+                let of_image = || all(&view).filter(|finding| finding.row.artifact.to_string() == name);
+                let has = |severity| of_image().any(|finding| finding.severity == severity);
+                assert_eq!(has(Severity::Error), *outcome == Outcome::Fail, "{name}");
+                if *outcome == Outcome::Undecided {
+                    assert!(has(Severity::Warning), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mirror_that_an_image_can_do_without_is_no_error() {
+        let policy = Policy::new(Require::Any, vec![Status::Unreachable], vec![]).unwrap();
+        let told = severities(&judged(fixture::many(2), policy));
+        let of = |name: &str, severity| (format!("docker.io/acme/{name}:1"), severity);
+        assert_eq!(
+            told,
+            [of("app-0", Severity::Warning), of("app-1", Severity::Error), of("app-1", Severity::Error)]
+        );
+    }
+
+    #[test]
+    fn what_is_fine_allowed_or_not_counted_is_no_finding() {
+        let every = fixture::all_statuses();
+        let told = severities(&every);
+        let counted = every.view().rows().filter(|row| row.status() != Status::Ok).count();
+        // Two upstreams that do not answer as they should stand beside their mirrors.
+        assert_eq!(told.len(), counted - 2);
+        let policy = Policy::new(Require::All, vec![], vec![Status::Missing, Status::Unreachable]).unwrap();
+        assert_eq!(severities(&judged(fixture::many(4), policy)), []);
+    }
+
+    #[test]
+    fn fingerprints_are_unique_and_survive_moved_lines_other_words_and_other_digests() {
+        let prints = |fixture: &Fixture| -> Vec<String> {
+            let mut prints = Fingerprints::default();
+            all(&fixture.view()).map(|finding| prints.of(&finding)).collect()
+        };
+        let mut fixture = fixture::all_statuses();
+        fixture.run.places.push(fixture.run.places[0].clone());
+        let before = prints(&fixture);
+        assert_eq!(before.iter().collect::<HashSet<_>>().len(), before.len());
+        for place in &mut fixture.run.places {
+            place.origin.line += 7;
+            place.origin.file = format!("./{}", place.origin.file).into();
+        }
+        for result in &mut fixture.run.results {
+            result.verdict.reason = "said otherwise".into();
+            result.verdict.digest = None;
+        }
+        for image in &mut fixture.run.images {
+            if image.digest().is_some() {
+                let (name, _) =
+                    image.to_string().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+                let pinned = format!("{name}@{}", Digest::sha256(b"another"));
+                *image = std::sync::Arc::new(pinned.parse().unwrap());
+            }
+        }
+        assert_eq!(prints(&fixture), before);
+        assert!(before.iter().all(|print| print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit())));
+    }
+
+    #[test]
+    fn paths_are_written_as_other_programs_compare_them() {
+        for (named, wanted) in [
+            ("images.txt", Some("images.txt")),
+            ("./deploy/compose.yaml", Some("deploy/compose.yaml")),
+            (".//a", Some("a")),
+            ("../a", Some("../a")),
+            ("/srv/a", Some("/srv/a")),
+            ("stdin", None),
+        ] {
+            assert_eq!(file(named).as_deref(), wanted, "{named}");
+        }
+    }
+}
