@@ -13,8 +13,8 @@ use crate::report::{self, Format};
 
 /// Prints the list, also where something else is wrong: exits 0, or 2 then.
 pub(super) fn run(args: &ImagesArgs) -> Result<u8, Error> {
-    if args.format == Some(Format::Ndjson) {
-        return Err(Error::Format { command: "images", format: Format::Ndjson.as_str() });
+    if let Some(format @ (Format::Ndjson | Format::Html)) = args.format {
+        return Err(Error::Format { command: "images", format: format.as_str() });
     }
     let mut inputs = sources::read(&args.sources)?;
     sources::warn(&inputs);

@@ -76,7 +76,8 @@ impl Outputs {
             }
             let Some(format) = Format::from_extension(path).or(format) else {
                 errors.push(fail(
-                    "its extension names no format: use .csv, .md, .json, .ndjson or .txt, or -f".to_owned(),
+                    "its extension names no format: use .csv, .md, .json, .ndjson, .html or .txt, or -f"
+                        .to_owned(),
                 ));
                 continue;
             };

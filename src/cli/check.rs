@@ -44,7 +44,7 @@ pub struct CheckArgs {
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,
-    /// Write a report to this file instead (.csv, .md, .json, .ndjson, .txt); repeatable
+    /// Write a report to this file instead (.csv, .md, .json, .ndjson, .html, .txt); repeatable
     #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
 

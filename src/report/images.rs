@@ -96,8 +96,8 @@ pub fn write(format: Format, listing: &Listing, out: &mut dyn io::Write) -> io::
         Format::Table => lines(listing, &mut out)?,
         Format::Csv => csv::write_rows(&CSV_HEADER, &mut rows(listing), &mut out)?,
         Format::Markdown => markdown(listing, &mut out)?,
-        // Nothing comes by and by here: a stream of it is the document.
-        Format::Json | Format::Ndjson => json::write_value(&document(listing), &mut out)?,
+        // Nothing comes by and by here, and there is no page of it: both are the document.
+        Format::Json | Format::Ndjson | Format::Html => json::write_value(&document(listing), &mut out)?,
     }
     io::Write::flush(&mut out)
 }

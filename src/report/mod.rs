@@ -2,13 +2,14 @@
 //!
 //! Every format reads the same frozen [`View`]; none decides anything, so the exit code is the same for
 //! all. Programs get whole rows (CSV, JSON), people get the matrix and then what is wrong (table,
-//! Markdown). Rows are made one at a time: no format holds a second copy of the run.
+//! Markdown, HTML). Rows are made one at a time: no format holds a second copy of the run.
 //! What a server said or a user typed passes through [`escape`] before it is written.
 
 mod csv;
 pub mod escape;
 #[cfg(test)]
 mod fixture;
+mod html;
 pub mod images;
 mod json;
 mod markdown;
@@ -46,16 +47,18 @@ pub enum Format {
     Json,
     /// One result a line, while they come: `registry-check/stream/v1`.
     Ndjson,
+    /// One page that needs no network.
+    Html,
 }
 
 /// A text that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown format '{0}' (known: table, csv, markdown, json, ndjson)")]
+#[error("unknown format '{0}' (known: table, csv, markdown, json, ndjson, html)")]
 pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Markdown, Self::Json, Self::Ndjson];
+    pub const ALL: [Self; 6] = [Self::Table, Self::Csv, Self::Markdown, Self::Json, Self::Ndjson, Self::Html];
 
     /// The name on the command line.
     #[must_use]
@@ -66,6 +69,7 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Json => "json",
             Self::Ndjson => "ndjson",
+            Self::Html => "html",
         }
     }
 
@@ -77,6 +81,7 @@ impl Format {
             "md" | "markdown" => Some(Self::Markdown),
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "html" | "htm" => Some(Self::Html),
             "txt" => Some(Self::Table),
             _ => None,
         }
@@ -121,6 +126,7 @@ pub fn render(
         Format::Markdown => markdown::write(view, &mut out)?,
         Format::Json => json::write(view, &mut out)?,
         Format::Ndjson => ndjson::write(view, &mut out)?,
+        Format::Html => html::write(view, &mut out)?,
     }
     out.flush()
 }
@@ -146,7 +152,8 @@ mod tests {
             ("report.ndjson", Some(Format::Ndjson)),
             ("report.jsonl", Some(Format::Ndjson)),
             ("report.txt", Some(Format::Table)),
-            ("report.html", None),
+            ("report.html", Some(Format::Html)),
+            ("report.xyz", None),
             ("json", None),
         ] {
             assert_eq!(Format::from_extension(Path::new(path)), format, "{path}");
