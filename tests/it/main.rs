@@ -18,6 +18,7 @@ mod exit_codes;
 mod healthy;
 mod hidden_causes;
 mod hostile_text;
+mod html_page;
 mod image_sources;
 mod input_files;
 mod interruption;

@@ -1,6 +1,7 @@
 //! What the integration tests share: real peers to ask, something to fill them with, and the built binary.
 
 pub mod authority;
+pub mod browser;
 pub mod certificate;
 pub mod credentials;
 pub mod daemon;
