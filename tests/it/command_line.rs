@@ -22,7 +22,7 @@ fn usage_errors_name_the_flag_and_what_would_be_right() {
         ("--depth deep", "invalid value 'deep' for '--depth <DEPTH>'\n  [possible values: head, manifest]"),
         (
             "-f xml",
-            "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson]",
+            "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson, html",
         ),
         (
             "--require 0",

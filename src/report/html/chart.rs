@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
 use super::super::view::Bearing;
+use super::banner::grouped;
 use super::latency::{self, CLASSES};
 use super::tone;
 
@@ -77,7 +78,7 @@ pub(super) fn write_histogram(
     let words: Vec<String> = (0..)
         .zip(counts)
         .filter(|(_, count)| **count > 0)
-        .map(|(class, count)| format!("{count} in {}", latency::span(class)))
+        .map(|(class, count)| format!("{} in {}", grouped(*count), latency::span(class)))
         .collect();
     writeln!(
         out,
@@ -97,11 +98,12 @@ pub(super) fn write_histogram(
             writeln!(
                 out,
                 "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{height}\"/>\
-                 <text x=\"{}\" y=\"{}\">{count}</text>",
+                 <text x=\"{}\" y=\"{}\">{}</text>",
                 left + 2,
                 right - left - 4,
                 (left + right) / 2,
-                top - 4
+                top - 4,
+                grouped(count)
             )?;
         }
         // The last has no room to its right.

@@ -7,9 +7,8 @@ use std::time::Duration;
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::status::Status;
 
-use super::super::summary::count;
 use super::super::view::{Bearing, View};
-use super::banner::grouped;
+use super::banner::{counted, grouped};
 use super::chart::{self, Subject};
 use super::latency::{self, Latencies, shown_classes};
 use super::{bearing, text, tone, word};
@@ -33,7 +32,7 @@ impl Account {
     }
 
     /// What is fine first, as the bar begins with what is available.
-    fn from_the_finest(&self) -> impl Iterator<Item = (Bearing, Status, u64)> + '_ {
+    fn finest_first(&self) -> impl Iterator<Item = (Bearing, Status, u64)> + '_ {
         self.statuses.iter().rev().map(|((bearing, status), count)| (*bearing, *status, *count))
     }
 }
@@ -100,16 +99,16 @@ fn write_head(
         of.name,
         text(endpoint.url.as_str()),
         grouped(served),
-        count(asked, "image")
+        counted(asked, "image")
     )?;
-    let parts: Vec<_> = account.from_the_finest().map(|(bearing, _, count)| (bearing, count)).collect();
+    let parts: Vec<_> = account.finest_first().map(|(bearing, _, count)| (bearing, count)).collect();
     let words: Vec<_> = account
-        .from_the_finest()
+        .finest_first()
         .map(|(_, status, count)| format!("{} {}", grouped(count), status.label().to_lowercase()))
         .collect();
     chart::write_availability(of, &parts, &format!("Of {asked}: {}.", words.join(", ")), out)?;
     writeln!(out, "<ul class=\"legend\">")?;
-    for (bearing, status, count) in account.from_the_finest() {
+    for (bearing, status, count) in account.finest_first() {
         writeln!(out, "<li class=\"{}\">{} <b>{}</b></li>", tone(bearing), word(status), grouped(count))?;
     }
     writeln!(out, "</ul>")
@@ -119,7 +118,7 @@ fn write_times(latencies: &Latencies, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<p class=\"quiet\">Milliseconds to the first byte of {}</p>",
-        count(latencies.len() as u64, "answer")
+        counted(latencies.len() as u64, "answer")
     )?;
     writeln!(out, "<dl class=\"times\">")?;
     for (name, hundredths) in [("Fastest", 0), ("Median", 50), ("95% within", 95), ("Slowest", 100)] {

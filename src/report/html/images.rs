@@ -10,9 +10,8 @@ use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
 use super::super::matrix::{Column, short_name};
-use super::super::summary::count;
 use super::super::view::{Places, View};
-use super::banner::grouped;
+use super::banner::{counted, grouped};
 use super::{bearing, detail, text, tone, word};
 
 /// Rows that a browser lays out together; the script keeps to it.
@@ -50,7 +49,7 @@ pub(super) fn write(
     }
     writeln!(out, "</tr></thead>")?;
     for (at, image) in (0u32..).zip(&view.run.images) {
-        if at as usize % ROWS_OF_BODY == 0 {
+        if (at as usize).is_multiple_of(ROWS_OF_BODY) {
             let end = if at == 0 { "" } else { "</tbody>\n" };
             let is_full = view.run.images.len() - at as usize >= ROWS_OF_BODY;
             let class = if is_full { " class=\"full\"" } else { "" };
@@ -120,7 +119,7 @@ fn write_filters(view: &View<'_>, columns: &[Column], out: &mut dyn Write) -> io
         out,
         "</fieldset>\n<p><output id=\"shown\" aria-live=\"polite\">{} shown</output> \
          <button type=\"reset\">Clear filters</button></p>\n</form>",
-        count(view.run.images.len() as u64, "image")
+        counted(view.run.images.len() as u64, "image")
     )
 }
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::super::matrix::who;
 use super::super::problems::{Extent, Group, Wording, problems, remark};
-use super::super::summary;
 use super::super::view::{Places, View};
+use super::banner::{counted, grouped};
 use super::{text, tone, word};
 
 /// Images named for each problem; the matrix has them all.
@@ -28,7 +28,7 @@ pub(super) fn write(view: &View<'_>, places: &Places<'_>, out: &mut dyn Write) -
 fn write_group(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (tone, status, code) = (tone(group.bearing), word(group.code.status()), group.code);
     let name = text(&who(&view.run.endpoints[group.endpoint as usize]));
-    let images = summary::count(group.total, "image");
+    let images = counted(group.total, "image");
     let extent = match group.extent {
         Extent::Whole => format!("all {images} asked for here"),
         Extent::Part => images,
@@ -80,7 +80,7 @@ fn write_images(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut d
     }
     let left = group.total - group.shown.len() as u64;
     if left > 0 {
-        writeln!(out, "<li>and {} more, in the table below</li>", super::banner::grouped(left))?;
+        writeln!(out, "<li>and {} more, in the table below</li>", grouped(left))?;
     }
     writeln!(out, "</ul>")?;
     if is_folded { writeln!(out, "</details>") } else { Ok(()) }

@@ -181,7 +181,8 @@ proptest! {
             "",
         ]),
     ) {
-        let typed = format!("{special}{typed}");
+        // An empty reason is not told, so has no element.
+        let typed = format!("x{special}{typed}");
         let [hostile, plain] = [&*typed, "x"].map(|text| rendered(&fixture::saying(text)));
         prop_assert_eq!(tags(&hostile), tags(&plain));
         for (line, other) in hostile.lines().zip(plain.lines()) {
