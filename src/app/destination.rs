@@ -83,8 +83,8 @@ impl Forms {
         match said.or_else(by_name).or_else(|| self.said()) {
             Some(form) => Ok(Destination { form, path: Some(path.to_owned()) }),
             None => {
-                Err("its extension names no format: use .csv, .md, .json, .ndjson, .xml, .sarif, .prom or \
-                         .txt, FORMAT:FILE, or -f"
+                Err("its extension names no format: use .csv, .md, .json, .ndjson, .html, .xml, .sarif, \
+                         .prom or .txt, FORMAT:FILE, or -f"
                     .to_owned())
             }
         }

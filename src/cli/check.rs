@@ -52,7 +52,7 @@ pub struct CheckArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,
     /// Write a report to this file instead, as its extension or FORMAT says (.csv, .md, .json, .ndjson,
-    /// .xml, .sarif, .prom, .txt, github:, gitlab:); repeatable
+    /// .html, .xml, .sarif, .prom, .txt, github:, gitlab:); repeatable
     #[arg(short, long = "output", value_name = "[FORMAT:]FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
     /// How reports look.

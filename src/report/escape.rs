@@ -162,6 +162,47 @@ pub fn markdown_code(text: &str) -> String {
     if is_plain { format!("`{text}`") } else { markdown(text) }
 }
 
+/// For HTML, between tags and in quoted attributes: inert, and hidden characters as visible escapes.
+#[must_use]
+pub fn html(text: &str) -> Cow<'_, str> {
+    let is_special = |c| matches!(c, '&' | '<' | '>' | '"' | '\'');
+    if !has_hidden(text) && !text.contains(is_special) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&#39;"),
+            _ if is_hidden(c) => push_visible(&mut shown, c),
+            _ => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// For a quoted string in a style sheet, also one inside HTML.
+///
+/// Whatever is not plain becomes an escape of its number. Source: W3C, "CSS Syntax Module Level 3", §4.3.7.
+#[must_use]
+pub fn css_string(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in terminal(text).chars() {
+        let is_plain = c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | ':' | '-' | '_') || !c.is_ascii();
+        if is_plain {
+            shown.push(c);
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "\\{:x} ", u32::from(c));
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -262,6 +303,25 @@ mod tests {
         }
 
         #[test]
+        fn html_holds_no_markup_and_nothing_hidden(text in hostile()) {
+            let shown = html(&text);
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']));
+            prop_assert!(!shown.contains(is_hidden));
+            let entities = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"];
+            prop_assert!(shown.match_indices('&').all(|(at, _)| entities.iter().any(|e| shown[at..].starts_with(e))));
+            let read = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
+            prop_assert_eq!(read.replace("&amp;", "&"), terminal(&text));
+        }
+
+        #[test]
+        fn css_strings_end_neither_themselves_nor_their_element(text in hostile()) {
+            let shown = css_string(&text);
+            let special = ['"', '\'', '<', '>', '{', '}', ';', '/', '*', '@', '(', '\n'];
+            prop_assert!(!shown.contains(special), "{}", shown);
+            prop_assert!(!shown.contains(is_hidden));
+        }
+
+        #[test]
         fn bounded_text_is_a_beginning_of_at_most_so_many_characters(text in hostile(), most in 1usize..20) {
             let shown = bounded(&text, most);
             prop_assert!(shown.chars().count() <= most);
@@ -274,6 +334,7 @@ mod tests {
         let text = "manifest unknown: tag 1.25 (HTTP 404)";
         assert!(matches!(terminal(text), Cow::Borrowed(_)));
         assert!(matches!(csv_cell(text), Cow::Borrowed(_)));
+        assert!(matches!(html(text), Cow::Borrowed(_)));
         assert_eq!(markdown(text), text);
         assert_eq!(markdown_code("docker.io/library/nginx:1.25"), "`docker.io/library/nginx:1.25`");
         assert_eq!(bounded(text, 500), text);
@@ -297,6 +358,11 @@ mod tests {
             markdown("a|b <script> @you #1 see https://x.example\n`\u{1b}`"),
             "a\\|b &lt;script&gt; @&#8203;you \\#&#8203;1 see https:&#8203;//x.example \\`\\\\u{1b}\\`"
         );
+        assert_eq!(
+            html("a<b> & \"c\" 'd' </script>\u{202e}\n"),
+            "a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39; &lt;/script&gt;\\u{202e}\\n"
+        );
+        assert_eq!(css_string("a-b 漢 \"}</style>\n"), "a-b 漢 \\22 \\7d \\3c \\2f style\\3e \\5c n");
         assert_eq!(bounded("漢字漢字", 3), "漢字…");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every format reads the same frozen [`View`]; none decides anything, so the exit code is the same for
 //! all. Programs get whole rows (CSV, JSON), people get the matrix and then what is wrong (table,
-//! Markdown). Rows are made one at a time: no format holds a second copy of the run.
+//! Markdown, HTML). Rows are made one at a time: no format holds a second copy of the run.
 //! What a server said or a user typed passes through [`escape`] before it is written.
 
 pub mod baseline;
@@ -17,6 +17,7 @@ mod fixture;
 pub mod gating;
 pub mod github;
 mod gitlab;
+mod html;
 pub mod images;
 mod json;
 mod junit;
@@ -59,6 +60,8 @@ pub enum Format {
     Json,
     /// One result a line, while they come: `registry-check/stream/v1`.
     Ndjson,
+    /// One page that needs no network.
+    Html,
     /// Test results for CI servers.
     Junit,
     /// 2.1.0, for code scanning.
@@ -78,12 +81,13 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Table,
         Self::Csv,
         Self::Markdown,
         Self::Json,
         Self::Ndjson,
+        Self::Html,
         Self::Junit,
         Self::Sarif,
         Self::Github,
@@ -100,6 +104,7 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Json => "json",
             Self::Ndjson => "ndjson",
+            Self::Html => "html",
             Self::Junit => "junit",
             Self::Sarif => "sarif",
             Self::Github => "github",
@@ -116,6 +121,7 @@ impl Format {
             "md" | "markdown" => Some(Self::Markdown),
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "html" | "htm" => Some(Self::Html),
             "txt" => Some(Self::Table),
             "xml" => Some(Self::Junit),
             "sarif" => Some(Self::Sarif),
@@ -163,6 +169,7 @@ pub fn render(
         Format::Markdown => markdown::write(view, &mut out)?,
         Format::Json => json::write(view, &mut out)?,
         Format::Ndjson => ndjson::write(view, &mut out)?,
+        Format::Html => html::write(view, &mut out)?,
         Format::Junit => junit::write(view, &mut out)?,
         Format::Sarif => sarif::write(view, &mut out)?,
         Format::Github => github::write(view, &mut out)?,
@@ -196,7 +203,8 @@ mod tests {
             ("TEST-mirrors.xml", Some(Format::Junit)),
             ("mirrors.sarif", Some(Format::Sarif)),
             ("registry_check.prom", Some(Format::Prometheus)),
-            ("report.html", None),
+            ("report.html", Some(Format::Html)),
+            ("report.xyz", None),
             ("json", None),
         ] {
             assert_eq!(Format::from_extension(Path::new(path)), format, "{path}");

@@ -36,7 +36,7 @@ fn usage_errors_name_the_flag_and_what_would_be_right() {
         (
             "-f xml",
             "invalid value 'xml' for '--format <FORMAT>'\n  [possible values: table, csv, markdown, json, ndjson, \
-             junit, sarif, github, gitlab, prometheus]",
+             html, junit, sarif, github, gitlab, prometheus]",
         ),
         (
             "--require 0",

@@ -26,6 +26,7 @@ mod gate_policies;
 mod healthy;
 mod hidden_causes;
 mod hostile_text;
+mod html_page;
 mod image_sources;
 mod input_files;
 mod interruption;

@@ -28,8 +28,8 @@ fn refused(flags: &[&str]) -> Output {
 
 #[test]
 fn reports_that_cannot_be_written_fail_before_the_first_request() {
-    let unknown = "its extension names no format: use .csv, .md, .json, .ndjson, .xml, .sarif, .prom or .txt, FORMAT:FILE, \
-                   or -f";
+    let unknown = "its extension names no format: use .csv, .md, .json, .ndjson, .html, .xml, .sarif, .prom or .txt, \
+                   FORMAT:FILE, or -f";
     for (flags, faults) in [
         (&["-o", "no/such/report.csv"][..], &["no/such/report.csv: no such folder"][..]),
         (&["-o", "images.txt/report.csv"], &["images.txt/report.csv: what should be its folder is a file"]),

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod blobs;
+pub mod browser;
 pub mod certificate;
 pub mod credentials;
 pub mod daemon;

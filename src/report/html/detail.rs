@@ -1,0 +1,161 @@
+//! What a row of the matrix opens to: where the image is named, which digests are served by whom, and what
+//! each endpoint answered.
+
+use std::io::{self, Write};
+
+use crate::model::anatomy::{Anatomy, PlatformState};
+use crate::model::digest::Digest;
+use crate::model::manifest::MediaType;
+use crate::model::run::CheckResult;
+
+use super::super::depth;
+use super::super::matrix::who;
+use super::super::problems::remark;
+use super::super::summary::count;
+use super::super::view::{Bearing, Places, Timestamp, View};
+use super::{bearing, latency, text, tone, word};
+
+/// Findings on parts that are told of one image.
+const SHOWN_FINDINGS: usize = 10;
+/// Places named of an image; whoever needs more reads the JSON.
+const SHOWN_PLACES: usize = 10;
+
+pub(super) fn write(
+    view: &View<'_>,
+    image: u32,
+    results: &[CheckResult],
+    places: &Places<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_places(image, places, out)?;
+    write_digests(view, results, out)?;
+    write!(out, "<ul class=\"answers\">")?;
+    results.iter().try_for_each(|result| write_answer(view, result, out))?;
+    write!(out, "</ul>")
+}
+
+fn write_places(image: u32, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let named = places.at(image);
+    let more = named.len().saturating_sub(SHOWN_PLACES);
+    write!(out, "<p>Named")?;
+    for (at, place) in named.take(SHOWN_PLACES).enumerate() {
+        let and = if at == 0 { "" } else { ", and" };
+        write!(out, "{and} {} at {}", text(&place.input), text(&place.origin.to_string()))?;
+        if let Some(path) = &place.origin.path {
+            write!(out, " ({})", text(path))?;
+        }
+    }
+    if more > 0 {
+        write!(out, ", and at {}", count(more as u64, "more place"))?;
+    }
+    write!(out, "</p>")
+}
+
+/// A digest, what it is said to stand for, and those who serve it.
+struct Served<'a> {
+    digest: &'a Digest,
+    media_type: Option<MediaType>,
+    by: Vec<String>,
+}
+
+/// Each digest once, in the order of the endpoints.
+fn served<'a>(view: &View<'_>, results: &'a [CheckResult]) -> Vec<Served<'a>> {
+    let mut all: Vec<Served<'a>> = Vec::new();
+    for result in results {
+        let expected = result.verdict.expected.as_ref().map(|digest| (digest, None));
+        let served = result.verdict.digest.as_ref().map(|digest| (digest, Some(result)));
+        for (digest, result) in served.into_iter().chain(expected) {
+            let at = all.iter().position(|known| known.digest == digest).unwrap_or_else(|| {
+                all.push(Served { digest, media_type: None, by: Vec::new() });
+                all.len() - 1
+            });
+            all[at].by.extend(result.map(|result| who(view.endpoint(result))));
+            all[at].media_type = all[at].media_type.or(result.and_then(|result| result.media_type));
+        }
+    }
+    all
+}
+
+fn write_digests(view: &View<'_>, results: &[CheckResult], out: &mut dyn Write) -> io::Result<()> {
+    for Served { digest, media_type, by } in served(view, results) {
+        let by = match &by[..] {
+            [] => "expected; served by nobody here".to_owned(),
+            by => format!("from {}", by.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")),
+        };
+        let media_type = media_type.map_or_else(String::new, |known| format!(" · {}", text(known.as_str())));
+        write!(out, "<p><code>{}</code> {by}{media_type}</p>", text(&digest.to_string()))?;
+    }
+    Ok(())
+}
+
+/// As few elements as will do: of a page with ten thousand rows, these are most.
+fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
+    let (bearing, code) = (bearing(view, result), result.verdict.code);
+    write!(
+        out,
+        "<li class=\"{}\"><b>{}: {}{}</b> <code>{code}</code>",
+        tone(bearing),
+        text(&who(view.endpoint(result))),
+        word(code.status()),
+        remark(bearing)
+    )?;
+    // Each on a line of its own, which the style sheet keeps; text from outside has no line ends left.
+    let mut lines = Vec::new();
+    if !result.verdict.reason.is_empty() {
+        lines.push(text(&result.verdict.reason));
+    }
+    lines.extend(result.notes.iter().map(|note| format!("Note: {}", text(note))));
+    if let Some(anatomy) = &result.anatomy {
+        lines.extend(platforms(anatomy));
+        lines.extend(depth::findings(anatomy, SHOWN_FINDINGS).map(|finding| text(&finding)));
+        let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
+        if more > 0 {
+            lines.push(format!("… and {more} more, all of them in the JSON report"));
+        }
+    }
+    if !code.advice().is_empty() {
+        lines.push(format!("Try: {}", text(code.advice())));
+    }
+    if !lines.is_empty() {
+        write!(out, "<p>{}</p>", lines.join("\n"))?;
+    }
+    write!(out, "<small>{}</small></li>", facts(result, bearing).join(" · "))
+}
+
+/// `Platforms: linux/amd64, linux/arm64 (missing)`, escaped.
+fn platforms(anatomy: &Anatomy) -> Option<String> {
+    let named = anatomy.platforms.iter().filter(|line| !line.platform.is_empty());
+    let mut names: Vec<String> = named
+        .map(|line| match line.state {
+            PlatformState::Present => text(&line.platform),
+            state => format!("{} ({})", text(&line.platform), state.as_str().replace('_', " ")),
+        })
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let more = anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    Some(format!("Platforms: {}", names.join(", ")))
+}
+
+/// What was measured, escaped, one fact an entry.
+fn facts(result: &CheckResult, bearing: Bearing) -> Vec<String> {
+    let mut facts = Vec::new();
+    facts.extend(result.http_status.map(|status| format!("HTTP {status}")));
+    facts.extend(result.latency.map(|latency| format!("first byte after {}", latency::time(latency))));
+    facts.push(count(u64::from(result.attempts), "attempt"));
+    let at = Timestamp(result.checked_at).to_string();
+    // The date is that of the run, which stands at the top.
+    facts.push(at.split_once('T').map_or(at.clone(), |(_, time)| time.to_owned()));
+    if result.verdict.digest.is_none() {
+        facts.extend(result.media_type.map(|media_type| text(media_type.as_str())));
+    }
+    // Of ten thousand rows most are fine, and nobody looks for where those were asked.
+    if bearing != Bearing::Fine {
+        facts.extend(result.url.as_deref().map(text));
+    }
+    facts
+}
