@@ -36,10 +36,9 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
         return endless::run(&args, common).await;
     }
-    let Prepared { options, plan, sources } = prepare(&args, common)?;
+    let Prepared { options, plan, sources, read } = prepare(&args, common)?;
     hold_to_requirement(&options.policy, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
-    let read = prepare::files_read(&args, &options);
     let mut outputs =
         Outputs::open(&args.outputs, args.format, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };

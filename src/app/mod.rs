@@ -8,12 +8,14 @@ mod endless;
 mod images;
 mod interrupt;
 mod judge;
+mod lock;
 mod options;
 mod output;
 mod prepare;
 mod resolve;
 mod rows;
 mod sources;
+mod whole;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -90,6 +92,14 @@ pub enum Error {
         /// The format.
         format: &'static str,
     },
+    /// A flag that says nothing to a command.
+    #[error("'{command}' has no use for {flag}")]
+    Flag {
+        /// The command.
+        command: &'static str,
+        /// The flag.
+        flag: &'static str,
+    },
     /// Files with credentials that were named.
     #[error("{} that cannot be used", count(.0.0.len(), "credential file"))]
     Credentials(#[from] credentials::Error),
@@ -145,6 +155,7 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Format { .. }
+            | Self::Flag { .. }
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
@@ -175,6 +186,7 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Format { .. }
+            | Self::Flag { .. }
             | Self::Outputs(_)
             | Self::Tls(_)
             | Self::Credentials(_)
@@ -198,6 +210,7 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
         Some(Command::Images(args)) => images::run(&args),
+        Some(Command::Lock(args)) => lock::run(&args, &cli.common).await,
         Some(Command::Resolve(args)) => resolve::run(&args).await,
     }
 }
@@ -217,6 +230,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Mirrors(_)
         | Error::Policy(_)
         | Error::Format { .. }
+        | Error::Flag { .. }
         | Error::Require { .. }
         | Error::Outputs(_)
         | Error::Tls(_)

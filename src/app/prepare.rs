@@ -27,12 +27,27 @@ pub(super) struct Prepared {
     pub(super) options: CheckOptions,
     pub(super) plan: Plan,
     pub(super) sources: Arc<Sources>,
+    /// Every file that was or will be read, and that nothing may be written to.
+    pub(super) read: Vec<PathBuf>,
 }
 
 /// Reads what the command line names.
 pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
+    expand(args, options::resolve(args, common)?)
+}
+
+/// The same for a command that asks every image's own registry and no mirror.
+pub(super) fn prepare_upstreams(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
     let mut options = options::resolve(args, common)?;
-    let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
+    options.mirrors.mirrors.clear();
+    options.mirrors.nodes.clear();
+    expand(args, options)
+}
+
+fn expand(args: &CheckArgs, mut options: CheckOptions) -> Result<Prepared, Error> {
+    let mut inputs = usable(sources::read(&args.sources)?, &args.sources)?;
+    let mut read = files_read(args, &options);
+    read.append(&mut inputs.files);
     let plan = plan::expand(inputs.images, &options.mirrors, options.depth).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
@@ -41,7 +56,7 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let sources = sources(&options)?;
-    Ok(Prepared { options, plan, sources })
+    Ok(Prepared { options, plan, sources, read })
 }
 
 /// Whose credentials there are.
@@ -49,7 +64,7 @@ pub(super) fn sources(options: &CheckOptions) -> Result<Arc<Sources>, Error> {
     Ok(Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?))
 }
 
-/// Every file that the user has named for this run to read.
+/// Every file that the user has named for this run to read; those behind patterns and folders the inputs know.
 pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBuf> {
     let inputs = args.sources.inputs.iter().cloned().map(|argument| match Source::from(argument) {
         Source::File(path) => path,

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod images;
 mod inputs;
+mod lock;
 mod parse;
 mod resolve;
 
@@ -15,6 +16,7 @@ pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
+pub use lock::LockArgs;
 pub use parse::MirrorArg;
 pub use resolve::ResolveArgs;
 
@@ -64,6 +66,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
+    /// Pin each image to the digest that its own registry serves now: a list for stdout, or -o FILE
+    Lock(Box<LockArgs>),
     /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
     Resolve(Box<ResolveArgs>),
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bad_line::{BadLine, Escaped};
@@ -97,6 +98,11 @@ impl<'a> Found<'a> {
             let origin = self.origin(spot);
             self.inputs.bad.push(BadLine::new(origin, typed, why));
         }
+    }
+
+    /// Where to note files that were read besides this one.
+    pub(super) fn files(&mut self) -> &mut Vec<PathBuf> {
+        &mut self.inputs.files
     }
 
     /// Something that is left out, which the user should know.

@@ -51,7 +51,9 @@ pub(super) fn by_name(path: &Path) -> Option<Reading> {
         return Some(Reading::Dockerfile);
     }
     if !matches!(extension, "yaml" | "yml" | "json") {
-        return (extension == "txt" && name == "images.txt").then_some(Reading::List);
+        // Other locks are those of package managers.
+        let is_list = name == "images.txt" || name == "images.lock" || name.ends_with(".images.lock");
+        return is_list.then_some(Reading::List);
     }
     let is_in =
         |folders: &[&str]| folders.iter().any(|end| folder == *end || folder.ends_with(&format!("/{end}")));
@@ -147,6 +149,9 @@ mod tests {
             ("overlays/kustomization.yaml", Some(Structured(Some(Kind::Kubernetes)))),
             ("deploy.yaml", Some(Structured(None))),
             ("images.txt", Some(List)),
+            ("images.lock", Some(List)),
+            ("prod.images.lock", Some(List)),
+            ("Cargo.lock", None),
             ("notes.txt", None),
             ("README", None),
         ] {

@@ -125,6 +125,8 @@ pub struct Inputs {
     pub dynamic: Vec<Dynamic>,
     /// What was left out, with its place: faults in what a folder walk met, files that were not followed.
     pub warnings: Vec<String>,
+    /// The files behind all of this, those found by patterns and in folders among them.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
@@ -202,6 +204,7 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
         inputs.images.append(&mut here.images);
         inputs.dynamic.append(&mut here.dynamic);
         inputs.warnings.append(&mut here.warnings);
+        inputs.files.append(&mut here.files);
         inputs.warnings.extend(here.bad.iter().map(ToString::to_string));
     }
     Ok(())
@@ -209,7 +212,9 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
 
 fn read_path(path: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
     let text = text::decode(read_file(path)?)?;
-    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)
+    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)?;
+    inputs.files.push(path.to_owned());
+    Ok(())
 }
 
 /// Hands a text to the reader of its kind.
@@ -268,7 +273,7 @@ fn read_structured(
             Some(Kind::Compose) => {
                 let environment = || Arc::clone(&options.environment);
                 let variables = variables.get_or_insert_with(|| match path {
-                    Some(path) => Variables::beside(path, environment()),
+                    Some(path) => Variables::beside(path, environment(), found.files()),
                     None => Variables::new(environment(), ""),
                 });
                 compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);

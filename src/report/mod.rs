@@ -11,6 +11,7 @@ pub mod escape;
 mod fixture;
 pub mod images;
 mod json;
+pub mod lock;
 mod markdown;
 mod matrix;
 pub mod ndjson;

@@ -23,6 +23,7 @@ mod input_files;
 mod interruption;
 mod layering;
 mod load;
+mod locks;
 mod namespaces;
 mod node_configurations;
 mod outputs;
