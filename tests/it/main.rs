@@ -15,6 +15,7 @@ mod credentials;
 mod deadlines;
 mod documentation;
 mod exit_codes;
+mod fuzz_targets;
 mod healthy;
 mod hidden_causes;
 mod hostile_text;
