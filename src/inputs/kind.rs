@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::yaml::{Budget, Node};
-use super::{bake, compose, dockerfile, gitlab, kubernetes, sync, text, workflow};
+use super::{bake, compose, dockerfile, gitlab, kubernetes, sbom, sync, text, workflow};
 
 /// A kind of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub enum Kind {
     Bake,
     /// skopeo-sync and regsync.
     Sync,
+    /// CycloneDX and SPDX 2 in JSON.
+    Sbom,
 }
 
 /// How a file is to be read.
@@ -109,7 +111,9 @@ pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> 
     if named.is_some() {
         return named;
     }
-    if workflow::is_it(root) {
+    if sbom::is_it(root) {
+        Some(Kind::Sbom)
+    } else if workflow::is_it(root) {
         Some(Kind::Workflow)
     } else if compose::is_it(root) {
         Some(Kind::Compose)

@@ -19,6 +19,7 @@ mod kubernetes;
 mod list;
 #[cfg(test)]
 mod samples;
+mod sbom;
 pub mod stream;
 mod sync;
 mod text;
@@ -112,6 +113,8 @@ pub struct Options {
     pub built: Built,
     /// Values for Compose's variables, before those of `.env`.
     pub environment: Arc<BTreeMap<String, String>>,
+    /// Values for `ARG`s that Dockerfiles declare.
+    pub build_args: BTreeMap<String, String>,
 }
 
 /// Everything that was read, in the order of the arguments and lines.
@@ -157,6 +160,7 @@ pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Resu
     if !faults.is_empty() {
         return Err(Error::Unreadable(faults));
     }
+    drop_repeated(&mut inputs);
     if inputs.images.is_empty() && inputs.bad.is_empty() && inputs.dynamic.is_empty() {
         return Err(Error::Empty {
             files: sources.iter().map(Source::name).collect(),
@@ -164,6 +168,27 @@ pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Resu
         });
     }
     Ok(inputs)
+}
+
+/// A pipeline's file that is named, or met in a folder, beside one that includes it was read on both ways:
+/// what it leaves open by itself, the including one may have known.
+fn drop_repeated(inputs: &mut Inputs) {
+    let mut known = HashSet::new();
+    if inputs.files.iter().all(|file| known.insert(file)) {
+        return;
+    }
+    let mut seen = HashSet::new();
+    inputs.images.retain(|image| {
+        image.origin.document.is_none() || seen.insert((image.origin.clone(), image.value.clone()))
+    });
+    let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
+    let mut open = HashSet::new();
+    inputs.dynamic.retain(|entry| {
+        !solved.contains(&(Arc::clone(&entry.origin.file), entry.origin.line))
+            && open.insert(entry.origin.clone())
+    });
+    let mut told = HashSet::new();
+    inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));
 }
 
 /// Reads a file, a folder, or the files that a pattern stands for.
@@ -235,7 +260,10 @@ fn read_text(
     };
     match reading {
         Reading::List => list::read(text, name, inputs),
-        Reading::Dockerfile => dockerfile::read(text, &mut Found::new(name, None, inputs)),
+        Reading::Dockerfile => {
+            let given = dockerfile::Given { args: Some(&options.build_args), ..dockerfile::Given::default() };
+            dockerfile::read(text, given, &mut Found::new(name, None, inputs));
+        }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
     }
     Ok(())
@@ -279,9 +307,10 @@ fn read_structured(
                 compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);
             }
             Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
-            Some(Kind::Gitlab) => gitlab::Gitlab::new(&root, &budget).read(&mut found),
+            Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
             Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
+            Some(Kind::Sbom) => sbom::read(&root, &budget, &mut found),
             Some(Kind::Kubernetes) => kubernetes.read(&root, &mut found),
             Some(Kind::List | Kind::Dockerfile) | None if any == AnyImageKey::Yes => {
                 kubernetes.read(&root, &mut found);

@@ -8,6 +8,7 @@
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod bad_sources;
 mod command_line;
 mod credential_leaks;
 mod credential_protocols;
@@ -35,6 +36,7 @@ mod redirects;
 mod request_counts;
 mod retries;
 mod sign_in;
+mod source_fixtures;
 mod streaming;
 mod support;
 mod tls;
