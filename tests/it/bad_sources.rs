@@ -57,23 +57,28 @@ fn a_broken_document_is_told_with_its_line_and_the_others_count() {
         ("a: 1\nb: 2\na: 3\n", "x.yaml:7: invalid YAML: the key 'a' stands here and on line 5\n"),
         ("a: *nowhere\n", "x.yaml:5: invalid YAML: "),
         ("a: &a [*a]\n", "x.yaml:5: "),
-        ("kind: {{ .Values.kind }}\n", "x.yaml:5: a template, not YAML: render it first (`helm template`)\n"),
+        (
+            "kind: Pod\n{{- if .Values.x }}\nspec: {}\n",
+            "x.yaml:6: a template, not YAML: render it first (`helm template`)\n",
+        ),
     ] {
         assert_told("x.yaml", &between(broken), told, &whole);
     }
     let deep = format!("a: {}1{}\n", "[".repeat(100_000), "]".repeat(100_000));
-    let told = "x.yaml:5: more than 128 collections inside each other\n";
+    let told = "x.yaml:5: invalid YAML: recursion limit exceeded\n";
     assert_told("x.yaml", &between(&deep), told, &whole);
 }
 
 #[test]
 fn aliases_that_multiply_cost_little_and_are_told() {
-    assert_told(
-        "x.yaml",
-        &between(&bomb()),
-        "x.yaml:5: aliases that multiply: not all of it was read\n",
-        &["good:1", "last:1"],
-    );
+    // Nothing in it can be an image, so that none was left out.
+    let named = Tool::new().file("x.yaml", between(&bomb())).line("images x.yaml").run();
+    assert_eq!((named.code, &*named.stderr), (Some(0), ""), "{named:?}");
+    assert_eq!(named.stdout, "docker.io/library/good:1\tx.yaml:3\ndocker.io/library/last:1\tx.yaml:41\n");
+    let told = "x.yaml:5: aliases that multiply: not all of it was read\n";
+    let all = Tool::new().file("x.yaml", between(&bomb())).line("images --any-image-key x.yaml").run();
+    assert_eq!((all.code, &*all.stdout), (Some(2), &*named.stdout), "{all:?}");
+    assert!(all.stderr.starts_with(told), "{}", all.stderr);
     // Merge keys multiply too.
     let mut merges = String::from("services:\n  a: {image: 'a:1'}\nx-0: &m0 {k0: 1}\n");
     for level in 1..40 {
@@ -123,4 +128,13 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
         let is_told = met.stderr.starts_with(&format!("warn: folder/{told}"));
         assert!(is_told || name == "loop.yaml" && met.stderr.is_empty(), "{name}: {}", met.stderr);
     }
+}
+
+#[test]
+fn a_template_where_an_image_should_be_is_not_passed_over() {
+    let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: {{ .Values.image }}\n    - image: good:1\n";
+    let output = Tool::new().file("x.yaml", text).line("images x.yaml").run();
+    assert_eq!((output.code, &*output.stdout), (Some(0), "docker.io/library/good:1\tx.yaml:6\n"));
+    let told = "warn: not known offline: x.yaml:5: {…}: no text: if it is a template, render it first (`helm template`)\n";
+    assert_eq!(output.stderr, told);
 }
