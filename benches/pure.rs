@@ -217,7 +217,7 @@ fn yaml(criterion: &mut Criterion) {
     let options = Options { kind: Some(Kind::Kubernetes), ..Options::default() };
     let read = |text: &str| inputs::read(&[Source::Stdin], text.as_bytes(), &options).expect("manifests");
     assert_eq!(read(rendered).images.len() * DOCUMENTS / 40, read(&stream).images.len());
-    let mut group = criterion.benchmark_group("10k YAML documents");
+    let mut group = criterion.benchmark_group("yaml, 10k documents");
     group.sample_size(10).throughput(Throughput::Elements(DOCUMENTS as u64));
     group.bench_function("images of Kubernetes", |bencher| bencher.iter(|| read(black_box(&stream))));
     group.finish();
