@@ -11,7 +11,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use registry_check::demo::content;
 use registry_check::gate::{self, Policy, Terms};
-use registry_check::inputs::{self, Inputs, Options, Source};
+use registry_check::inputs::{self, Inputs, Kind, Options, Source};
 use registry_check::mirrors::{self, MirrorSpec};
 use registry_check::model::compare::relate;
 use registry_check::model::depth::Depth;
@@ -30,6 +30,7 @@ use time::macros::datetime;
 
 const IMAGES: usize = 100_000;
 const MIRRORS: usize = 5;
+const DOCUMENTS: usize = 10_000;
 
 /// Every tenth image is pinned; all come with a comment now and then, as lists do.
 fn list() -> String {
@@ -215,5 +216,18 @@ fn reports(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, comparison, reports);
+/// What Helm renders for a cluster: ten thousand documents, every third of which runs pods.
+fn yaml(criterion: &mut Criterion) {
+    let rendered = include_str!("../tests/fixtures/inputs/helm/rendered.yaml");
+    let stream = rendered.repeat(DOCUMENTS / 40);
+    let options = Options { kind: Some(Kind::Kubernetes), ..Options::default() };
+    let read = |text: &str| inputs::read(&[Source::Stdin], text.as_bytes(), &options).expect("manifests");
+    assert_eq!(read(rendered).images.len() * DOCUMENTS / 40, read(&stream).images.len());
+    let mut group = criterion.benchmark_group("yaml, 10k documents");
+    group.sample_size(10).throughput(Throughput::Elements(DOCUMENTS as u64));
+    group.bench_function("images of Kubernetes", |bencher| bencher.iter(|| read(black_box(&stream))));
+    group.finish();
+}
+
+criterion_group!(benches, stages, comparison, reports, yaml);
 criterion_main!(benches);

@@ -32,7 +32,7 @@ struct Question {
 /// not there, 3 when one could not be asked.
 pub(super) async fn run(args: &AuthArgs, common: &CommonArgs) -> Result<u8, Error> {
     let format = format(args)?;
-    let Prepared { options, plan, sources } = prepare(&args.check, common)?;
+    let Prepared { options, plan, sources, .. } = prepare(&args.check, common)?;
     let client = Arc::new(prepare::client(prepare::hosts(&plan.endpoints), &options)?);
     let mut questions = Vec::new();
     let mut known = HashSet::new();

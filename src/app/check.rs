@@ -45,12 +45,11 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     if is_stream && !options.need_whole_run() {
         return endless::run(&args, forms, common, options).await;
     }
-    let Prepared { options, plan, sources } = prepare_with(options, &args)?;
+    let Prepared { options, plan, sources, read } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
     let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
-    let read = prepare::files_read(&args, &options);
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();

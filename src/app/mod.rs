@@ -13,6 +13,7 @@ mod hosts;
 mod images;
 mod interrupt;
 mod judge;
+mod lock;
 mod options;
 mod output;
 mod policy;
@@ -23,6 +24,7 @@ mod saved;
 mod shell;
 mod sources;
 mod template;
+mod whole;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
 
@@ -130,6 +132,14 @@ pub enum Error {
         /// The format.
         format: &'static str,
     },
+    /// A flag that says nothing to a command.
+    #[error("'{command}' has no use for {flag}")]
+    Flag {
+        /// The command.
+        command: &'static str,
+        /// The flag.
+        flag: &'static str,
+    },
     /// Files with credentials that were named.
     #[error("{} that cannot be used", count(.0.0.len(), "credential file"))]
     Credentials(#[from] credentials::Error),
@@ -217,6 +227,7 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Format { .. }
+            | Self::Flag { .. }
             | Self::Require { .. }
             | Self::Client(_)
             | Self::Demo(_)
@@ -272,6 +283,7 @@ impl Error {
             | Self::Config(_)
             | Self::Policy(_)
             | Self::Format { .. }
+            | Self::Flag { .. }
             | Self::Outputs(_)
             | Self::Tls(_)
             | Self::Credentials(_)
@@ -300,6 +312,7 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
         Some(Command::Completions(args)) => shell::completions(&args),
         Some(Command::Images(args)) => images::run(&args),
+        Some(Command::Lock(args)) => lock::run(&args, &cli.common).await,
         Some(Command::Man) => shell::man(),
         Some(Command::Merge(args)) => saved::merge(&args, &cli.common),
         Some(Command::Render(args)) => saved::render(&args, &cli.common),
@@ -322,6 +335,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Mirrors(_)
         | Error::Policy(_)
         | Error::Format { .. }
+        | Error::Flag { .. }
         | Error::Require { .. }
         | Error::Gate(_)
         | Error::Baseline(_)

@@ -38,7 +38,7 @@ struct Output {
 }
 
 #[derive(Debug)]
-enum Target {
+pub(super) enum Target {
     Stdout,
     /// A new or existing regular file: written beside it, then renamed.
     File {
@@ -204,7 +204,8 @@ impl Target {
     }
 }
 
-fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
+/// Opens a place for something that gets its name when it is whole.
+pub(super) fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
@@ -343,7 +344,7 @@ fn write(
 }
 
 /// Gives a report that is whole its right name.
-fn name(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+pub(super) fn name(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -11,6 +11,7 @@ use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{Inputs, Source};
+use crate::model::depth::Reach;
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::node::End;
 use crate::model::plan::Plan;
@@ -27,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) options: CheckOptions,
     pub(super) plan: Plan,
     pub(super) sources: Arc<Sources>,
+    /// Every file that was or will be read, and that nothing may be written to.
+    pub(super) read: Vec<PathBuf>,
 }
 
 /// Reads what the command line names.
@@ -34,9 +37,20 @@ pub(super) fn prepare(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared,
     prepare_with(options::resolve(args, common)?, args)
 }
 
+/// The same for a command that asks every image's own registry and no mirror.
+pub(super) fn prepare_upstreams(args: &CheckArgs, common: &CommonArgs) -> Result<Prepared, Error> {
+    let mut options = options::resolve(args, common)?;
+    options.mirrors.mirrors.clear();
+    options.mirrors.nodes.clear();
+    options.reach = Reach::default();
+    prepare_with(options, args)
+}
+
 /// Reads what the command line names, under these options.
 pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Result<Prepared, Error> {
-    let inputs = usable(sources::read(&args.sources)?, &args.sources)?;
+    let mut inputs = usable(sources::read(&args.sources)?, &args.sources)?;
+    let mut read = files_read(args, &options);
+    read.append(&mut inputs.files);
     let plan =
         plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     secure_addresses(&mut options, &plan);
@@ -46,7 +60,7 @@ pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Resul
     }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
     let sources = sources(&options)?;
-    Ok(Prepared { options, plan, sources })
+    Ok(Prepared { options, plan, sources, read })
 }
 
 /// Whose credentials there are.
@@ -54,7 +68,7 @@ pub(super) fn sources(options: &CheckOptions) -> Result<Arc<Sources>, Error> {
     Ok(Arc::new(Sources::new(options.credentials.clone(), &Environment::from_process())?))
 }
 
-/// Every file that the user has named for this run to read.
+/// Every file that the user has named for this run to read; those behind patterns and folders the inputs know.
 pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBuf> {
     let inputs = args.sources.inputs.iter().cloned().map(|argument| match Source::from(argument) {
         Source::File(path) => path,

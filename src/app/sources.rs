@@ -44,6 +44,7 @@ fn options(args: &InputArgs) -> Options {
         any_image_key: if args.any_image_key { AnyImageKey::Yes } else { AnyImageKey::No },
         built: if args.built_images { Built::Take } else { Built::Skip },
         environment: Arc::new(environment),
+        build_args: args.build_args.iter().cloned().collect(),
     }
 }
 
@@ -57,6 +58,7 @@ const fn kind(typed: KindArg) -> Kind {
         KindArg::Gitlab => Kind::Gitlab,
         KindArg::Bake => Kind::Bake,
         KindArg::Sync => Kind::Sync,
+        KindArg::Sbom => Kind::Sbom,
     }
 }
 

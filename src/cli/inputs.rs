@@ -4,11 +4,13 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
+use super::parse;
+
 /// Inputs, and what they are.
 #[derive(Debug, Default, Args)]
 pub struct InputArgs {
     /// Files, globs, folders (--recursive) or `-` for standard input: lists of images, Compose,
-    /// Kubernetes, Dockerfiles, workflows, GitLab CI, bake, skopeo-sync, regsync
+    /// Kubernetes, Dockerfiles, workflows, GitLab CI, bake, skopeo-sync, regsync, SBOMs
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<OsString>,
     /// What the inputs are, where name and content do not tell
@@ -26,6 +28,9 @@ pub struct InputArgs {
     /// In Compose files, use the variables of this process's environment before those of .env
     #[arg(long, help_heading = "Inputs")]
     pub env: bool,
+    /// In Dockerfiles, give this ARG a value; repeatable
+    #[arg(long = "build-arg", value_name = "NAME=VALUE", value_parser = parse::assignment, help_heading = "Inputs")]
+    pub build_args: Vec<(String, String)>,
     /// Refuse inputs with names that cannot be known offline
     #[arg(long, help_heading = "Inputs")]
     pub strict_inputs: bool,
@@ -53,4 +58,6 @@ pub enum KindArg {
     Bake,
     /// skopeo-sync and regsync files
     Sync,
+    /// CycloneDX and SPDX in JSON
+    Sbom,
 }

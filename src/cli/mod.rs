@@ -10,6 +10,7 @@ mod explain;
 mod gate;
 mod images;
 mod inputs;
+mod lock;
 mod parse;
 mod reports;
 mod resolve;
@@ -24,6 +25,7 @@ pub use explain::ExplainArgs;
 pub use gate::GateArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
+pub use lock::LockArgs;
 pub use parse::{MirrorArg, duration};
 pub use reports::{OnlyArg, ReportArgs, SortArg};
 pub use resolve::ResolveArgs;
@@ -82,6 +84,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
+    /// Pin each image to the digest that its own registry serves now: a list for stdout, or -o FILE
+    Lock(Box<LockArgs>),
     /// Print the manual page, in roff
     Man,
     /// Put reports together: the shards of one list, or one list from several vantage points; nobody is asked

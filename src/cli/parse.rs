@@ -32,6 +32,14 @@ pub(super) fn mirror(text: &str) -> Result<MirrorArg, String> {
     Ok(MirrorArg { text: text.to_owned(), upstream: upstream.map(str::to_owned), url: url.to_owned() })
 }
 
+/// `NAME=VALUE`
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
 pub(super) fn status(text: &str) -> Result<Status, String> {
     text.trim().parse().map_err(|error| {
         let names: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();

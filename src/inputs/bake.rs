@@ -1,8 +1,11 @@
-//! `docker buildx bake` files in JSON: named contexts and caches that are images.
+//! `docker buildx bake` files in JSON: named contexts and caches that are images, and Dockerfiles in them.
 //!
 //! Bake files in HCL are programs; `docker buildx bake --print` makes JSON of them.
 
+use std::collections::BTreeMap;
+
 use super::compose::{cache_image, image_context, variables};
+use super::dockerfile::{self, Given};
 use super::found::{Found, Spot};
 use super::interpolate::{Fault, interpolate};
 use super::key_path::KeyPath;
@@ -48,9 +51,11 @@ fn blocks(
 }
 
 fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, found: &mut Found<'_>) {
+    let mut named = Vec::new();
     if let Some(contexts) = target.get("contexts") {
         let path = path.key("contexts");
         for (name, context) in contexts.pairs(budget) {
+            named.push(name.to_owned());
             text(context, &path.key(name), root, image_context, found);
         }
     }
@@ -66,6 +71,23 @@ fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, 
             text(cache, &path, root, cache_image, found);
         }
     }
+    let mut args = BTreeMap::new();
+    if let Some(given) = target.get("args") {
+        for (name, value) in given.pairs(budget) {
+            // One that is an expression stays what the Dockerfile says.
+            let value = value.text().and_then(|text| interpolate(text, &|name| default(root, name)).ok());
+            if let Some(value) = value.filter(|value| value.unset.is_empty()) {
+                args.insert(name.to_owned(), value.text);
+            }
+        }
+    }
+    let given = Given { args: Some(&args), contexts: &named, inside: None };
+    dockerfile::read_inline(target.get("dockerfile-inline"), &path.key("dockerfile-inline"), given, found);
+}
+
+/// A value may be set from outside; what stands in the file is what holds without that.
+fn default<'a>(root: &'a Node, name: &str) -> Option<&'a str> {
+    root.at(&["variable", name, "default"]).and_then(Node::text)
 }
 
 fn text(
@@ -77,9 +99,7 @@ fn text(
 ) {
     let Some(typed) = node.text() else { return };
     let spot = Spot { line: node.line, path: Some(path) };
-    // A value may be set from outside; what stands in the file is what holds without that.
-    let value = |name: &str| root.at(&["variable", name, "default"]).and_then(Node::text);
-    match interpolate(typed, &value) {
+    match interpolate(typed, &|name| default(root, name)) {
         Ok(done) => match part(&done.text) {
             None => {}
             Some(_) if !done.unset.is_empty() => {

@@ -4,6 +4,9 @@
 //! followed, which a warning says. An image that is built here is left out unless asked for: its name is
 //! what the build makes.
 
+use std::collections::BTreeMap;
+
+use super::dockerfile::{self, Given};
 use super::found::{Found, Spot};
 use super::interpolate::{Fault, interpolate};
 use super::key_path::KeyPath;
@@ -23,6 +26,9 @@ pub enum Built {
 /// Keys at the top that are no services of a version 1 file.
 const NO_SERVICES: [&str; 9] =
     ["version", "name", "services", "networks", "volumes", "configs", "secrets", "include", "models"];
+
+/// Collections inside an extension, as far as anybody could mean it.
+const MAX_EXTENSION_DEPTH: usize = 16;
 
 /// Whether only a Compose file has these keys.
 pub(super) fn is_it(root: &Node) -> bool {
@@ -44,19 +50,34 @@ impl Compose<'_> {
         match root.get("services") {
             Some(services) => {
                 let path = top.key("services");
-                for (name, service) in services.pairs(self.budget) {
+                for (name, service) in services.merged_pairs(self.budget) {
                     self.service(service, &path.key(name), found);
                 }
             }
             None => {
                 let is_service = |name: &str| !NO_SERVICES.contains(&name) && !name.starts_with("x-");
-                for (name, service) in root.pairs(self.budget).filter(|(name, _)| is_service(name)) {
+                let services = root.merged_pairs(self.budget);
+                for (name, service) in services.into_iter().filter(|(name, _)| is_service(name)) {
                     self.service(service, &top.key(name), found);
                 }
             }
         }
         for (name, extension) in root.pairs(self.budget).filter(|(name, _)| name.starts_with("x-")) {
-            self.service(extension, &top.key(name), found);
+            self.extension(extension, &top.key(name), MAX_EXTENSION_DEPTH, found);
+        }
+    }
+
+    /// Services, or parts of them, wherever they stand in an extension.
+    fn extension(&self, node: &Node, path: &KeyPath<'_>, depth: usize, found: &mut Found<'_>) {
+        self.service(node, path, found);
+        if depth == 0 {
+            return;
+        }
+        for (key, value) in node.pairs(self.budget) {
+            self.extension(value, &path.key(key), depth - 1, found);
+        }
+        for (at, value) in node.items(self.budget) {
+            self.extension(value, &path.index(at), depth - 1, found);
         }
     }
 
@@ -76,12 +97,15 @@ impl Compose<'_> {
         }
         let Some(build) = build else { return };
         let path = path.key("build");
+        let mut named = Vec::new();
         if let Some(contexts) = build.get("additional_contexts") {
             let path = path.key("additional_contexts");
             for (name, context) in contexts.pairs(self.budget) {
+                named.push(name.to_owned());
                 self.text(Some(context), &path.key(name), image_context, found);
             }
             for (at, context) in contexts.items(self.budget) {
+                named.extend(context.text().and_then(|text| Some(text.split_once('=')?.0.to_owned())));
                 self.text(Some(context), &path.index(at), named_image_context, found);
             }
         }
@@ -91,6 +115,36 @@ impl Compose<'_> {
                 self.text(Some(cache), &path.index(at), cache_image, found);
             }
         }
+        let args = self.build_args(build);
+        let given = Given { args: Some(&args), contexts: &named, inside: None };
+        let path = path.key("dockerfile_inline");
+        match build.get("dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
+            None => {}
+            // Compose puts values in before BuildKit sees the text.
+            Some((node, text)) => match interpolate(text, &|name| self.variables.get(name)) {
+                // What has no value here, the Dockerfile has none for either, and says so where it matters.
+                Ok(done) => {
+                    let text = if done.unset.is_empty() { &*done.text } else { text };
+                    let spot = Spot { line: node.line, path: Some(&path) };
+                    dockerfile::read(text, Given { inside: Some(spot), ..given }, found);
+                }
+                Err(fault) => {
+                    found.dynamic(Spot { line: node.line, path: Some(&path) }, "", fault.to_string())
+                }
+            },
+        }
+    }
+
+    /// `args` of a build: a map, or a list of `NAME=VALUE`. What has no value here is left to the Dockerfile.
+    fn build_args(&self, build: &Node) -> BTreeMap<String, String> {
+        let Some(args) = build.get("args") else { return BTreeMap::new() };
+        let listed = args.items(self.budget).filter_map(|(_, item)| item.text()?.split_once('='));
+        let mapped = args.pairs(self.budget).filter_map(|(name, value)| Some((name, value.text()?)));
+        let known = listed.chain(mapped).filter_map(|(name, value)| {
+            let done = interpolate(value, &|name| self.variables.get(name)).ok()?;
+            done.unset.is_empty().then(|| (name.to_owned(), done.text))
+        });
+        known.collect()
     }
 
     /// `part` cuts the image out of the text once the variables have their values.

@@ -12,6 +12,8 @@ use self::expand::{Known, expand};
 use self::lines::{Escape, Instruction, words};
 use super::compose::variables;
 use super::found::{Found, Spot};
+use super::key_path::KeyPath;
+use super::yaml::Node;
 
 /// Given by BuildKit, and different for every builder and target.
 const PLATFORM_ARGS: [&str; 9] = [
@@ -43,30 +45,53 @@ pub(super) fn is_it(text: &str) -> bool {
         && file.instructions.iter().any(|any| starts(&any.text, "FROM"))
 }
 
-pub(super) fn read(text: &str, found: &mut Found<'_>) {
+/// What a build is given besides the file.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Given<'a> {
+    /// `--build-arg`, or `args` of a Compose or bake file: values for `ARG`s that the file declares.
+    pub(super) args: Option<&'a BTreeMap<String, String>>,
+    /// Named contexts: such names are no images of their own.
+    pub(super) contexts: &'a [String],
+    /// Where the text stands in another file, which is the place of all its lines.
+    pub(super) inside: Option<Spot<'a>>,
+}
+
+pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     let file = lines::read(text);
+    let mut reader = Reader { escape: file.escape, args: BTreeMap::new(), stages: Vec::new(), given };
     if let Some((line, image)) = &file.syntax {
-        found.image(Spot { line: *line, path: None }, image, image);
+        found.image(reader.spot(*line), image, image);
     }
-    let mut reader = Reader { escape: file.escape, args: BTreeMap::new(), stages: Vec::new() };
     for instruction in &file.instructions {
         reader.take(instruction, found);
     }
     if let Some((line, name)) = file.unended {
         let why = "the heredoc that begins here has no end".to_owned();
-        found.bad(Spot { line, path: None }, &format!("<<{name}"), why);
+        found.bad(reader.spot(line), &format!("<<{name}"), why);
     }
 }
 
-struct Reader {
+/// A Dockerfile that is a value of another file.
+pub(super) fn read_inline(node: Option<&Node>, path: &KeyPath<'_>, given: Given<'_>, found: &mut Found<'_>) {
+    if let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) {
+        read(text, Given { inside: Some(Spot { line: node.line, path: Some(path) }), ..given }, found);
+    }
+}
+
+struct Reader<'a> {
     escape: Escape,
     /// `ARG`s before the first `FROM`.
     args: BTreeMap<String, Known>,
     /// The names of the stages so far, in lower case; empty for one without.
     stages: Vec<String>,
+    given: Given<'a>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn spot(&self, line: u32) -> Spot<'a> {
+        self.given.inside.unwrap_or(Spot { line, path: None })
+    }
+
     fn take(&mut self, instruction: &Instruction, found: &mut Found<'_>) {
         let mut words = words(&instruction.text);
         while words.first().is_some_and(|(_, word)| word.eq_ignore_ascii_case("ONBUILD")) {
@@ -85,13 +110,26 @@ impl Reader {
     fn known(&self, name: &str) -> Known {
         match self.args.get(name) {
             Some(known) => known.clone(),
+            None if PLATFORM_ARGS.contains(&name) && self.given(name).is_some() => {
+                Known::Value(self.given(name).unwrap_or_default().to_owned())
+            }
             None if PLATFORM_ARGS.contains(&name) => Known::Open,
             None => Known::Unset,
         }
     }
 
+    /// What the build is told, which goes before any default.
+    fn given(&self, name: &str) -> Option<&'a str> {
+        self.given.args?.get(name).map(String::as_str)
+    }
+
     fn arg(&mut self, words: &[(usize, &str)]) {
         for (_, word) in words {
+            let name = word.split_once('=').map_or(*word, |(name, _)| name);
+            if let Some(value) = self.given(name) {
+                self.args.insert(name.to_owned(), Known::Value(value.to_owned()));
+                continue;
+            }
             let Some((name, value)) = word.split_once('=') else {
                 if !PLATFORM_ARGS.contains(word) {
                     self.args.insert((*word).to_owned(), Known::Unset);
@@ -116,12 +154,12 @@ impl Reader {
             }
             _ => {
                 let why = "FROM takes an image, and AS and a name behind it".to_owned();
-                found.bad(Spot { line: instruction.line(at), path: None }, instruction.text.trim(), why);
+                found.bad(self.spot(instruction.line(at)), instruction.text.trim(), why);
                 self.stages.push(String::new());
                 return;
             }
         };
-        let spot = Spot { line: instruction.line(base.0), path: None };
+        let spot = self.spot(instruction.line(base.0));
         match expand(base.1, self.escape, &|name| self.known(name)) {
             None => found.bad(spot, base.1, "not a word that can be expanded".to_owned()),
             Some(name) if !name.unknown.is_empty() => {
@@ -142,7 +180,9 @@ impl Reader {
 
     fn is_stage(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        !name.is_empty() && self.stages.contains(&name)
+        !name.is_empty()
+            && (self.stages.contains(&name)
+                || self.given.contexts.iter().any(|context| context.eq_ignore_ascii_case(&name)))
     }
 
     fn copy(&self, instruction: &Instruction, words: &[(usize, &str)], found: &mut Found<'_>) {
@@ -171,7 +211,7 @@ impl Reader {
 
     /// A stage, or an image that is no base.
     fn other(&self, line: u32, name: &str, found: &mut Found<'_>) {
-        let spot = Spot { line, path: None };
+        let spot = self.spot(line);
         let bare = name.trim_matches(['"', '\'']);
         if bare.contains('$') {
             found.dynamic(spot, name, "variables here are not those before the first FROM".to_owned());

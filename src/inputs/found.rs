@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bad_line::{BadLine, Escaped};
@@ -41,21 +42,22 @@ pub(super) struct Spot<'a> {
 /// Collects what one document holds.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
-    file: &'a Arc<str>,
+    file: Arc<str>,
     document: Option<u32>,
     inputs: &'a mut Inputs,
-    /// What was found already: anchors and merge keys lead to the same text on several ways.
-    known: HashSet<(u32, Box<str>)>,
+    /// What was found already, by the file's address: anchors and merge keys lead to the same text on several
+    /// ways.
+    known: HashSet<(usize, u32, Box<str>)>,
 }
 
 impl<'a> Found<'a> {
-    pub(super) fn new(file: &'a Arc<str>, document: Option<u32>, inputs: &'a mut Inputs) -> Self {
-        Self { file, document, inputs, known: HashSet::new() }
+    pub(super) fn new(file: &Arc<str>, document: Option<u32>, inputs: &'a mut Inputs) -> Self {
+        Self { file: Arc::clone(file), document, inputs, known: HashSet::new() }
     }
 
     fn origin(&self, spot: Spot<'_>) -> Origin {
         Origin {
-            file: Arc::clone(self.file),
+            file: Arc::clone(&self.file),
             line: spot.line,
             document: self.document,
             path: spot.path.map(|path| path.to_string().into()),
@@ -63,7 +65,20 @@ impl<'a> Found<'a> {
     }
 
     fn is_new(&mut self, line: u32, text: &str) -> bool {
-        self.known.insert((line, text.into()))
+        self.known.insert((self.file.as_ptr().addr(), line, text.into()))
+    }
+
+    /// The file that this began with, or was turned to.
+    pub(super) const fn file(&self) -> (&Arc<str>, Option<u32>) {
+        (&self.file, self.document)
+    }
+
+    /// What comes now stands in another file of the same whole.
+    pub(super) fn turn_to(&mut self, file: &Arc<str>, document: Option<u32>) {
+        if !Arc::ptr_eq(&self.file, file) || self.document != document {
+            self.file = Arc::clone(file);
+            self.document = document;
+        }
     }
 
     /// `name` is an image as it is pulled; `typed` is what stands in the file. Empty names are none.
@@ -101,22 +116,23 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Where to note files that were read besides this one.
+    pub(super) fn files(&mut self) -> &mut Vec<PathBuf> {
+        &mut self.inputs.files
+    }
+
     /// Something that is left out, which the user should know.
     pub(super) fn warn(&mut self, line: u32, what: &str) {
-        self.inputs.warnings.push(format!("{}:{line}: {what}", Escaped(self.file)));
+        self.inputs.warnings.push(format!("{}:{line}: {what}", Escaped(&self.file)));
     }
 
     /// Forgets names that could not be known where `line` has given an image all the same.
-    pub(super) fn drop_dynamic_at_lines_with_images(&mut self, lines: &HashSet<u32>) {
+    pub(super) fn drop_dynamic_at_lines_with_images(&mut self, lines: &HashSet<(Arc<str>, u32)>) {
+        let place = |origin: &Origin| (Arc::clone(&origin.file), origin.line);
         let Inputs { images, dynamic, .. } = &mut *self.inputs;
-        let is_here = |origin: &Origin| origin.file == *self.file && origin.document == self.document;
-        let solved: HashSet<u32> =
-            images.iter().filter(|image| is_here(&image.origin)).map(|image| image.origin.line).collect();
-        dynamic.retain(|entry| {
-            !(is_here(&entry.origin)
-                && lines.contains(&entry.origin.line)
-                && solved.contains(&entry.origin.line))
-        });
+        let solved: HashSet<_> =
+            images.iter().map(|image| place(&image.origin)).filter(|place| lines.contains(place)).collect();
+        dynamic.retain(|entry| !solved.contains(&place(&entry.origin)));
     }
 }
 

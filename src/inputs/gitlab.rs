@@ -1,9 +1,15 @@
 //! GitLab CI: `image` and `services` at the top, under `default` and in every job, hidden ones included.
 //!
-//! `extends`, `!reference` and anchors are followed inside the file; `include` is not, which a warning
-//! says. Variables of the file have their values; those of the server are known to it alone.
+//! `extends` and `!reference` are followed in the file and in those of the same repository that it includes;
+//! what it includes from elsewhere is not, which a warning says. Variables of these files have their values;
+//! those of the server are known to it alone.
+
+mod include;
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::compose::variables;
 use super::found::{Found, Spot};
@@ -27,42 +33,83 @@ pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
         && (root.get("stages").is_some_and(Node::is_seq) || root.pairs(budget).any(|(_, node)| is_job(node)))
 }
 
-pub(super) struct Gitlab<'a> {
-    root: &'a Node,
+/// Reads the pipeline that the document `root` of the file at `path` begins.
+pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, budget: &Budget, found: &mut Found<'_>) {
+    let parts = include::follow(root, path, budget, found);
+    Gitlab { parts: &parts, budget }.read(found);
+}
+
+/// A document of the pipeline.
+struct Part {
+    root: Rc<Node>,
+    /// The file it stands in, and which of its documents it is.
+    file: Arc<str>,
+    document: Option<u32>,
+}
+
+/// A value and the part that it stands in.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    node: &'a Node,
+    part: usize,
+}
+
+impl<'a> At<'a> {
+    fn get(self, key: &str) -> Option<Self> {
+        self.node.get(key).map(|node| Self { node, ..self })
+    }
+
+    fn items(self, budget: &'a Budget) -> impl Iterator<Item = (usize, Self)> {
+        self.node.items(budget).map(move |(at, node)| (at, Self { node, ..self }))
+    }
+
+    fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.node, other.node)
+    }
+}
+
+struct Gitlab<'a> {
+    /// The file itself, then what it includes; earlier ones win.
+    parts: &'a [Part],
     budget: &'a Budget,
 }
 
 /// A job and those that it extends, itself first.
-type Ancestry<'a> = Vec<&'a Node>;
+type Ancestry<'a> = Vec<At<'a>>;
 
 impl<'a> Gitlab<'a> {
-    pub(super) const fn new(root: &'a Node, budget: &'a Budget) -> Self {
-        Self { root, budget }
-    }
-
-    pub(super) fn read(&self, found: &mut Found<'_>) {
+    fn read(&self, found: &mut Found<'_>) {
         let top = KeyPath::ROOT;
-        if let Some(include) = self.root.get("include") {
-            found.warn(include.line, "include: not followed; name those files too");
-        }
-        self.job(&vec![self.root], &top, found);
-        if let Some(default) = self.root.get("default") {
-            self.job(&vec![default], &top.key("default"), found);
+        for root in self.roots() {
+            self.job(&vec![root], &top, found);
+            if let Some(default) = root.get("default") {
+                self.job(&vec![default], &top.key("default"), found);
+            }
         }
         let mut hidden_lines = HashSet::new();
-        for (name, job) in self.root.pairs(self.budget).filter(|(name, _)| !NO_JOBS.contains(name)) {
-            if !job.is_map() {
-                continue;
+        let mut known = HashSet::new();
+        for root in self.roots() {
+            for (name, job) in root.node.pairs(self.budget).filter(|(name, _)| !NO_JOBS.contains(name)) {
+                if !job.is_map() {
+                    continue;
+                }
+                if name.starts_with('.') {
+                    let file = &self.parts[root.part].file;
+                    hidden_lines.extend(self.lines(job).into_iter().map(|line| (Arc::clone(file), line)));
+                }
+                if known.insert(name) {
+                    let mut ancestry = Vec::new();
+                    self.ancestry(name, MAX_DEPTH, &mut ancestry);
+                    self.job(&ancestry, &top.key(name), found);
+                }
             }
-            if name.starts_with('.') {
-                hidden_lines.extend(self.lines(job));
-            }
-            let mut ancestry = Vec::new();
-            self.ancestry(job, MAX_DEPTH, &mut ancestry);
-            self.job(&ancestry, &top.key(name), found);
         }
         // A hidden job is a template: what it leaves open, those that extend it may fill.
         found.drop_dynamic_at_lines_with_images(&hidden_lines);
+    }
+
+    fn roots(&self) -> impl Iterator<Item = At<'a>> + use<'a> {
+        self.parts.iter().enumerate().map(|(part, of)| At { node: &of.root, part })
     }
 
     fn lines(&self, job: &'a Node) -> Vec<u32> {
@@ -78,20 +125,20 @@ impl<'a> Gitlab<'a> {
         lines
     }
 
-    /// Later parents win over earlier ones.
-    fn ancestry(&self, job: &'a Node, depth: usize, out: &mut Ancestry<'a>) {
-        if !self.budget.spend() {
+    /// The job of this name in every part, and then those that it extends: later parents win.
+    fn ancestry(&self, name: &str, depth: usize, out: &mut Ancestry<'a>) {
+        let jobs: Vec<At<'a>> = self.roots().filter_map(|root| root.get(name)).collect();
+        if !self.budget.spend() || jobs.iter().any(|job| out.iter().any(|known| known.is(*job))) {
             return;
         }
-        out.push(job);
-        let Some(extends) = job.get("extends").filter(|_| depth > 0) else { return };
+        out.extend(&jobs);
+        let extends = jobs.iter().find_map(|job| job.get("extends")).filter(|_| depth > 0);
+        let Some(extends) = extends else { return };
         let mut parents: Vec<&str> =
-            extends.items(self.budget).filter_map(|(_, parent)| parent.text()).collect();
-        parents.extend(extends.text());
-        for parent in parents.into_iter().rev().filter_map(|name| self.root.get(name)) {
-            if !out.iter().any(|known| std::ptr::eq(*known, parent)) {
-                self.ancestry(parent, depth - 1, out);
-            }
+            extends.node.items(self.budget).filter_map(|(_, parent)| parent.text()).collect();
+        parents.extend(extends.node.text());
+        for parent in parents.into_iter().rev() {
+            self.ancestry(parent, depth - 1, out);
         }
     }
 
@@ -108,48 +155,48 @@ impl<'a> Gitlab<'a> {
     /// A text, a map with `name`, or a reference to one of these.
     fn image(
         &self,
-        node: &'a Node,
+        at: At<'a>,
         jobs: &Ancestry<'a>,
         path: &KeyPath<'_>,
         depth: usize,
         found: &mut Found<'_>,
     ) {
-        if node.has_tag("reference") {
-            match self.referenced(node).filter(|_| depth > 0) {
+        if at.node.has_tag("reference") {
+            match self.referenced(at.node).filter(|_| depth > 0) {
                 Some(target) => self.image(target, jobs, path, depth - 1, found),
-                None => unresolved(node, self.budget, path, found),
+                None => self.unresolved(at, path, found),
             }
             return;
         }
-        match node.get("name") {
-            Some(name) if name.has_tag("reference") => {
+        match at.get("name") {
+            Some(name) if name.node.has_tag("reference") => {
                 self.image(name, jobs, &path.key("name"), depth.saturating_sub(1), found);
             }
             Some(name) => self.text(name, jobs, &path.key("name"), found),
-            None => self.text(node, jobs, path, found),
+            None => self.text(at, jobs, path, found),
         }
     }
 
     fn services(
         &self,
-        node: &'a Node,
+        at: At<'a>,
         jobs: &Ancestry<'a>,
         path: &KeyPath<'_>,
         depth: usize,
         found: &mut Found<'_>,
     ) {
-        if node.has_tag("reference") {
-            match self.referenced(node).filter(|_| depth > 0) {
-                Some(target) if target.is_seq() => self.services(target, jobs, path, depth - 1, found),
+        if at.node.has_tag("reference") {
+            match self.referenced(at.node).filter(|_| depth > 0) {
+                Some(target) if target.node.is_seq() => self.services(target, jobs, path, depth - 1, found),
                 Some(target) => self.image(target, jobs, path, depth - 1, found),
-                None => unresolved(node, self.budget, path, found),
+                None => self.unresolved(at, path, found),
             }
             return;
         }
-        for (at, service) in node.items(self.budget) {
+        for (at, service) in at.items(self.budget) {
             let path = path.index(at);
             // A reference in a list may stand for several entries.
-            if service.has_tag("reference") {
+            if service.node.has_tag("reference") {
                 self.services(service, jobs, &path, depth.saturating_sub(1), found);
             } else {
                 self.image(service, jobs, &path, depth, found);
@@ -157,18 +204,21 @@ impl<'a> Gitlab<'a> {
         }
     }
 
-    /// What `!reference [job, key, …]` stands for, if that is in this file.
-    fn referenced(&self, node: &'a Node) -> Option<&'a Node> {
-        let mut at = self.root;
-        for (_, key) in node.items(self.budget) {
-            at = at.get(key.text()?)?;
-        }
-        if std::ptr::eq(at, self.root) { None } else { Some(at) }
+    /// What `!reference [job, key, …]` stands for, if that is in one of these files.
+    fn referenced(&self, node: &'a Node) -> Option<At<'a>> {
+        self.roots().find_map(|root| {
+            let mut at = root;
+            for (_, key) in node.items(self.budget) {
+                at = at.get(key.text()?)?;
+            }
+            if at.is(root) { None } else { Some(at) }
+        })
     }
 
-    fn text(&self, node: &Node, jobs: &Ancestry<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let Some(typed) = node.text() else { return };
-        let spot = Spot { line: node.line, path: Some(path) };
+    fn text(&self, at: At<'a>, jobs: &Ancestry<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        let Some(typed) = at.node.text() else { return };
+        self.turn(at, found);
+        let spot = Spot { line: at.node.line, path: Some(path) };
         if typed.contains("$[[") {
             found.dynamic(spot, typed, "an input of the pipeline that includes it".to_owned());
             return;
@@ -178,7 +228,8 @@ impl<'a> Gitlab<'a> {
         if unknown.is_empty() {
             found.image(spot, typed, &name);
         } else {
-            found.dynamic(spot, typed, format!("{} without a value in this file", variables(&unknown)));
+            let place = if self.parts.len() > 1 { "these files" } else { "this file" };
+            found.dynamic(spot, typed, format!("{} without a value in {place}", variables(&unknown)));
         }
     }
 
@@ -223,16 +274,23 @@ impl<'a> Gitlab<'a> {
 
     /// `variables:` of the job and those that it extends, then of the file.
     fn value(&self, name: &str, jobs: &Ancestry<'a>) -> Option<&'a str> {
-        jobs.iter().copied().chain([self.root]).find_map(|job| {
-            let variable = job.get("variables")?.get(name)?;
+        jobs.iter().copied().chain(self.roots()).find_map(|job| {
+            let variable = job.node.get("variables")?.get(name)?;
             variable.text().or_else(|| variable.str("value"))
         })
     }
-}
 
-fn unresolved(node: &Node, budget: &Budget, path: &KeyPath<'_>, found: &mut Found<'_>) {
-    let keys: Vec<&str> = node.items(budget).take(10).filter_map(|(_, key)| key.text()).collect();
-    let typed = format!("!reference [{}]", keys.join(", "));
-    let spot = Spot { line: node.line, path: Some(path) };
-    found.dynamic(spot, &typed, "a reference to what is not in this file".to_owned());
+    fn unresolved(&self, at: At<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        self.turn(at, found);
+        let keys: Vec<&str> = at.node.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
+        let typed = format!("!reference [{}]", keys.join(", "));
+        let spot = Spot { line: at.node.line, path: Some(path) };
+        found.dynamic(spot, &typed, "a reference to what is not in this file".to_owned());
+    }
+
+    /// What is found from now on stands in the file of `at`.
+    fn turn(&self, at: At<'a>, found: &mut Found<'_>) {
+        let part = &self.parts[at.part];
+        found.turn_to(&part.file, part.document);
+    }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::yaml::{Budget, Node};
-use super::{bake, compose, dockerfile, gitlab, kubernetes, sync, text, workflow};
+use super::{bake, compose, dockerfile, gitlab, kubernetes, sbom, sync, text, workflow};
 
 /// A kind of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub enum Kind {
     Bake,
     /// skopeo-sync and regsync.
     Sync,
+    /// CycloneDX and SPDX 2 in JSON.
+    Sbom,
 }
 
 /// How a file is to be read.
@@ -51,7 +53,9 @@ pub(super) fn by_name(path: &Path) -> Option<Reading> {
         return Some(Reading::Dockerfile);
     }
     if !matches!(extension, "yaml" | "yml" | "json") {
-        return (extension == "txt" && name == "images.txt").then_some(Reading::List);
+        // Other locks are those of package managers.
+        let is_list = name == "images.txt" || name == "images.lock" || name.ends_with(".images.lock");
+        return is_list.then_some(Reading::List);
     }
     let is_in =
         |folders: &[&str]| folders.iter().any(|end| folder == *end || folder.ends_with(&format!("/{end}")));
@@ -107,7 +111,9 @@ pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> 
     if named.is_some() {
         return named;
     }
-    if workflow::is_it(root) {
+    if sbom::is_it(root) {
+        Some(Kind::Sbom)
+    } else if workflow::is_it(root) {
         Some(Kind::Workflow)
     } else if compose::is_it(root) {
         Some(Kind::Compose)
@@ -147,6 +153,9 @@ mod tests {
             ("overlays/kustomization.yaml", Some(Structured(Some(Kind::Kubernetes)))),
             ("deploy.yaml", Some(Structured(None))),
             ("images.txt", Some(List)),
+            ("images.lock", Some(List)),
+            ("prod.images.lock", Some(List)),
+            ("Cargo.lock", None),
             ("notes.txt", None),
             ("README", None),
         ] {

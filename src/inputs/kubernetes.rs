@@ -159,8 +159,16 @@ impl Kubernetes<'_> {
 }
 
 fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
-    if let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) {
-        found.image(Spot { line: node.line, path: Some(path) }, text, text);
+    let Some(node) = node else { return };
+    let spot = Spot { line: node.line, path: Some(path) };
+    match node.text() {
+        Some(text) => found.image(spot, text, text),
+        // `{{ .Values.image }}` without quotes is a map in a map.
+        None if node.is_map() || node.is_seq() => {
+            let why = "no text: if it is a template, render it first (`helm template`)".to_owned();
+            found.dynamic(spot, "{…}", why);
+        }
+        None => {}
     }
 }
 

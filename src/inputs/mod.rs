@@ -19,6 +19,7 @@ mod kubernetes;
 mod list;
 #[cfg(test)]
 mod samples;
+mod sbom;
 pub mod stream;
 mod sync;
 mod text;
@@ -112,6 +113,8 @@ pub struct Options {
     pub built: Built,
     /// Values for Compose's variables, before those of `.env`.
     pub environment: Arc<BTreeMap<String, String>>,
+    /// Values for `ARG`s that Dockerfiles declare.
+    pub build_args: BTreeMap<String, String>,
 }
 
 /// Everything that was read, in the order of the arguments and lines.
@@ -125,6 +128,8 @@ pub struct Inputs {
     pub dynamic: Vec<Dynamic>,
     /// What was left out, with its place: faults in what a folder walk met, files that were not followed.
     pub warnings: Vec<String>,
+    /// The files behind all of this, those found by patterns and in folders among them.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
@@ -155,6 +160,7 @@ pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Resu
     if !faults.is_empty() {
         return Err(Error::Unreadable(faults));
     }
+    drop_repeated(&mut inputs);
     if inputs.images.is_empty() && inputs.bad.is_empty() && inputs.dynamic.is_empty() {
         return Err(Error::Empty {
             files: sources.iter().map(Source::name).collect(),
@@ -162,6 +168,27 @@ pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Resu
         });
     }
     Ok(inputs)
+}
+
+/// A pipeline's file that is named, or met in a folder, beside one that includes it was read on both ways:
+/// what it leaves open by itself, the including one may have known.
+fn drop_repeated(inputs: &mut Inputs) {
+    let mut known = HashSet::new();
+    if inputs.files.iter().all(|file| known.insert(file)) {
+        return;
+    }
+    let mut seen = HashSet::new();
+    inputs.images.retain(|image| {
+        image.origin.document.is_none() || seen.insert((image.origin.clone(), image.value.clone()))
+    });
+    let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
+    let mut open = HashSet::new();
+    inputs.dynamic.retain(|entry| {
+        !solved.contains(&(Arc::clone(&entry.origin.file), entry.origin.line))
+            && open.insert(entry.origin.clone())
+    });
+    let mut told = HashSet::new();
+    inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));
 }
 
 /// Reads a file, a folder, or the files that a pattern stands for.
@@ -202,6 +229,7 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
         inputs.images.append(&mut here.images);
         inputs.dynamic.append(&mut here.dynamic);
         inputs.warnings.append(&mut here.warnings);
+        inputs.files.append(&mut here.files);
         inputs.warnings.extend(here.bad.iter().map(ToString::to_string));
     }
     Ok(())
@@ -209,7 +237,9 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
 
 fn read_path(path: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
     let text = text::decode(read_file(path)?)?;
-    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)
+    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)?;
+    inputs.files.push(path.to_owned());
+    Ok(())
 }
 
 /// Hands a text to the reader of its kind.
@@ -230,7 +260,10 @@ fn read_text(
     };
     match reading {
         Reading::List => list::read(text, name, inputs),
-        Reading::Dockerfile => dockerfile::read(text, &mut Found::new(name, None, inputs)),
+        Reading::Dockerfile => {
+            let given = dockerfile::Given { args: Some(&options.build_args), ..dockerfile::Given::default() };
+            dockerfile::read(text, given, &mut Found::new(name, None, inputs));
+        }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
     }
     Ok(())
@@ -268,15 +301,16 @@ fn read_structured(
             Some(Kind::Compose) => {
                 let environment = || Arc::clone(&options.environment);
                 let variables = variables.get_or_insert_with(|| match path {
-                    Some(path) => Variables::beside(path, environment()),
+                    Some(path) => Variables::beside(path, environment(), found.files()),
                     None => Variables::new(environment(), ""),
                 });
                 compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);
             }
             Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
-            Some(Kind::Gitlab) => gitlab::Gitlab::new(&root, &budget).read(&mut found),
+            Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
             Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
+            Some(Kind::Sbom) => sbom::read(&root, &budget, &mut found),
             Some(Kind::Kubernetes) => kubernetes.read(&root, &mut found),
             Some(Kind::List | Kind::Dockerfile) | None if any == AnyImageKey::Yes => {
                 kubernetes.read(&root, &mut found);

@@ -515,7 +515,7 @@ fn pipelines_give_images_and_services_wherever_gitlab_looks() {
     );
     assert_eq!(
         warnings(".gitlab-ci.yml", "include: [{remote: 'https://e.test/x.yml'}]\na: {image: b}\n"),
-        [".gitlab-ci.yml:1: include: not followed; name those files too"]
+        [".gitlab-ci.yml:1: include: not followed: it stands outside of this repository"]
     );
     // Templates that name each other end.
     let circle =
@@ -601,7 +601,7 @@ fn aliases_that_multiply_are_told_and_what_was_found_stays() {
         bomb.push_str(&format!("x-{level}: &a{level} [{aliases}]\n"));
     }
     bomb.push_str("services:\n  a:\n    image: a:1\n");
-    assert_found("compose.yaml", &bomb, &["15 a:1"]);
+    assert_found("compose.yaml", &bomb, &["1 ! ", "15 a:1"]);
     let any = Options { any_image_key: AnyImageKey::Yes, ..Options::default() };
     let kubernetes = format!("image: first:1\n{bomb}");
     assert_eq!(found_with("k.yaml", &kubernetes.replace("services", "kept"), &any), ["1 first:1", "1 ! "]);

@@ -3,7 +3,7 @@
 //! The environment wins, as it does with `docker compose`. What a value is, no message tells.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::interpolate::{interpolate, name_length};
@@ -28,10 +28,18 @@ impl Variables {
         variables
     }
 
-    /// With the `.env` beside `path`, if there is one.
-    pub(super) fn beside(path: &Path, environment: Arc<BTreeMap<String, String>>) -> Self {
+    /// With the `.env` beside `path`, if there is one; it is added to the files that were `read`.
+    pub(super) fn beside(
+        path: &Path,
+        environment: Arc<BTreeMap<String, String>>,
+        read: &mut Vec<PathBuf>,
+    ) -> Self {
         let file = path.parent().unwrap_or(Path::new("")).join(FILE_NAME);
-        Self::new(environment, &super::files::read_regular(&file, MAX_BYTES).unwrap_or_default())
+        let text = super::files::read_regular(&file, MAX_BYTES);
+        if text.is_some() {
+            read.push(file);
+        }
+        Self::new(environment, &text.unwrap_or_default())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -5,7 +5,7 @@
 //! that multiply cost neither memory nor time without end. Tags are kept as they are and resolve nothing.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -18,6 +18,13 @@ pub(super) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 const MAX_DEPTH: usize = 128;
 /// Most values that are looked at in one document, those behind aliases counted each time.
 const MAX_VISITS: u32 = 2_000_000;
+
+/// The key whose maps are merged in.
+const MERGE: &str = "<<";
+/// Maps merged into maps that are merged in, as far as anybody could mean it.
+const MAX_MERGES: usize = 8;
+/// Most maps that are looked into for one key: lists of merged maps multiply.
+const MAX_MERGED: u32 = 256;
 
 /// A value and where it begins.
 #[derive(Debug)]
@@ -88,19 +95,20 @@ impl Node {
 
     /// The value of `key`, written there or merged in by `<<`.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        self.get_merged(key, 8)
+        self.get_merged(key, MAX_MERGES, &mut { MAX_MERGED })
     }
 
-    fn get_merged(&self, key: &str, depth: usize) -> Option<&Self> {
+    fn get_merged(&self, key: &str, depth: usize, left: &mut u32) -> Option<&Self> {
         let own = self.own(key);
-        if own.is_some() || depth == 0 {
+        if own.is_some() || depth == 0 || *left == 0 {
             return own;
         }
-        let merged = self.own("<<")?;
+        *left -= 1;
+        let merged = self.own(MERGE)?;
         match &merged.value {
-            Value::Map { .. } => merged.get_merged(key, depth - 1),
+            Value::Map { .. } => merged.get_merged(key, depth - 1, left),
             // YAML's merge type: earlier maps of a list win.
-            Value::Seq(maps) => maps.iter().take(16).find_map(|map| map.get_merged(key, depth - 1)),
+            Value::Seq(maps) => maps.iter().find_map(|map| map.get_merged(key, depth - 1, left)),
             Value::Scalar { .. } => None,
         }
     }
@@ -138,6 +146,31 @@ impl Node {
             Value::Scalar { .. } | Value::Seq(_) => &[],
         };
         pairs.iter().take_while(|_| budget.spend()).filter_map(|(key, value)| Some((key.text()?, &**value)))
+    }
+}
+
+impl Node {
+    /// The pairs of a map as [`Self::pairs`] has them, and those merged in by `<<`: own ones win, then earlier
+    /// ones.
+    pub(super) fn merged_pairs<'a>(&'a self, budget: &'a Budget) -> Vec<(&'a str, &'a Self)> {
+        let mut pairs = Vec::new();
+        self.merge_pairs(budget, MAX_MERGES, &mut HashSet::new(), &mut pairs);
+        pairs
+    }
+
+    fn merge_pairs<'a>(
+        &'a self,
+        budget: &'a Budget,
+        depth: usize,
+        known: &mut HashSet<&'a str>,
+        out: &mut Vec<(&'a str, &'a Self)>,
+    ) {
+        out.extend(self.pairs(budget).filter(|(key, _)| *key != MERGE && known.insert(key)));
+        let Some(merged) = self.own(MERGE).filter(|_| depth > 0) else { return };
+        merged.merge_pairs(budget, depth - 1, known, out);
+        for (_, map) in merged.items(budget) {
+            map.merge_pairs(budget, depth - 1, known, out);
+        }
     }
 }
 
@@ -391,6 +424,11 @@ mod tests {
         assert_eq!(node.at(&["z", "tag"]).and_then(Node::text), Some("2"));
         assert_eq!(node.at(&["w", "image"]).and_then(Node::text), Some("b"));
         assert_eq!(node.at(&["w", "image"]).unwrap().line, 2);
+        let budget = Budget::default();
+        let pairs = |key: &str| node.get(key).unwrap().merged_pairs(&budget);
+        let texts: Vec<_> = pairs("z").into_iter().map(|(key, value)| (key, value.text().unwrap())).collect();
+        assert_eq!(texts, [("tag", "2"), ("image", "a")]);
+        assert_eq!(pairs("w").len(), 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod html;
 pub mod images;
 mod json;
 mod junit;
+pub mod lock;
 mod markdown;
 mod matrix;
 pub mod ndjson;

@@ -128,3 +128,42 @@ fn aliases_that_multiply_end_with_a_word() {
     assert_eq!(output.stdout, "docker.io/library/first:1\tbomb.yaml:1\n");
     assert!(output.stderr.contains("aliases that multiply: not all of it was read"), "{}", output.stderr);
 }
+
+#[test]
+fn what_patterns_folders_and_files_beside_led_to_is_not_overwritten() {
+    let quiet = registry(&["app"]);
+    for (read, written) in [
+        ("deploy/*.yaml", "deploy/web.yaml"),
+        ("deploy --recursive", "deploy/web.yaml"),
+        ("deploy --recursive", "deploy/link.yaml"),
+        ("deploy --recursive", "deploy/compose.yaml"),
+        ("deploy/compose.yaml", "deploy/.env"),
+    ] {
+        let image = format!("{}/app:1.0", quiet.authority());
+        let pod = format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: {image}\n");
+        let tool = Tool::new()
+            .file("deploy/web.yaml", pod)
+            .file("deploy/compose.yaml", format!("services:\n  a:\n    image: {image}${{X}}\n"))
+            .file("deploy/.env", "X=")
+            // Read, but it named nothing: an earlier report, say.
+            .file("deploy/report.json", "{}");
+        std::os::unix::fs::symlink("web.yaml", tool.dir().join("deploy/link.yaml")).expect("a link");
+        let output = tool.line(read).line("-f json -o").args([written]).run();
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{written}: {output:?}");
+        let told = format!("cannot write {written}: is read by this run, and would be overwritten\n");
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+    }
+    assert_not_asked(&quiet);
+    let output = Tool::new()
+        .file("deploy/report.json", "{}")
+        .file(
+            "deploy/web.yaml",
+            format!(
+                "apiVersion: v1\nkind: Pod\nspec: {{containers: [{{image: '{}/app:1.0'}}]}}\n",
+                quiet.authority()
+            ),
+        )
+        .line("deploy --recursive -o deploy/report.json")
+        .run();
+    assert_eq!(output.code, Some(0), "a report may be written again: {output:?}");
+}

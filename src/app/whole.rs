@@ -1,0 +1,57 @@
+//! A file that is no report: opened before the first request, and given its name when it is whole.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::OutputError;
+use super::interrupt::Interruptions;
+use super::output::{self, Target};
+
+/// Where it goes.
+pub(super) struct Whole(Target);
+
+impl Whole {
+    /// Opens the file, or standard output where none is named. None of the files `read` is written to.
+    pub(super) fn open(
+        path: Option<&Path>,
+        read: &[PathBuf],
+        interruptions: &Interruptions,
+    ) -> Result<Self, OutputError> {
+        let Some(path) = path.filter(|path| path.as_os_str() != "-") else { return Ok(Self(Target::Stdout)) };
+        let fail = |why: String| OutputError { path: path.to_owned(), why };
+        let target = output::open(path, interruptions).map_err(|error| fail(error.to_string()))?;
+        let is_read = |own: &Path| read.iter().any(|path| path.canonicalize().is_ok_and(|path| path == own));
+        match &target {
+            Target::File { path, .. } if is_read(path) => {
+                Err(fail("is read by this run, and would be overwritten".to_owned()))
+            }
+            _ => Ok(Self(target)),
+        }
+    }
+
+    /// Whether it is standard output.
+    pub(super) const fn is_stdout(&self) -> bool {
+        matches!(self.0, Target::Stdout)
+    }
+
+    /// Writes the whole, and then gives the file its name. A reader that has seen enough is no error.
+    pub(super) fn write(
+        self,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
+        let (path, written) = match self.0 {
+            Target::Stdout => ("standard output".into(), content(&mut io::stdout().lock())),
+            Target::Special { path, mut file } => (path, content(&mut file)),
+            Target::File { path, mut temporary } => {
+                let written = content(temporary.as_file_mut()).and_then(|()| output::name(temporary, &path));
+                (path, written)
+            }
+        };
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(OutputError { path, why: error.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+}

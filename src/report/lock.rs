@@ -1,0 +1,85 @@
+//! A lock: each image with the digest that its own registry serves, in the grammar of lists.
+//!
+//! One line an image, `name:tag@sha256:…`, the places that name it behind `#`. What lists mean holds for
+//! locks, so that a lock is checked, and locked again, like any list.
+
+use std::io;
+
+use super::escape;
+use crate::model::digest::Digest;
+use crate::model::image::ImageRef;
+use crate::model::origin::Origin;
+
+/// What the first line says.
+pub const HEADER: &str = "# registry-check lock: the digest that each image's own registry serves for it";
+/// Most places that are named behind an image.
+const MOST_PLACES: usize = 20;
+
+/// A pinned image and its places.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// As it was asked for.
+    pub image: &'a ImageRef,
+    /// What its registry serves; where the image is pinned already, that digest.
+    pub digest: &'a Digest,
+    /// Where it stands in the inputs.
+    pub places: &'a [&'a Origin],
+}
+
+/// Writes `entries` in their order.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn write(entries: &[Entry<'_>], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    io::Write::write_all(&mut out, HEADER.as_bytes())?;
+    io::Write::write_all(&mut out, b"\n")?;
+    for entry in entries {
+        io::Write::write_all(&mut out, line(entry).as_bytes())?;
+    }
+    io::Write::flush(&mut out)
+}
+
+fn line(entry: &Entry<'_>) -> String {
+    let mut line = entry.image.to_string();
+    if entry.image.digest().is_none() {
+        line.push_str(&format!("@{}", entry.digest));
+    }
+    for (at, origin) in entry.places.iter().take(MOST_PLACES).enumerate() {
+        line.push_str(if at == 0 { " # " } else { ", " });
+        line.push_str(&escape::terminal(&origin.to_string()));
+    }
+    match entry.places.len().saturating_sub(MOST_PLACES) {
+        0 => line.push('\n'),
+        more => line.push_str(&format!(" and {more} more\n")),
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_name_with_its_digest_and_its_places_behind_it() {
+        let (tagged, pinned): (ImageRef, ImageRef) = (
+            "nginx:1.27".parse().unwrap(),
+            format!("quay.io/a/b@{}", Digest::sha256(b"pinned")).parse().unwrap(),
+        );
+        let (digest, other) = (Digest::sha256(b"served"), Digest::sha256(b"pinned"));
+        let origins: Vec<Origin> = (1..=23).map(|line| Origin::line("a\nb # c.yaml".into(), line)).collect();
+        let places: Vec<&Origin> = origins.iter().collect();
+        let entries = [
+            Entry { image: &tagged, digest: &digest, places: &places },
+            Entry { image: &pinned, digest: &other, places: &places[..2] },
+        ];
+        let mut out = Vec::new();
+        write(&entries, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (3, HEADER));
+        assert!(lines[1].starts_with(&format!("docker.io/library/nginx:1.27@{digest} # a\\nb # c.yaml:1, ")));
+        assert!(lines[1].ends_with(":20 and 3 more"), "{}", lines[1]);
+        assert_eq!(lines[2], format!("quay.io/a/b@{other} # a\\nb # c.yaml:1, a\\nb # c.yaml:2"));
+    }
+}
