@@ -5,12 +5,14 @@ mod auth;
 pub mod check;
 pub mod demo;
 mod endless;
+mod export;
 mod images;
 mod interrupt;
 mod judge;
 mod options;
 mod output;
 mod prepare;
+mod pull;
 mod resolve;
 mod rows;
 mod sources;
@@ -21,7 +23,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, MirrorsCommand};
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
@@ -198,7 +200,10 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Auth(args)) => auth::run(&args, &cli.common).await,
         Some(Command::Demo(args)) => demo::run(&args, &cli.common).await,
         Some(Command::Images(args)) => images::run(&args),
-        Some(Command::Resolve(args)) => resolve::run(&args).await,
+        Some(Command::Mirrors(args)) => match args.command {
+            MirrorsCommand::Export(args) => export::run(&args, &cli.common).await,
+        },
+        Some(Command::Resolve(args)) => resolve::run(&args, &cli.common).await,
     }
 }
 

@@ -56,13 +56,16 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let config = config::load(args.config.as_deref())?;
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
+    specs.extend(args.image_repository.as_ref().and_then(mirrors::image_repository));
     let mut mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
     let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
     mirrors::join(&mut mirrors, nodes);
     tell_notes(&mirrors.nodes);
     let defaults = defaults(args, common)?;
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
-    Ok(CheckOptions { mirrors, tls, ..defaults })
+    let logins = mirrors.nodes.iter().flat_map(|node| node.logins.iter().cloned()).collect();
+    let credentials = credentials::Options { nodes: logins, ..defaults.credentials };
+    Ok(CheckOptions { mirrors, tls, credentials, ..defaults })
 }
 
 /// What cannot be represented, or is not what it seems.
@@ -82,6 +85,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         credentials: credentials::Options {
             auth_files: args.auth_files.clone(),
             helper_timeout: args.helper_timeout.unwrap_or(credentials::Options::default().helper_timeout),
+            nodes: Vec::new(),
         },
         tls: TlsOptions {
             ca_files: args.ca_files.clone(),

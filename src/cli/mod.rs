@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod images;
 mod inputs;
+mod mirrors;
 mod parse;
 mod resolve;
 
@@ -15,6 +16,7 @@ pub use check::{CheckArgs, DepthArg};
 pub use demo::DemoArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
+pub use mirrors::{ExportArgs, MirrorsArgs, MirrorsCommand, TargetArg};
 pub use parse::MirrorArg;
 pub use resolve::ResolveArgs;
 
@@ -64,7 +66,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the images that the inputs name, each with its places; nobody is asked
     Images(ImagesArgs),
-    /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
+    /// Write mirrors into the configuration of a container runtime
+    Mirrors(MirrorsArgs),
+    /// Show which URLs a node's container runtime would ask for an image, in order; with --try, ask them
     Resolve(Box<ResolveArgs>),
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::model::image_repository::ImageRepository;
 use crate::model::status::Status;
 use crate::report::Format;
 
@@ -36,6 +37,10 @@ pub(super) fn status(text: &str) -> Result<Status, String> {
         let names: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
         format!("{error} (known: {})", names.join(", "))
     })
+}
+
+pub(super) fn image_repository(text: &str) -> Result<ImageRepository, String> {
+    ImageRepository::new(text).map_err(|error| format!("{error} (expected registry[/path])"))
 }
 
 pub(super) fn format() -> impl TypedValueParser<Value = Format> {

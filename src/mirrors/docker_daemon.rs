@@ -10,7 +10,7 @@ use super::document::{Document, Flaw};
 use super::place::{endpoint, hop, https, node, route, secure, url};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Network, Node, Part, Runtime, Scope};
+use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
     parse(&document)
 }
 
-fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let settings: Settings = serde_json::from_str(&document.text).map_err(|error| {
         let line = document.line(error.line());
         // Where a value is of the wrong kind the reader quotes it, and a URL may hold a password.
@@ -59,6 +59,9 @@ fn parse(document: &Document) -> Result<Node, Vec<Error>> {
             "registry-mirrors, in listed order (with the containerd image store, ?ns=docker.io is added)",
         ),
     };
+    if settings.features.containerd_snapshotter == Some(true) {
+        node.rules = Rules::Containerd;
+    }
     for mirror in &settings.registry_mirrors {
         let at = document.find(&format!("\"{mirror}\""));
         match validate(mirror, at) {

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::authority::{Answered, Kind, Limits, Permit, QuotaReport};
 use super::classify::{self, Http2};
+use super::extra::ExtraHeaders;
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
@@ -112,6 +113,7 @@ pub struct Client {
     pool: Pool,
     limits: Limits,
     timeouts: Timeouts,
+    extra: ExtraHeaders,
     /// Hosts that offered HTTP/2 and could not do it.
     http1_only: Mutex<HashSet<Authority>>,
     /// Hosts that are asked through a proxy, which has been told.
@@ -149,11 +151,18 @@ impl Client {
             pool: Pool::new(policies, Proxies::from_environment()?, connect_timeout, idle_per_host),
             limits,
             timeouts,
+            extra: ExtraHeaders::default(),
             http1_only: Mutex::default(),
             told: Mutex::default(),
             registry_requests: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
         })
+    }
+
+    /// Sends these headers too, where they are configured for.
+    #[must_use]
+    pub fn with_headers(self, extra: ExtraHeaders) -> Self {
+        Self { extra, ..self }
     }
 
     /// How many requests of this kind have been sent.
@@ -303,6 +312,9 @@ impl Client {
     ) -> Result<reqwest::Response, Failure> {
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         let headers = outgoing.headers_mut();
+        if let Some(extra) = self.extra.of(request.url).filter(|_| request.purpose == Purpose::Registry) {
+            headers.clone_from(extra);
+        }
         headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(secret) = request.authorization {

@@ -5,6 +5,7 @@ pub mod body;
 pub mod certs_d;
 mod classify;
 pub mod client;
+pub mod extra;
 pub mod flight;
 pub mod locality;
 mod pool;

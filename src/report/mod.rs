@@ -15,6 +15,7 @@ mod markdown;
 mod matrix;
 pub mod ndjson;
 mod problems;
+mod pull;
 pub mod resolve;
 pub mod sign_in;
 mod summary;

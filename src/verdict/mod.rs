@@ -2,7 +2,9 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+pub mod choice;
 mod notes;
+pub mod pull;
 mod sign_in;
 mod unserved;
 
