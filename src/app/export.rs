@@ -47,6 +47,9 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         return Ok(exit::INTERRUPTED);
     }
     let choices = verdict::choice::choices(&run);
+    if choices.is_empty() {
+        log::warn!("no mirror stands in for any of the images' registries: nothing to write");
+    }
     let export =
         mirrors::export(target, &choices, &options.tls.hosts, base.as_deref()).map_err(Error::Mirrors)?;
     for note in &export.notes {

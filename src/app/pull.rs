@@ -21,10 +21,9 @@ use crate::model::rewrite::{Rewrite, Template};
 use crate::model::run::Verdict;
 use crate::model::status::Status;
 use crate::model::tls::Verification;
-use crate::plan::walk;
 use crate::probe::oci::{Ask, Registries};
 use crate::probe::schedule::{self, Event};
-use crate::verdict;
+use crate::{plan, verdict};
 
 /// Asks as one node would.
 pub(super) struct Puller<'a> {
@@ -96,9 +95,8 @@ impl<'a> Puller<'a> {
 
     async fn compare(&self, walk: &Walk, trials: &[Option<Trial>], end: End) -> (Upstream, Comparison) {
         let image = &walk.image;
-        let own = match walk::own(self.node, image) {
-            Ok(own) => own,
-            Err(_) => return (Upstream { url: "".into(), verdict: None }, Comparison::Unknown),
+        let Ok(own) = plan::upstream(&image.registry_key(), &MirrorMap::default()) else {
+            return (Upstream { url: "".into(), verdict: None }, Comparison::Unknown);
         };
         let url = own.manifest_url(image, image.repository(), image.manifest_ref());
         let served = match end {

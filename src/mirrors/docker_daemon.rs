@@ -115,7 +115,8 @@ fn insecure(node: &mut Node, document: &Document, text: &str, at: usize) -> Resu
         .ok_or_else(|| Flaw::new(at, format!("insecure registry '{}' is no host", text.escape_debug())))?;
     let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
     secure(node, document, at, &url, settings);
-    let text = format!("{host}: dockerd falls back to plain http where https fails; that is not represented");
+    let text =
+        format!("{host}: dockerd falls back to plain http where https fails; only resolve --try does so");
     node.notes.push(document.note(at, text));
     Ok(())
 }

@@ -108,10 +108,7 @@ fn plain(node: &Node, endpoint: Arc<Endpoint>, image: &ImageRef, (role, why): (R
 }
 
 /// The image's own registry, as this runtime asks it where nothing else is said.
-///
-/// # Errors
-/// The registry cannot be asked; in words.
-pub fn own(node: &Node, image: &ImageRef) -> Result<Arc<Endpoint>, String> {
+fn own(node: &Node, image: &ImageRef) -> Result<Arc<Endpoint>, String> {
     let key = image.registry().to_ascii_lowercase();
     let endpoint = upstream(&key, &MirrorMap::default())?;
     // containers/image asks even this machine over https, unless it is told that it is insecure.

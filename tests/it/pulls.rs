@@ -27,7 +27,11 @@ impl Daemons {
         let log = dir.path().join("access.log");
         let start = || DockerRegistry::start(Options { access_log: Some(log.clone()), ..Options::default() });
         let (one, two, primary) = (start(), start(), start());
-        let of = |name: &str, revision: &str| Image::new(name, "1.0", Shape::Index, revision);
+        // The bytes of an image depend on the name that it was made under.
+        let of = |name: &str, revision: &str| Image {
+            repository: name.to_owned(),
+            ..Image::new("team/app", "1.0", Shape::Index, revision)
+        };
         push::push(&primary.authority(), &[of("team/app", "new"), of("prim/app", "new")]);
         for (daemon, name, revision) in [(&one, "ns-a/app", first), (&two, "ns-b/app", second)] {
             push::push(
@@ -87,8 +91,7 @@ impl Daemons {
         let theirs = Tool::of("skopeo")
             .file("registries.conf", &conf)
             .file("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
-            .env("CONTAINERS_REGISTRIES_CONF", "registries.conf")
-            .line("--policy policy.json inspect --raw")
+            .line("--registries-conf registries.conf --policy policy.json inspect --raw")
             .args([format!("docker://{image}")])
             .run();
         let their_way = self.asked_since(before);

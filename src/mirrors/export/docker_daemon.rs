@@ -45,11 +45,9 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         None if last.is_some() => format!("{comma} \"{KEY}\": {}", one_line(&new)),
         None => format!("\n  \"{KEY}\": {}\n", list(&new, "  ")),
     };
-    Ok(format!(
-        "{}{member}{}",
-        &text[..at],
-        text[at..].trim_start_matches(if last.is_some() { "" } else { " " })
-    ))
+    let rest = &text[at..];
+    let rest = if last.is_some() { rest } else { rest.trim_start() };
+    Ok(format!("{}{member}{rest}", &text[..at]))
 }
 
 /// Those that are wanted, then those that were there and of which nothing is known.

@@ -91,7 +91,7 @@ impl Lines {
         let Some(mirrors) = self.child(whole, 0, "mirrors") else {
             let mut added = vec!["mirrors:".to_owned(), format!("  {}:", quoted_key(wanted.registry))];
             added.push("    endpoint:".to_owned());
-            added.extend(items(&[], wanted, "      "));
+            added.extend(items(&[], &self.0, wanted, "      "));
             let end = self.0.len();
             return Ok(self.insert(end, added));
         };
@@ -103,7 +103,7 @@ impl Lines {
             let blanks = " ".repeat(inner);
             let mut added = vec![format!("{blanks}{}:", quoted_key(wanted.registry))];
             added.push(format!("{blanks}  endpoint:"));
-            added.extend(items(&[], wanted, &format!("{blanks}    ")));
+            added.extend(items(&[], &self.0, wanted, &format!("{blanks}    ")));
             return Ok(self.insert(self.last_line(mirrors), added));
         };
         if key_of(&self.0[registry.at]).is_none_or(|(_, rest)| !rest.is_empty()) {
@@ -114,7 +114,7 @@ impl Lines {
         let Some(list) = list else {
             let blanks = " ".repeat(deeper);
             let mut added = vec![format!("{blanks}endpoint:")];
-            added.extend(items(&[], wanted, &format!("{blanks}  ")));
+            added.extend(items(&[], &self.0, wanted, &format!("{blanks}  ")));
             return Ok(self.insert(registry.at + 1, added));
         };
         self.replace(list, wanted).ok_or_else(|| by_hand(self, list.at))
@@ -137,7 +137,7 @@ impl Lines {
                 .map(|text| Item { lines: vec![format!("{blanks}  - {text}")], url: unquoted(text) })
                 .collect();
             let mut new = vec![format!("{blanks}{key}:")];
-            new.extend(items(&old, wanted, &format!("{blanks}  ")));
+            new.extend(items(&old, &self.0, wanted, &format!("{blanks}  ")));
             self.0.splice(list.at..=list.at, new);
             return Some(self.text());
         }
@@ -166,7 +166,7 @@ impl Lines {
             at += 1;
         }
         let depth = " ".repeat(depth.unwrap_or(list.indent + 2));
-        let new = items(&old, wanted, &depth);
+        let new = items(&old, &self.0, wanted, &depth);
         self.0.splice(list.at + 1..end, new);
         Some(self.text())
     }
@@ -224,8 +224,8 @@ fn quoted_key(registry: &str) -> String {
     if registry.contains([':', '[']) { format!("\"{registry}\"") } else { registry.to_owned() }
 }
 
-/// The lines of the new list.
-fn items(old: &[Item], wanted: &Wanted<'_>, blanks: &str) -> Vec<String> {
+/// The lines of the new list; what is `known` is not noted again.
+fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> Vec<String> {
     let probe = format!("{}/zz9-one/zz9-two", wanted.registry).parse::<ImageRef>().ok();
     let is_it = |item: &Item, entry: &Entry| {
         let text =
@@ -247,10 +247,11 @@ fn items(old: &[Item], wanted: &Wanted<'_>, blanks: &str) -> Vec<String> {
     for (entry, why) in &wanted.left_out {
         let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
         if let Some(at) = rest.iter().position(|item| is_it(item, entry)) {
-            let comments = rest.remove(at).lines.iter().filter(|line| says_nothing(line));
-            lines.extend(comments.filter(|line| **line != note).cloned());
+            lines.extend(rest.remove(at).lines.iter().filter(|line| says_nothing(line)).cloned());
         }
-        lines.push(note);
+        if !known.contains(&note) {
+            lines.push(note);
+        }
     }
     lines.extend(rest.iter().flat_map(|item| item.lines.iter().cloned()));
     lines

@@ -9,6 +9,8 @@ mod docker_daemon;
 mod entry;
 mod k3s;
 mod registries_conf;
+#[cfg(test)]
+mod round_trip;
 
 use std::path::{Path, PathBuf};
 
@@ -82,6 +84,7 @@ pub fn export(
                 }
             };
             match edit(target, std::slice::from_ref(choice), tls, &document, &mut export.notes) {
+                Ok(text) if text.is_empty() => {}
                 Ok(text) => export.files.push(ExportedFile { name, text }),
                 Err(error) => errors.push(error),
             }
@@ -93,7 +96,9 @@ pub fn export(
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
     let text = edit(target, choices, tls, &document, &mut export.notes).map_err(|error| vec![error])?;
-    export.files.push(ExportedFile { name: PathBuf::new(), text });
+    if !text.is_empty() {
+        export.files.push(ExportedFile { name: PathBuf::new(), text });
+    }
     Ok(export)
 }
 
