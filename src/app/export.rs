@@ -14,6 +14,7 @@ use crate::cli::{CommonArgs, ExportArgs, TargetArg};
 use crate::exit;
 use crate::mirrors::{self, Export, Target};
 use crate::model::choice::{Choice, Standing};
+use crate::model::node::Node;
 use crate::model::run::Ending;
 use crate::verdict;
 
@@ -52,6 +53,7 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
     }
     let export =
         mirrors::export(target, &choices, &options.tls.hosts, base.as_deref()).map_err(Error::Mirrors)?;
+    warn_of_secrets(&options.mirrors.nodes, &choices, &export);
     for note in &export.notes {
         log::warn!("{}", note.escape_debug());
     }
@@ -60,6 +62,24 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         None => print(target, &export)?,
     }
     Ok(exit_code(&choices))
+}
+
+/// Secrets are not carried from one file to another, and that a mirror needs them is no secret.
+fn warn_of_secrets(nodes: &[Node], choices: &[Choice], export: &Export) {
+    let chosen = || choices.iter().flat_map(|choice| &choice.chosen).map(|chosen| &chosen.endpoint);
+    let is_written = |words: &str| export.files.iter().any(|file| file.text.contains(words));
+    for headers in nodes.iter().flat_map(|node| &node.headers) {
+        let is_chosen = chosen().any(|endpoint| endpoint.api_root == headers.api_root);
+        if is_chosen && !headers.headers.iter().all(|(name, _)| is_written(name)) {
+            log::warn!("{}: the headers for {} are not written", headers.place, headers.api_root);
+        }
+    }
+    for login in nodes.iter().flat_map(|node| &node.logins) {
+        let is_chosen = chosen().any(|endpoint| endpoint.authority.to_string() == *login.host);
+        if is_chosen && !is_written("configs:") {
+            log::warn!("{}: the credentials for {} are not written", login.place, login.host);
+        }
+    }
 }
 
 fn exit_code(choices: &[Choice]) -> u8 {

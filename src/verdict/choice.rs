@@ -82,7 +82,6 @@ fn judge<'a>(results: &[&'a CheckResult]) -> Result<Standing, &'a CheckResult> {
     }
     match (served, missing, unknown) {
         (0, Some(missing), 0) => Err(missing),
-        (0, None, 0) => Ok(Standing::Works),
         (0, _, _) => Ok(Standing::Unknown),
         (_, None, 0) => Ok(Standing::Works),
         (_, _, _) => Ok(Standing::Partly),
@@ -114,12 +113,13 @@ mod tests {
     fn wrong_answers_and_none_at_all_leave_a_mirror_out_and_doubt_puts_it_last() {
         use Code::{
             ConnectRefused, DigestDiffers, DigestEqual, HtmlAnswer, IndexReserialised, ManifestUnknown,
-            NotUsedForTags,
+            MissingUpstreamToo, NotUsedForTags,
         };
         for (codes, expected) in [
             (&[DigestEqual, IndexReserialised][..], Some(Standing::Works)),
             (&[DigestEqual, NotUsedForTags], Some(Standing::Works)),
-            (&[NotUsedForTags], Some(Standing::Works)),
+            (&[NotUsedForTags, MissingUpstreamToo], Some(Standing::Unknown)),
+            (&[DigestEqual, MissingUpstreamToo], Some(Standing::Works)),
             (&[DigestEqual, ManifestUnknown], Some(Standing::Partly)),
             (&[DigestEqual, ConnectRefused], Some(Standing::Partly)),
             (&[ConnectRefused, ConnectRefused], Some(Standing::Unknown)),

@@ -405,3 +405,32 @@ fn what_a_runtime_cannot_say_is_told_of_and_left_alone() {
     );
     assert_eq!((output.code, &*output.stdout), (Some(3), ""), "{output:?}");
 }
+
+#[test]
+fn headers_are_not_carried_into_another_file_and_that_is_told() {
+    let world = World::new();
+    let hosts = world.fill("[host.\"http://{good}\".header]\nX-Auth = \"correct-horse\"\n");
+    let run = |args: &str| {
+        Tool::new()
+            .file("images.txt", "app:1.0\n")
+            .file(
+                "registry-check.toml",
+                format!("[[registries]]\nname = \"docker.io\"\nurl = \"{}\"\n", world.upstream.url()),
+            )
+            .file("certs.d/docker.io/hosts.toml", &hosts)
+            .line("mirrors export images.txt --mirrors-from certs.d --to containerd")
+            .line(args)
+            .run()
+    };
+    let other = run("");
+    assert_eq!(other.code, Some(0), "{other:?}");
+    assert!(!format!("{other:?}").contains("correct-horse"), "{other:?}");
+    assert!(other.stderr.contains("hosts.toml:1: the headers for http://127.0.0.1"), "{other:?}");
+    // In its own file everything stays.
+    let same = run("--base certs.d");
+    assert_eq!(
+        (&*same.stdout, &*same.stderr),
+        (&*format!("# docker.io/hosts.toml\n{hosts}"), ""),
+        "{same:?}"
+    );
+}

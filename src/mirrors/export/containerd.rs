@@ -94,6 +94,9 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         edited.remove("host");
     }
     let mut text = edited.to_string();
+    if document.text.is_empty() {
+        text = text.trim_start().to_owned();
+    }
     if !comments.is_empty() {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
