@@ -166,7 +166,12 @@ impl<'a> Puller<'a> {
 /// The same place without TLS, for runtimes that fall back to that where a host is marked as insecure.
 fn plain_http(rules: Rules, step: &Step) -> Option<Endpoint> {
     let is_insecure = step.tls.as_ref().is_some_and(|host| host.settings.verification == Verification::Off);
-    if rules == Rules::Containerd || !is_insecure || &*step.endpoint.authority.scheme != "https" {
+    let falls_back = match (rules, step.role) {
+        // The scheme of a mirror of docker is written down, and kept to.
+        (Rules::Containerd, _) | (Rules::Dockerd, Role::Mirror) => false,
+        (Rules::Dockerd, Role::Upstream) | (Rules::Containers, _) => true,
+    };
+    if !falls_back || !is_insecure || &*step.endpoint.authority.scheme != "https" {
         return None;
     }
     let plain = |text: &str| text.strip_prefix("https://").map(|rest| format!("http://{rest}"));
@@ -178,4 +183,36 @@ fn plain_http(rules: Rules, step: &Step) -> Option<Endpoint> {
         url,
         ..Endpoint::clone(&step.endpoint)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirrors::import;
+    use crate::plan::walk;
+
+    #[test]
+    fn insecure_hosts_are_asked_over_http_where_the_runtime_would() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = |file: &str, text: &str, image: &str| {
+            let path = dir.path().join(file);
+            std::fs::write(&path, text).unwrap();
+            let node = import(&[path]).unwrap().remove(0);
+            let walk = walk::walk(&node, &image.parse().unwrap()).unwrap();
+            plain_http(node.rules, &walk.steps[0]).map(|endpoint| {
+                (endpoint.api_root.to_string(), endpoint.authority.to_string(), endpoint.authority.port)
+            })
+        };
+        let mirror = "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='m.example/p'\n";
+        let insecure = format!("{mirror}insecure=true\n");
+        let plain = |host: &str, port: u16| Some((format!("http://{host}/v2"), host.to_owned(), port));
+        assert_eq!(first("a.conf", &insecure, "a.io/x"), plain("m.example", 80));
+        assert_eq!(first("b.conf", mirror, "a.io/x"), None);
+        let daemon = r#"{"insecure-registries": ["reg.lan:5000", "m.example"], "registry-mirrors": ["https://m.example"]}"#;
+        assert_eq!(first("daemon.json", daemon, "reg.lan:5000/x"), plain("reg.lan:5000", 5000));
+        assert_eq!(first("daemon.json", daemon, "nginx"), None);
+        std::fs::create_dir_all(dir.path().join("a.io")).unwrap();
+        let hosts = "[host.\"https://m.example\"]\nskip_verify = true\n";
+        assert_eq!(first("a.io/hosts.toml", hosts, "a.io/x"), None);
+    }
 }
