@@ -16,6 +16,7 @@ use crate::mirrors::{self, Export, Target};
 use crate::model::choice::{Choice, Standing};
 use crate::model::node::Node;
 use crate::model::run::Ending;
+use crate::report::escape;
 use crate::verdict;
 
 /// Most backups of one file.
@@ -55,7 +56,7 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         mirrors::export(target, &choices, &options.tls.hosts, base.as_deref()).map_err(Error::Mirrors)?;
     warn_of_secrets(&options.mirrors.nodes, &choices, &export);
     for note in &export.notes {
-        log::warn!("{}", note.escape_debug());
+        log::warn!("{}", escape::terminal(note));
     }
     match &args.write {
         Some(path) => write(path, &export)?,

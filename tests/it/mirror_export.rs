@@ -434,3 +434,26 @@ fn headers_are_not_carried_into_another_file_and_that_is_told() {
         "{same:?}"
     );
 }
+
+#[test]
+fn files_of_tls_settings_are_written_so_that_they_are_found_from_anywhere() {
+    let world = World::new();
+    let ca = crate::support::authority::Authority::new("Firm CA");
+    let tool = Tool::new();
+    let folder = fs::canonicalize(tool.dir()).unwrap();
+    let output = tool
+        .file("images.txt", "app:1.0\n")
+        .file("ca.pem", fs::read(ca.file()).unwrap())
+        .file(
+            "registry-check.toml",
+            format!(
+                "[[registries]]\nname = \"docker.io\"\nurl = \"{}\"\n[[mirrors]]\nurl = \"https://{}\"\nca_file = \"ca.pem\"\n",
+                world.upstream.url(),
+                world.down.addr()
+            ),
+        )
+        .line("mirrors export images.txt --retries 0 --to containerd")
+        .run();
+    let line = format!("ca = [\"{}\"]", folder.join("ca.pem").display());
+    assert!(output.code == Some(3) && output.stdout.contains(&line), "{line}\n{output:?}");
+}

@@ -140,7 +140,9 @@ fn table(entry: &Entry, tls: &[HostTls]) -> Table {
         return table;
     };
     let settings = &settings.settings;
-    let shown = |path: &Path| path.display().to_string();
+    // A relative path in this file starts from its folder, and these do not.
+    let shown =
+        |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     if !settings.ca_files.is_empty() {
         table.insert("ca", value(settings.ca_files.iter().map(|path| shown(path)).collect::<Array>()));
     }
