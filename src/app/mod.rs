@@ -8,6 +8,7 @@ pub mod demo;
 mod destination;
 mod endless;
 mod explain;
+mod export;
 mod github;
 mod hosts;
 mod images;
@@ -18,6 +19,7 @@ mod options;
 mod output;
 mod policy;
 mod prepare;
+mod pull;
 mod resolve;
 mod rows;
 mod saved;
@@ -32,7 +34,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, MirrorsCommand};
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
@@ -315,8 +317,11 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Some(Command::Lock(args)) => lock::run(&args, &cli.common).await,
         Some(Command::Man) => shell::man(),
         Some(Command::Merge(args)) => saved::merge(&args, &cli.common),
+        Some(Command::Mirrors(args)) => match args.command {
+            MirrorsCommand::Export(args) => export::run(&args, &cli.common).await,
+        },
         Some(Command::Render(args)) => saved::render(&args, &cli.common),
-        Some(Command::Resolve(args)) => resolve::run(&args).await,
+        Some(Command::Resolve(args)) => resolve::run(&args, &cli.common).await,
     }
 }
 

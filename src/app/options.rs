@@ -62,6 +62,7 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let config = config::load(args.config.as_deref())?;
     let mut specs = config.mirrors;
     specs.extend(args.mirrors.iter().map(mirror));
+    specs.extend(args.image_repository.as_ref().and_then(mirrors::image_repository));
     let mut mirrors = mirrors::build(specs, config.upstreams).map_err(Error::Mirrors)?;
     let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
     mirrors::join(&mut mirrors, nodes);
@@ -75,11 +76,13 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
         },
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
+    let logins = mirrors.nodes.iter().flat_map(|node| node.logins.iter().cloned()).collect();
+    let credentials = credentials::Options { nodes: logins, ..defaults.credentials };
     let policy = policy::resolve(&args.gate, config.gate)?;
     let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
     policy::hold_to_mirrors(&policy, &known)?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
-    Ok(CheckOptions { mirrors, tls, reach, policy, baseline, ..defaults })
+    Ok(CheckOptions { mirrors, tls, credentials, reach, policy, baseline, ..defaults })
 }
 
 impl CheckOptions {
@@ -110,6 +113,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         credentials: credentials::Options {
             auth_files: args.auth_files.clone(),
             helper_timeout: args.helper_timeout.unwrap_or(credentials::Options::default().helper_timeout),
+            nodes: Vec::new(),
         },
         tls: TlsOptions {
             ca_files: args.ca_files.clone(),

@@ -18,6 +18,7 @@ use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::{LimitPolicy, Limits};
 use crate::net::client::Client;
+use crate::net::extra::ExtraHeaders;
 use crate::net::sockets::{self, Wanted};
 use crate::net::tls::{Policies, TlsOptions};
 use crate::plan;
@@ -196,5 +197,6 @@ pub(super) fn client(hosts: usize, options: &CheckOptions) -> Result<Client, Err
         max_retry_after: options.retry.max_retry_after,
     });
     let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
-    Ok(Client::new(options.timeouts, limits, policies, room.idle_per_host)?)
+    let extra = ExtraHeaders::new(options.mirrors.nodes.iter().flat_map(|node| &node.headers));
+    Ok(Client::new(options.timeouts, limits, policies, room.idle_per_host)?.with_headers(extra))
 }

@@ -1,60 +1,120 @@
-//! `registry-check resolve`: which URLs a node's runtime would ask for an image, in order. Nothing is asked.
+//! `registry-check resolve`: which URLs a node's runtime would ask for an image, in order; with `--try`, what
+//! they answer, and which would serve the pull.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use super::options::tell_notes;
+use super::options::{self, CheckOptions, tell_notes};
+use super::pull::Puller;
 use super::{Error, OutputError};
-use crate::cli::ResolveArgs;
+use crate::cli::{CheckArgs, CommonArgs, ResolveArgs};
 use crate::credentials::{self, Environment, Sources};
 use crate::model::image::ImageRef;
-use crate::model::node::Walk;
+use crate::model::node::{Node, Walk};
 use crate::model::observation::AskedAs;
+use crate::model::pull::{End, Pull};
+use crate::report::resolve::Resolved;
 use crate::report::{self, Format};
 use crate::{exit, mirrors, plan};
 
-pub(super) async fn run(args: &ResolveArgs) -> Result<u8, Error> {
+/// Offline it exits 0. With `--try`: 0 when every image is served, 1 when one is served by nobody, 3 when
+/// that could not be found out of one.
+pub(super) async fn run(args: &ResolveArgs, common: &CommonArgs) -> Result<u8, Error> {
     let is_json = match args.format {
         None | Some(Format::Table) => false,
         Some(Format::Json) => true,
         Some(other) => return Err(Error::Format { command: "resolve", format: other.as_str() }),
     };
     let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
-    let options =
-        credentials::Options { auth_files: args.auth_files.clone(), ..credentials::Options::default() };
-    let sources = Sources::new(options, &Environment::from_process())?;
-    let (mut walks, mut faults) = (Vec::new(), Vec::new());
-    for text in &args.images {
-        for node in &nodes {
-            for name in node.names(text) {
-                let image = name.parse::<ImageRef>().map_err(|error| error.to_string());
-                match image.and_then(|image| plan::walk::walk(node, &image)) {
-                    Ok(walk) => walks.push(walk),
-                    Err(why) => faults.push(format!("{}: {why}", name.escape_debug())),
-                }
+    let options = check_options(args, common)?;
+    let walks = walks(args, &nodes)?;
+    tell_notes(&nodes);
+    let (mut offline, mut pulls) = (Vec::new(), Vec::new());
+    for (node, mut walks) in nodes.iter().zip(walks) {
+        let credentials = credentials::Options { nodes: node.logins.clone(), ..options.credentials.clone() };
+        let sources = Arc::new(Sources::new(credentials, &Environment::from_process())?);
+        for walk in &mut walks {
+            find_credentials(walk, &sources).await;
+        }
+        if args.is_tried {
+            let puller = Puller::new(node, &walks, options.clone(), Arc::clone(&sources))?;
+            for walk in walks {
+                pulls.push(puller.pull(walk).await);
             }
+        } else {
+            offline.extend(walks);
+        }
+        for warning in sources.warnings() {
+            log::warn!("{warning}");
         }
     }
-    if !faults.is_empty() {
-        faults.dedup();
-        return Err(Error::Images(faults));
+    let resolved: Vec<_> =
+        offline.iter().map(Resolved::Offline).chain(pulls.iter().map(Resolved::Tried)).collect();
+    write(&resolved, is_json)?;
+    Ok(exit_code(&pulls))
+}
+
+fn exit_code(pulls: &[Pull]) -> u8 {
+    let any = |end: End| pulls.iter().any(|pull| pull.end == end);
+    match () {
+        () if any(End::Nobody) => exit::FAILED,
+        () if any(End::Unknown) => exit::UNDECIDED,
+        () => exit::PASSED,
     }
-    for walk in &mut walks {
-        find_credentials(walk, &sources).await;
+}
+
+fn check_options(args: &ResolveArgs, common: &CommonArgs) -> Result<CheckOptions, Error> {
+    let check = CheckArgs {
+        auth_files: args.auth_files.clone(),
+        ca_files: args.ca_files.clone(),
+        connect_timeout: args.connect_timeout,
+        first_byte_timeout: args.first_byte_timeout,
+        timeout: args.timeout,
+        retries: args.retries,
+        ..CheckArgs::default()
+    };
+    options::defaults(&check, common)
+}
+
+/// The ways of all images through each node.
+fn walks(args: &ResolveArgs, nodes: &[Node]) -> Result<Vec<Vec<Walk>>, Error> {
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let mut walks = Vec::new();
+        for name in args.images.iter().flat_map(|text| node.names(text)) {
+            let image = name.parse::<ImageRef>().map_err(|error| error.to_string());
+            match image.and_then(|image| walk(args, node, image)) {
+                Ok(walk) => walks.push(walk),
+                Err(why) => faults.push(format!("{}: {why}", name.escape_debug())),
+            }
+        }
+        all.push(walks);
     }
-    tell_notes(&nodes);
-    for warning in sources.warnings() {
-        log::warn!("{warning}");
+    if faults.is_empty() {
+        return Ok(all);
     }
+    faults.sort();
+    faults.dedup();
+    Err(Error::Images(faults))
+}
+
+fn walk(args: &ResolveArgs, node: &Node, image: ImageRef) -> Result<Walk, String> {
+    let renamed = args.image_repository.as_ref().and_then(|prefix| prefix.rename(&image));
+    let walk = plan::walk::walk(node, renamed.as_ref().unwrap_or(&image))?;
+    Ok(Walk { image, renamed, ..walk })
+}
+
+fn write(resolved: &[Resolved<'_>], is_json: bool) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let written = match is_json {
-        true => report::resolve::json(&walks, &mut out),
-        false => report::resolve::table(&walks, &mut out),
+        true => report::resolve::json(resolved, &mut out),
+        false => report::resolve::table(resolved, &mut out),
     };
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::Outputs(vec![OutputError { path: "standard output".into(), why: error.to_string() }]))
         }
-        _ => Ok(exit::PASSED),
+        _ => Ok(()),
     }
 }
 
@@ -62,10 +122,7 @@ async fn find_credentials(walk: &mut Walk, sources: &Sources) {
     for step in &mut walk.steps {
         let Some(repository) = &step.repository else { continue };
         let answer = sources.lookup(&step.endpoint.authority.to_string(), repository).await;
-        // What the runtime itself was told goes before what this machine's tools were.
-        if step.asked_as == AskedAs::Nobody
-            && let Some(credential) = answer.credential
-        {
+        if let Some(credential) = answer.credential {
             step.asked_as =
                 AskedAs::User { user: credential.user().into(), source: answer.source.to_string().into() };
         }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::parse::{self, MirrorArg};
 use super::{GateArgs, InputArgs, ReportArgs};
+use crate::model::image_repository::ImageRepository;
 use crate::model::platform::Platform;
 use crate::model::scope::{Shard, Vantage};
 use crate::report::Format;
@@ -24,6 +25,9 @@ pub struct CheckArgs {
     /// repeatable
     #[arg(long = "mirrors-from", value_name = "PATH")]
     pub mirrors_from: Vec<PathBuf>,
+    /// A mirror of kubeadm's images of registry.k8s.io alone: its imageRepository, minikube's --image-repository
+    #[arg(long, value_name = "PREFIX", value_parser = parse::image_repository)]
+    pub image_repository: Option<ImageRepository>,
     /// Settings and mirrors [default: registry-check.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod gate;
 mod images;
 mod inputs;
 mod lock;
+mod mirrors;
 mod parse;
 mod reports;
 mod resolve;
@@ -26,6 +27,7 @@ pub use gate::GateArgs;
 pub use images::ImagesArgs;
 pub use inputs::{InputArgs, KindArg};
 pub use lock::LockArgs;
+pub use mirrors::{ExportArgs, MirrorsArgs, MirrorsCommand, TargetArg};
 pub use parse::{MirrorArg, duration};
 pub use reports::{OnlyArg, ReportArgs, SortArg};
 pub use resolve::ResolveArgs;
@@ -90,9 +92,11 @@ pub enum Command {
     Man,
     /// Put reports together: the shards of one list, or one list from several vantage points; nobody is asked
     Merge(Box<MergeArgs>),
+    /// Write mirrors into the configuration of a container runtime
+    Mirrors(MirrorsArgs),
     /// Write a saved report in other formats, judged again by the policy given here; nobody is asked
     Render(Box<RenderArgs>),
-    /// Show which URLs a node's container runtime would ask for an image, in order; nothing is asked
+    /// Show which URLs a node's container runtime would ask for an image, in order; with --try, ask them
     Resolve(Box<ResolveArgs>),
 }
 

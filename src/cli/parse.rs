@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::gate::Level;
+use crate::model::image_repository::ImageRepository;
 use crate::model::status::Status;
 use crate::report::Format;
 
@@ -53,6 +54,10 @@ pub(super) fn level() -> impl TypedValueParser<Value = Level> {
         "warn" => Level::Warn,
         _ => Level::Pass,
     })
+}
+
+pub(super) fn image_repository(text: &str) -> Result<ImageRepository, String> {
+    ImageRepository::new(text).map_err(|error| format!("{error} (expected registry[/path])"))
 }
 
 pub(super) fn format() -> impl TypedValueParser<Value = Format> {

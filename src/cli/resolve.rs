@@ -1,10 +1,12 @@
 //! The flags of `resolve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::parse;
+use crate::model::image_repository::ImageRepository;
 use crate::report::Format;
 
 /// `registry-check resolve`
@@ -17,10 +19,31 @@ pub struct ResolveArgs {
     /// buildkitd.toml; repeatable
     #[arg(long = "mirrors-from", value_name = "PATH", required = true)]
     pub mirrors_from: Vec<PathBuf>,
+    /// Ask each of them in this order, and say which would serve the pull
+    #[arg(long = "try")]
+    pub is_tried: bool,
+    /// Take kubeadm's images of registry.k8s.io from this prefix, as its imageRepository does
+    #[arg(long, value_name = "PREFIX", value_parser = parse::image_repository)]
+    pub image_repository: Option<ImageRepository>,
     /// Format of standard output: table or json (an object a line) [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format())]
     pub format: Option<Format>,
     /// Look here for credentials first: docker, podman or Kubernetes secret file; repeatable
     #[arg(long = "auth-file", value_name = "FILE")]
     pub auth_files: Vec<PathBuf>,
+    /// Trust the certificates in this PEM file too, for every host; repeatable
+    #[arg(long = "ca-file", value_name = "FILE", help_heading = "With --try")]
+    pub ca_files: Vec<PathBuf>,
+    /// Time for name, connection and TLS [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
+    pub connect_timeout: Option<Duration>,
+    /// Time from asking to the first byte [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
+    pub first_byte_timeout: Option<Duration>,
+    /// Time for one request, whole [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
+    pub timeout: Option<Duration>,
+    /// How often to try again what may pass [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "With --try")]
+    pub retries: Option<u32>,
 }

@@ -8,6 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use super::fault::EntryFault;
+use crate::model::access::HostLogin;
 use crate::model::secret::Secret;
 
 /// The user name with which Azure's registries mark a refresh token (Azure/acr `docs/AAD-OAuth.md`).
@@ -82,6 +83,18 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// What a runtime of a node was told.
+    pub(super) fn of(login: &HostLogin) -> Self {
+        let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        Self {
+            auth: text(&login.auth),
+            username: login.user.as_deref().map(str::to_owned),
+            password: text(&login.password),
+            identitytoken: text(&login.identity_token),
+            registrytoken: None,
+        }
+    }
+
     /// The credential that the fields hold; `None` for an empty entry, as a `credsStore` leaves them.
     pub(super) fn credential(self) -> Result<Option<Credential>, EntryFault> {
         let filled = |field: Option<String>| field.filter(|text| !text.is_empty());

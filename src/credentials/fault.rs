@@ -207,6 +207,14 @@ pub enum Warning {
         /// What is wrong with its value.
         fault: EntryFault,
     },
+    /// What a runtime of a node was told.
+    #[error("{}: {fault}; these credentials are not used", Shown(.place))]
+    Node {
+        /// File and line.
+        place: String,
+        /// What is wrong.
+        fault: EntryFault,
+    },
     /// Settings that name helpers, where only credentials may stand.
     #[error("{0}: only 'auths' is read here; credHelpers and credsStore are not used")]
     HelpersIgnored(Place),

@@ -40,6 +40,8 @@ pub enum SourceName {
     Nowhere,
     /// A variable for one registry, such as `REGISTRY_CHECK_AUTH_GHCR_IO`.
     Variable(String),
+    /// The configuration of a node's runtime: file and line.
+    Node(String),
     /// An entry of a document.
     Entry {
         /// The document.
@@ -62,7 +64,7 @@ impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nowhere => f.write_str("no stored credential"),
-            Self::Variable(name) => Shown(name).fmt(f),
+            Self::Variable(name) | Self::Node(name) => Shown(name).fmt(f),
             Self::Entry { place, key } => write!(f, "{place} (auths \"{}\")", Shown(key)),
             Self::Helper { program, setting, place } => {
                 write!(f, "{} ({setting} of {place})", Shown(program))

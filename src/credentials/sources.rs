@@ -1,6 +1,6 @@
 //! All places that may hold credentials, read once, and the look-up through them in order.
 //!
-//! The order: files of the user, variables for one registry, `DOCKER_AUTH_CONFIG`, docker's file, podman's
+//! The order: files of the user, variables for one registry, what nodes were told, `DOCKER_AUTH_CONFIG`, docker's file, podman's
 //! files, the legacy file. A place without a match, with a bad entry or with a broken helper does not stop
 //! the search.
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::credential::{self, Credential};
+use super::credential::{self, Credential, Fields};
 use super::document::{self, Document, Entry, Named};
 use super::environment::Environment;
 use super::fault::{EntryFault, Error, FileError, FileFault, Warning};
@@ -16,6 +16,7 @@ use super::helper::{self, Helpers};
 use super::matching::Query;
 use super::places::{self, Candidate};
 use super::source::{Place, SourceName};
+use crate::model::access::HostLogin;
 
 /// Before the name of a registry, in the name of a variable.
 const VARIABLE_PREFIX: &str = "REGISTRY_CHECK_AUTH_";
@@ -30,11 +31,13 @@ pub struct Options {
     pub auth_files: Vec<PathBuf>,
     /// How long one credential helper may take.
     pub helper_timeout: Duration,
+    /// What runtimes of nodes were told, asked before the files of this machine's programs.
+    pub nodes: Vec<HostLogin>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { auth_files: Vec::new(), helper_timeout: Duration::from_secs(20) }
+        Self { auth_files: Vec::new(), helper_timeout: Duration::from_secs(20), nodes: Vec::new() }
     }
 }
 
@@ -55,6 +58,7 @@ impl Answer {
 #[derive(Debug)]
 pub struct Sources {
     explicit: Vec<Document>,
+    nodes: Vec<HostLogin>,
     usual: Vec<Document>,
     environment: Environment,
     helpers: Helpers,
@@ -88,6 +92,7 @@ impl Sources {
         }
         Ok(Self {
             explicit,
+            nodes: options.nodes,
             usual,
             environment: environment.clone(),
             helpers: Helpers::new(environment.clone(), options.helper_timeout),
@@ -107,6 +112,9 @@ impl Sources {
             }
         }
         if let Some(answer) = self.ask_variable(&query) {
+            return answer;
+        }
+        if let Some(answer) = self.ask_nodes(registry) {
             return answer;
         }
         for document in &self.usual {
@@ -144,6 +152,21 @@ impl Sources {
                     self.warn(Warning::Variable { name, fault });
                     None
                 }
+            }
+        })
+    }
+
+    /// What a runtime was told holds for its very host and port.
+    fn ask_nodes(&self, registry: &str) -> Option<Answer> {
+        let known = self.nodes.iter().filter(|login| login.host.eq_ignore_ascii_case(registry));
+        known.into_iter().find_map(|login| match Fields::of(login).credential() {
+            Ok(credential) => Some(Answer {
+                credential: Some(credential?),
+                source: SourceName::Node(login.place.to_string()),
+            }),
+            Err(fault) => {
+                self.warn(Warning::Node { place: login.place.to_string(), fault });
+                None
             }
         })
     }

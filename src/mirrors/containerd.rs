@@ -7,15 +7,18 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use http::{HeaderName, HeaderValue};
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
 use super::{Error, Fault};
+use crate::model::access::HostHeaders;
 use crate::model::endpoint::{Accepts, Namespace};
 use crate::model::image::DOCKER_HUB;
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
+use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
 const FILE: &str = "hosts.toml";
@@ -109,6 +112,7 @@ fn folder(node: &mut Node, folder: &Path, scope: Scope) -> Route {
             trial.tls.clone_from(&node.tls);
             let route = hosts(&mut trial, &document, scope.clone()).map_err(|flaw| document.error(flaw))?;
             node.tls = trial.tls;
+            node.headers.extend(trial.headers);
             node.notes.extend(trial.notes);
             Ok(route)
         });
@@ -156,7 +160,7 @@ fn certificates(node: &mut Node, folder: &Path, scope: &Scope) {
     }
 }
 
-fn hosts(node: &mut Node, document: &Document, scope: Scope) -> Result<Route, Flaw> {
+pub(super) fn hosts(node: &mut Node, document: &Document, scope: Scope) -> Result<Route, Flaw> {
     let root = document.toml()?;
     let mut route = route(document, 0, scope);
     if let Some(hosts) = get(&root, "host") {
@@ -191,7 +195,7 @@ fn host(
     let accepts = capabilities(table)?;
     let overridden = flag(table, "override_path")?;
     let settings = tls(node, document, table)?;
-    let headers = headers(table)?;
+    let headers = headers(node, document, table)?;
     others(node, document, table, part)?;
     let full = if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
     let url = match url(&full, at) {
@@ -207,17 +211,27 @@ fn host(
     let namespace = namespace(&full, scope);
     let Some(mut endpoint) = endpoint(&url, &path, namespace, Rewrite::default()) else { return Ok(None) };
     endpoint.accepts = accepts;
-    let name = endpoint.name.clone();
     let what = match part {
         Part::Mirror => "[host] in file order",
         Part::Primary => "server, asked last",
     };
-    if !headers.is_empty() {
-        let text = format!("{name}: the headers {} are not sent by a check", headers.join(", "));
-        node.notes.push(document.note(at, text));
-    }
     let mut hop = hop(endpoint, part, what);
-    hop.headers = headers;
+    for (name, _) in &headers {
+        if !hop.headers.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            hop.headers.push(name.clone());
+        }
+    }
+    if !headers.is_empty() {
+        node.headers.push(HostHeaders {
+            place: document.place(at).into(),
+            api_root: hop.endpoint.api_root.clone(),
+            registry: match scope {
+                Scope::Registry(registry) => Some(registry.clone()),
+                _ => None,
+            },
+            headers,
+        });
+    }
     Ok(Some(hop))
 }
 
@@ -294,13 +308,42 @@ fn tls(node: &mut Node, document: &Document, table: &DeTable<'_>) -> Result<TlsS
     })
 }
 
-fn headers(host: &DeTable<'_>) -> Result<Vec<Box<str>>, Flaw> {
+/// Headers about the connection, and those that a request has from us.
+const OURS: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "accept",
+    "accept-encoding",
+];
+
+fn headers(
+    node: &mut Node,
+    document: &Document,
+    host: &DeTable<'_>,
+) -> Result<Vec<(Box<str>, Secret)>, Flaw> {
     let Some(header) = get(host, "header") else { return Ok(Vec::new()) };
     let header = table(header)?;
-    entries(header)
-        .into_iter()
-        .map(|(name, ..)| strings(header, name, Single::Allowed).map(|_| name.into()))
-        .collect()
+    let mut found = Vec::new();
+    for (name, at, _) in entries(header) {
+        let values = strings(header, name, Single::Allowed)?;
+        let is_name = HeaderName::from_bytes(name.as_bytes()).is_ok();
+        let are_values = values.iter().all(|(value, _)| HeaderValue::from_str(value).is_ok());
+        let shown = name.escape_debug();
+        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+            node.notes.push(document.note(at, format!("header '{shown}' is not sent: a check sets its own")));
+        } else if is_name && are_values {
+            found.extend(values.into_iter().map(|(value, _)| (name.into(), Secret::new(value))));
+        } else {
+            let text = format!("header '{shown}' cannot be sent: not the name or value of a header");
+            node.notes.push(document.note(at, text));
+        }
+    }
+    Ok(found)
 }
 
 /// What is known and not represented, and what nobody knows.
@@ -394,10 +437,33 @@ server = "https://test-default.registry"
         let client = ClientFiles { certificate: "/certs/c".into(), key: "/certs/k".into() };
         assert_eq!(tls[2].1.client, Some(client));
         let notes = format!("{:?}", node.notes);
-        for part in ["hosts.toml:15", "dial_timeout is not represented", "headers X-B, X-A are not sent"] {
+        for part in ["hosts.toml:15", "dial_timeout is not represented"] {
             assert!(notes.contains(part), "{part}: {notes}");
         }
-        assert!(!format!("{route:?}{notes}").contains("hunter2"));
+        let [headers] = &node.headers[..] else { panic!("{:?}", node.headers) };
+        assert_eq!(&*headers.api_root, "https://onlyheader.registry/v2");
+        let sent: Vec<_> = headers.headers.iter().map(|(name, value)| (&**name, value.expose())).collect();
+        assert_eq!(sent, [("X-B", "v1"), ("X-B", "v2"), ("X-A", "hunter2")]);
+        assert!(!format!("{node:?}{route:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn headers_that_cannot_or_must_not_be_sent_are_told_of() {
+        let (_, node) = parsed(
+            "[host.\"https://h\".header]\nHost = \"other\"\n\"b d\" = \"x\"\nX = \"hunter2\\n\"\nContent-Length = \"9\"\n",
+        )
+        .unwrap();
+        assert!(node.headers.is_empty(), "{:?}", node.headers);
+        let notes: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        for (at, part) in [
+            (0, "hosts.toml:2: header 'Host' is not sent"),
+            (1, "hosts.toml:3: header 'b d' cannot be sent"),
+            (2, "hosts.toml:4: header 'X' cannot be sent"),
+            (3, "hosts.toml:5: header 'Content-Length' is not sent"),
+        ] {
+            assert!(notes[at].contains(part), "{notes:#?}");
+        }
+        assert!(!notes.concat().contains("hunter2"));
     }
 
     #[test]

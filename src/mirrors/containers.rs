@@ -29,7 +29,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Node, Error> {
     merge(&documents)
 }
 
-fn merge(documents: &[Document]) -> Result<Node, Error> {
+pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     let names: Vec<_> = documents.iter().map(|document| document.name.as_str()).collect();
     let mut node = node(Runtime::Containers, &names.join(", "));
     let mut all: Vec<Entry> = Vec::new();

@@ -10,7 +10,7 @@ use super::document::{Document, Flaw};
 use super::place::{endpoint, hop, https, node, route, secure, url};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Network, Node, Part, Runtime, Scope};
+use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
     parse(&document)
 }
 
-fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let settings: Settings = serde_json::from_str(&document.text).map_err(|error| {
         let line = document.line(error.line());
         // Where a value is of the wrong kind the reader quotes it, and a URL may hold a password.
@@ -59,6 +59,9 @@ fn parse(document: &Document) -> Result<Node, Vec<Error>> {
             "registry-mirrors, in listed order (with the containerd image store, ?ns=docker.io is added)",
         ),
     };
+    if settings.features.containerd_snapshotter == Some(true) {
+        node.rules = Rules::Containerd;
+    }
     for mirror in &settings.registry_mirrors {
         let at = document.find(&format!("\"{mirror}\""));
         match validate(mirror, at) {
@@ -112,7 +115,8 @@ fn insecure(node: &mut Node, document: &Document, text: &str, at: usize) -> Resu
         .ok_or_else(|| Flaw::new(at, format!("insecure registry '{}' is no host", text.escape_debug())))?;
     let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
     secure(node, document, at, &url, settings);
-    let text = format!("{host}: dockerd falls back to plain http where https fails; that is not represented");
+    let text =
+        format!("{host}: dockerd falls back to plain http where https fails; only resolve --try does so");
     node.notes.push(document.note(at, text));
     Ok(())
 }

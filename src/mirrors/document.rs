@@ -44,15 +44,20 @@ impl Document {
         let name = path.display().to_string();
         let fault = |why: String| Error { place: name.clone(), fault: Fault::Unusable(why) };
         let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
         if !file.metadata().map_err(unreadable)?.is_file() {
             return Err(fault("is not a file".to_owned()));
         }
-        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if text.len() as u64 > MAX_BYTES {
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
             return Err(fault(format!("is larger than {MAX_BYTES} bytes: not a configuration")));
         }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Error { place: format!("{name}:{line}"), fault: Fault::Unusable("not UTF-8 text".to_owned()) }
+        })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self::of(name, folder, &text))
     }

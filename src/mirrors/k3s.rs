@@ -6,15 +6,17 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
 use super::place::{api_host, endpoint, hop, https, node, secure, url};
 use super::{Error, Fault};
-use crate::model::endpoint::{Namespace, is_loopback};
+use crate::model::access::HostLogin;
+use crate::model::endpoint::{Authority, Namespace, is_loopback};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
+use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
 /// A map in the order of the file.
@@ -70,10 +72,19 @@ struct Mirror {
 
 #[derive(Default, Deserialize)]
 struct Config {
-    // Only that it is there: what it says is secret and never read.
-    auth: Option<IgnoredAny>,
+    auth: Option<Auth>,
     #[serde(default)]
     tls: Tls,
+}
+
+/// Secrets in the open: no `Debug`.
+#[derive(Default, Deserialize)]
+struct Auth {
+    username: Option<String>,
+    password: Option<String>,
+    auth: Option<String>,
+    #[serde(alias = "identityToken")]
+    identity_token: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,7 +102,7 @@ pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
     parse(&document)
 }
 
-fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let settings = serde_saphyr::from_str::<Settings>(&document.text).map_err(|error| {
         let place = match error.location().map(|location| location.line()).filter(|line| *line > 0) {
             Some(line) => document.line(usize::try_from(line).unwrap_or(usize::MAX)),
@@ -203,16 +214,19 @@ fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -
     let at = document.find("configs:");
     let at = at + document.text.get(at..).and_then(|text| text.find(host)).unwrap_or(0);
     let (place, key) = (document.place(at), host.to_ascii_lowercase());
-    if config.auth.is_some() {
-        let text = format!(
-            "{host}: the credentials here are not used by a check: --auth-file or REGISTRY_CHECK_AUTH_<HOST>"
-        );
-        node.notes.push(document.note(at, text));
-        for hop in node.routes.iter_mut().flat_map(|route| &mut route.hops) {
-            if hop.endpoint.authority.to_string() == key || host_of(hop.endpoint.url.as_str()) == key {
-                hop.credentials = Some(format!("{place} (configs)").into());
-            }
-        }
+    let asked = https(api_host(&key));
+    if let (Some(auth), Some(url)) = (config.auth, &asked)
+        && let Some(authority) = Authority::of(url)
+    {
+        let secret = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Secret::new);
+        node.logins.push(HostLogin {
+            place: format!("{place} (configs)").into(),
+            host: authority.to_string().into(),
+            user: auth.username.filter(|name| !name.is_empty()).map(Into::into),
+            password: secret(auth.password),
+            auth: secret(auth.auth),
+            identity_token: secret(auth.identity_token),
+        });
     }
     let file = |name: String| document.folder.join(name);
     let client = match (config.tls.cert_file, config.tls.key_file) {
@@ -227,7 +241,7 @@ fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -
         client,
         verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
     };
-    match https(api_host(&key)) {
+    match asked {
         Some(url) => secure(node, document, at, &url, settings),
         None => node
             .notes
@@ -304,11 +318,12 @@ configs:
         let [tls] = &node.tls[..] else { panic!("{:?}", node.tls) };
         assert_eq!(tls.authority.to_string(), "reg.example:5000");
         assert_eq!((tls.settings.verification, tls.settings.ca_files.len()), (Verification::Off, 1));
-        let route = node.route(&"nginx".parse().unwrap()).unwrap();
-        assert_eq!(route.hops[0].credentials.as_deref(), Some("registries.yaml:13 (configs)"));
+        let [login] = &node.logins[..] else { panic!("{:?}", node.logins) };
+        assert_eq!((&*login.place, &*login.host), ("registries.yaml:13 (configs)", "reg.example:5000"));
+        assert_eq!(login.password.as_ref().map(Secret::expose), Some("hunter2"));
+        assert!(!format!("{node:?}").contains("hunter2"));
         let notes = format!("{:?}", node.notes);
         assert!(notes.contains("registries.yaml:4") && notes.contains("equal to the default"), "{notes}");
-        assert!(notes.contains("credentials here are not used") && !notes.contains("hunter2"), "{notes}");
     }
 
     #[test]

@@ -8,12 +8,16 @@ mod containerd;
 mod containers;
 mod docker_daemon;
 mod document;
+mod export;
+mod image_repository;
 mod k3s;
 mod native;
 mod place;
 mod runtimes;
 mod url;
 
+pub use export::{Export, ExportedFile, Target, export};
+pub use image_repository::image_repository;
 pub use native::{MirrorSpec, UpstreamSpec, build};
 pub use runtimes::{import, join};
 pub use url::{PathMeaning, PlainHttp, UrlError};

@@ -7,7 +7,7 @@ use ::url::Url;
 use super::document::{Document, Flaw};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope, ShortNames};
+use crate::model::node::{End, Hop, Node, Part, Route, Rules, Runtime, Scope, ShortNames};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{HostTls, TlsSettings};
 
@@ -15,13 +15,21 @@ use crate::model::tls::{HostTls, TlsSettings};
 pub(super) const HUB_HOST: &str = "registry-1.docker.io";
 
 pub(super) fn node(runtime: Runtime, source: &str) -> Node {
+    let rules = match runtime {
+        Runtime::Containerd | Runtime::K3s | Runtime::Buildkit => Rules::Containerd,
+        Runtime::Docker => Rules::Dockerd,
+        Runtime::Containers => Rules::Containers,
+    };
     Node {
         runtime,
+        rules,
         source: source.into(),
         routes: Vec::new(),
         short_names: ShortNames::default(),
         tls: Vec::new(),
         networks: Vec::new(),
+        headers: Vec::new(),
+        logins: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -72,7 +80,7 @@ pub(super) fn endpoint(url: &Url, path: &str, namespace: Namespace, rewrite: Rew
 }
 
 pub(super) fn hop(endpoint: Endpoint, part: Part, why: impl Into<Box<str>>) -> Hop {
-    Hop { endpoint: Arc::new(endpoint), part, why: why.into(), headers: Vec::new(), credentials: None }
+    Hop { endpoint: Arc::new(endpoint), part, why: why.into(), headers: Vec::new() }
 }
 
 /// Notes how a host is asked over TLS; the first word on a host counts.

@@ -3,9 +3,11 @@
 //! Only data and the laws that hold for it: no I/O, no clock, no async runtime. A type lives here when
 //! it crosses from one stage to the next; what a stage alone needs stays in that stage.
 
+pub mod access;
 pub mod anatomy;
 pub mod blob;
 pub mod budget;
+pub mod choice;
 pub mod code;
 pub mod compare;
 pub mod depth;
@@ -15,6 +17,7 @@ pub mod evidence;
 pub mod fault;
 pub mod host;
 pub mod image;
+pub mod image_repository;
 pub mod manifest;
 pub mod mirror;
 pub mod node;
@@ -22,6 +25,7 @@ pub mod observation;
 pub mod origin;
 pub mod plan;
 pub mod platform;
+pub mod pull;
 pub mod rewrite;
 pub mod run;
 pub mod scope;

@@ -5,7 +5,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::access::{HostHeaders, HostLogin};
 use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::observation::AskedAs;
@@ -40,11 +42,50 @@ impl Runtime {
     }
 }
 
+/// Which program walks along a route: each has rules of its own for what ends the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// containerd's resolver; also that of k3s, BuildKit, and docker with the containerd image store.
+    Containerd,
+    /// dockerd with its own image store.
+    Dockerd,
+    /// containers/image: podman, buildah, skopeo, CRI-O.
+    Containers,
+}
+
+/// How long a runtime waits at each step of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// For the headers of the answer.
+    pub first_byte: Duration,
+}
+
+impl Rules {
+    /// How long it waits, where that is known (containerd `DefaultHTTPTransport`).
+    #[must_use]
+    pub const fn patience(self) -> Option<Patience> {
+        match self {
+            Self::Containerd => Some(Patience {
+                connect: Duration::from_secs(30),
+                handshake: Duration::from_secs(10),
+                first_byte: Duration::from_secs(30),
+            }),
+            Self::Dockerd | Self::Containers => None,
+        }
+    }
+}
+
 /// The configuration of one runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Whose it is.
     pub runtime: Runtime,
+    /// How it goes from one place to the next.
+    pub rules: Rules,
     /// Where it was read.
     pub source: Box<str>,
     /// The best match is taken; among equals the first.
@@ -55,6 +96,10 @@ pub struct Node {
     pub tls: Vec<HostTls>,
     /// Addresses whose certificates are not verified.
     pub networks: Vec<Network>,
+    /// Extra headers.
+    pub headers: Vec<HostHeaders>,
+    /// Credentials.
+    pub logins: Vec<HostLogin>,
     /// What is not represented, or not what it seems.
     pub notes: Vec<Note>,
 }
@@ -123,10 +168,8 @@ pub struct Hop {
     pub part: Part,
     /// Why the runtime asks it.
     pub why: Box<str>,
-    /// Names of extra headers; their values are secret and not kept.
+    /// Names of extra headers.
     pub headers: Vec<Box<str>>,
-    /// Where the runtime's configuration has credentials for it.
-    pub credentials: Option<Box<str>>,
 }
 
 /// What a hop is to the runtime.
@@ -143,8 +186,12 @@ pub enum Part {
 pub struct Walk {
     /// The image.
     pub image: ImageRef,
+    /// The name under which it is pulled, where that is another one (kubeadm's `imageRepository`).
+    pub renamed: Option<ImageRef>,
     /// Whose configuration it is.
     pub runtime: Runtime,
+    /// How it goes from one step to the next.
+    pub rules: Rules,
     /// Where that was read.
     pub source: Box<str>,
     /// Why nobody is asked, where the image is refused.
@@ -183,6 +230,14 @@ pub enum Use {
     Asked,
     /// It does not.
     PassedOver,
+}
+
+impl Walk {
+    /// The name that the runtime is given.
+    #[must_use]
+    pub fn asked(&self) -> &ImageRef {
+        self.renamed.as_ref().unwrap_or(&self.image)
+    }
 }
 
 /// A network in CIDR notation.

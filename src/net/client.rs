@@ -16,6 +16,7 @@ use url::Url;
 use super::authority::{Answered, Kind, Limits, Permit, QuotaReport};
 use super::classify::{self, Http2};
 use super::download::{Download, LeastRate};
+use super::extra::ExtraHeaders;
 pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
@@ -80,6 +81,7 @@ pub struct Client {
     pool: Pool,
     limits: Limits,
     timeouts: Timeouts,
+    extra: ExtraHeaders,
     /// Hosts that offered HTTP/2 and could not do it.
     http1_only: Mutex<HashSet<Authority>>,
     /// Hosts that are asked through a proxy, which has been told.
@@ -122,6 +124,7 @@ impl Client {
             pool: Pool::new(policies, Proxies::from_environment()?, connect_timeout, idle_per_host),
             limits,
             timeouts,
+            extra: ExtraHeaders::default(),
             http1_only: Mutex::default(),
             told: Mutex::default(),
             registry_requests: AtomicU64::new(0),
@@ -130,6 +133,12 @@ impl Client {
             read_bytes: AtomicU64::new(0),
             pulls: Mutex::default(),
         })
+    }
+
+    /// Sends these headers too, where they are configured for.
+    #[must_use]
+    pub fn with_headers(self, extra: ExtraHeaders) -> Self {
+        Self { extra, ..self }
     }
 
     /// How many requests of this kind have been sent.
@@ -318,6 +327,9 @@ impl Client {
     ) -> Result<reqwest::Response, Failure> {
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         let headers = outgoing.headers_mut();
+        if let Some(extra) = self.extra.of(request.url).filter(|_| request.purpose == Purpose::Registry) {
+            headers.clone_from(extra);
+        }
         headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(secret) = request.authorization {

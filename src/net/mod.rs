@@ -6,6 +6,7 @@ pub mod certs_d;
 mod classify;
 pub mod client;
 pub mod download;
+pub mod extra;
 pub mod flight;
 pub mod locality;
 mod message;

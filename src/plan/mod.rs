@@ -140,8 +140,11 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// The endpoint of a registry: as configured, else as its name says.
-fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
+/// The endpoint of a registry (lower case): as configured, else as its name says.
+///
+/// # Errors
+/// It cannot be asked; in words.
+pub fn upstream(registry: &str, map: &MirrorMap) -> Result<Arc<Endpoint>, String> {
     if let Some(upstream) = map.upstreams.iter().find(|upstream| *upstream.registry == *registry) {
         return Ok(Arc::clone(&upstream.endpoint));
     }

@@ -22,7 +22,9 @@ pub fn walk(node: &Node, image: &ImageRef) -> Result<Walk, String> {
     let route = node.route(image);
     let mut walk = Walk {
         image: image.clone(),
+        renamed: None,
         runtime: node.runtime,
+        rules: node.rules,
         source: node.source.clone(),
         refused: None,
         steps: Vec::new(),
@@ -72,9 +74,6 @@ fn step(node: &Node, route: Option<&Route>, hop: &Hop, image: &ImageRef) -> Step
     };
     let mut step = plain(node, endpoint, image, (role, &hop.why));
     step.headers.clone_from(&hop.headers);
-    if let Some(source) = &hop.credentials {
-        step.asked_as = AskedAs::User { user: "(not read)".into(), source: source.clone() };
-    }
     step
 }
 
@@ -152,7 +151,7 @@ fn ported(node: &Node, route: &Route, endpoint: &Arc<Endpoint>, image: &ImageRef
 mod tests {
     use super::*;
     use crate::model::endpoint::Namespace;
-    use crate::model::node::ShortNames;
+    use crate::model::node::{Rules, ShortNames};
     use crate::model::rewrite::Rewrite;
 
     #[test]
@@ -193,15 +192,17 @@ mod tests {
                 part: Part::Primary,
                 why: "location".into(),
                 headers: Vec::new(),
-                credentials: None,
             };
             let node = Node {
                 runtime: Runtime::Containers,
+                rules: Rules::Containers,
                 source: "registries.conf".into(),
                 routes: vec![Route { place: "1".into(), scope, hops: vec![hop], end: End::Nothing }],
                 short_names: ShortNames::default(),
                 tls: Vec::new(),
                 networks: Vec::new(),
+                headers: Vec::new(),
+                logins: Vec::new(),
                 notes: Vec::new(),
             };
             let walk = walk(&node, &image).unwrap();

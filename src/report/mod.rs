@@ -27,6 +27,7 @@ mod matrix;
 pub mod ndjson;
 mod problems;
 mod prometheus;
+mod pull;
 pub mod resolve;
 mod sarif;
 pub mod sign_in;

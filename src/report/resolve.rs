@@ -5,18 +5,56 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::escape;
+use super::{escape, pull};
 use crate::model::node::{Step, Use, Walk};
 use crate::model::observation::AskedAs;
+use crate::model::pull::{Pull, Trial};
 use crate::model::tls::Verification;
+
+/// One image and one configuration: as it would be asked for, or as it was.
+#[derive(Clone, Copy, Debug)]
+pub enum Resolved<'a> {
+    /// Nobody was asked.
+    Offline(&'a Walk),
+    /// Everybody was.
+    Tried(&'a Pull),
+}
+
+impl<'a> Resolved<'a> {
+    const fn walk(self) -> &'a Walk {
+        match self {
+            Self::Offline(walk) => walk,
+            Self::Tried(pull) => &pull.walk,
+        }
+    }
+
+    const fn pull(self) -> Option<&'a Pull> {
+        match self {
+            Self::Offline(_) => None,
+            Self::Tried(pull) => Some(pull),
+        }
+    }
+
+    fn steps(self) -> impl Iterator<Item = (&'a Step, Option<&'a Trial>)> {
+        let trials = self.pull().map_or(&[][..], |pull| &pull.trials);
+        let trials = trials.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        self.walk().steps.iter().zip(trials)
+    }
+}
 
 #[derive(Serialize)]
 struct Line<'a> {
     image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulled_as: Option<String>,
     runtime: &'static str,
     source: &'a str,
     refused: Option<&'a str>,
     endpoints: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pull: Option<pull::Ended<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<Vec<pull::Found<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +68,8 @@ struct Entry<'a> {
     headers: &'a [Box<str>],
     credentials: Option<Credentials<'a>>,
     tls: Option<Tls<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<pull::Answer<'a>>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +91,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn entry(step: &Step) -> Entry<'_> {
+fn entry<'a>(step: &'a Step, trial: Option<&'a Trial>) -> Entry<'a> {
     Entry {
         url: step.url.as_deref(),
         role: step.role.as_str(),
@@ -71,6 +111,7 @@ fn entry(step: &Step) -> Entry<'_> {
             client_key: host.settings.client.as_ref().map(|client| shown(&client.key)),
             source: &host.place,
         }),
+        answer: trial.map(pull::answer),
     }
 }
 
@@ -78,14 +119,18 @@ fn entry(step: &Step) -> Entry<'_> {
 ///
 /// # Errors
 /// `out` cannot be written to.
-pub fn json(walks: &[Walk], out: &mut dyn io::Write) -> io::Result<()> {
-    for walk in walks {
+pub fn json(resolved: &[Resolved<'_>], out: &mut dyn io::Write) -> io::Result<()> {
+    for one in resolved {
+        let walk = one.walk();
         let line = Line {
             image: walk.image.to_string(),
+            pulled_as: walk.renamed.as_ref().map(ToString::to_string),
             runtime: walk.runtime.as_str(),
             source: &walk.source,
             refused: walk.refused.as_deref(),
-            endpoints: walk.steps.iter().map(entry).collect(),
+            endpoints: one.steps().map(|(step, trial)| entry(step, trial)).collect(),
+            pull: one.pull().map(pull::ended),
+            findings: one.pull().map(pull::findings),
         };
         serde_json::to_writer(&mut *out, &line)?;
         writeln!(out)?;
@@ -97,16 +142,20 @@ pub fn json(walks: &[Walk], out: &mut dyn io::Write) -> io::Result<()> {
 ///
 /// # Errors
 /// `out` cannot be written to.
-pub fn table(walks: &[Walk], out: &mut dyn io::Write) -> io::Result<()> {
+pub fn table(resolved: &[Resolved<'_>], out: &mut dyn io::Write) -> io::Result<()> {
     let cell = |text: &str| escape::terminal(&escape::bounded(text, escape::MAX_REMOTE_CHARS)).into_owned();
-    for walk in walks {
+    for one in resolved {
+        let walk = one.walk();
         let (image, runtime) = (cell(&walk.image.to_string()), walk.runtime.as_str());
         writeln!(out, "{image}  ({runtime}: {})", cell(&walk.source))?;
+        if let Some(renamed) = &walk.renamed {
+            writeln!(out, "  pulled as {}", cell(&renamed.to_string()))?;
+        }
         if let Some(why) = &walk.refused {
             writeln!(out, "  refused: {}", cell(why))?;
         }
         let mut number = 0;
-        for step in &walk.steps {
+        for (step, trial) in one.steps() {
             let mark = match step.use_ {
                 Use::Asked => {
                     number += 1;
@@ -120,13 +169,20 @@ pub fn table(walks: &[Walk], out: &mut dyn io::Write) -> io::Result<()> {
             for line in details(step) {
                 writeln!(out, "      {}", cell(&line))?;
             }
+            if let Some(trial) = trial {
+                writeln!(out, "      {}", cell(&pull::answer_line(trial)))?;
+                writeln!(out, "      {}: {}", trial.reaction.as_str().replace('_', " "), cell(&trial.why))?;
+            }
+        }
+        for line in one.pull().map(pull::end_lines).unwrap_or_default() {
+            writeln!(out, "  {}", cell(&line))?;
         }
     }
     Ok(())
 }
 
 fn details(step: &Step) -> Vec<String> {
-    let entry = entry(step);
+    let entry = entry(step, None);
     let mut lines = Vec::new();
     if !step.headers.is_empty() {
         lines.push(format!("headers: {}", step.headers.join(", ")));

@@ -2,10 +2,12 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+pub mod choice;
 mod contacts;
 mod notes;
 mod parts;
 mod platforms;
+pub mod pull;
 mod schema1;
 mod sign_in;
 mod unserved;

@@ -93,6 +93,7 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("rustix", In(&["net"])),
     ("oci_distribution", In(&["model/image", "model/manifest", "probe/oci"])),
     ("csv", In(&["report/csv"])),
+    ("toml_edit", In(&["mirrors/export"])),
     ("regex", In(&["model/rewrite"])),
     ("toml", In(&["config", "mirrors", "inputs"])),
     // Kubernetes Secrets hold credentials.

@@ -84,7 +84,9 @@ impl DockerRegistry {
         fs::write(&config, configuration(&options, dir.path(), &storage).to_string())
             .expect("its configuration");
         let mut command = Command::new("/usr/bin/docker-registry");
-        command.arg("serve").arg(&config).stdout(File::create(&access_log).expect("its access log"));
+        // Several daemons may write into one file, whose lines then tell the order among them.
+        let log = File::options().create(true).append(true).open(&access_log).expect("its access log");
+        command.arg("serve").arg(&config).stdout(log);
         let (process, address) = Process::start(command, listening_on)
             .unwrap_or_else(|stderr| panic!("docker-registry ended at once:\n{stderr}"));
         let answer = http::get(&address.to_string(), "/v2/");

@@ -1,0 +1,258 @@
+//! `registries.yaml`: the lines of one `endpoint` list. No YAML library writes a file back as it was, so this
+//! edits lines, in the plain block form that people write. Whatever is written otherwise is refused; and what
+//! comes out must hold all that was there before, but for that list.
+
+use serde_json::Value;
+
+use super::super::document::{Document, Flaw};
+use super::super::k3s;
+use super::Wanted;
+use super::entry::{Entry, place};
+use crate::model::image::ImageRef;
+
+pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
+    let mut lines = Lines(document.text.lines().map(str::to_owned).collect());
+    let text = lines.edit(wanted)?;
+    hold(document, &text, wanted)?;
+    Ok(text)
+}
+
+/// Everything but the list must be as it was.
+fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw> {
+    let flaw = || Flaw::new(document.find("mirrors"), "cannot be edited safely: edit it by hand");
+    let read = |text: &str| -> Result<Value, Flaw> {
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        let mut value: Value = serde_saphyr::from_str(text).map_err(|_| flaw())?;
+        let Some(root) = value.as_object_mut() else { return Err(flaw()) };
+        let mirrors = root.entry("mirrors").or_insert(Value::Null);
+        if mirrors.is_null() {
+            *mirrors = Value::Object(serde_json::Map::new());
+        }
+        let mirrors = mirrors.as_object_mut().ok_or_else(flaw)?;
+        let key = mirrors.keys().find(|key| key.eq_ignore_ascii_case(wanted.registry)).cloned();
+        let entry = mirrors.entry(key.unwrap_or_else(|| wanted.registry.to_owned())).or_insert(Value::Null);
+        if entry.is_null() {
+            *entry = Value::Object(serde_json::Map::new());
+        }
+        let entry = entry.as_object_mut().ok_or_else(flaw)?;
+        entry.remove("endpoint");
+        entry.remove("endpoints");
+        Ok(value)
+    };
+    if read(&document.text)? == read(text)? { Ok(()) } else { Err(flaw()) }
+}
+
+struct Lines(Vec<String>);
+
+/// Which lines of the file belong to a key, the key's own line first.
+#[derive(Clone, Copy)]
+struct Block {
+    at: usize,
+    end: usize,
+    indent: usize,
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+fn says_nothing(line: &str) -> bool {
+    let text = line.trim();
+    text.is_empty() || text.starts_with('#')
+}
+
+/// The key of a line, and what stands behind it but for comments.
+fn key_of(line: &str) -> Option<(String, &str)> {
+    let text = line.trim_start_matches(' ');
+    let (key, rest) = match text.chars().next()? {
+        quote @ ('"' | '\'') => {
+            let (key, rest) = text[1..].split_once(quote)?;
+            (key, rest.strip_prefix(':')?)
+        }
+        _ => {
+            let at = text.find(": ").or_else(|| text.strip_suffix(':').map(str::len))?;
+            (&text[..at], &text[at + 1..])
+        }
+    };
+    let rest = rest.trim();
+    Some((key.to_owned(), if rest.starts_with('#') { "" } else { rest }))
+}
+
+impl Lines {
+    fn edit(&mut self, wanted: &Wanted<'_>) -> Result<String, Flaw> {
+        let by_hand = |lines: &Self, at: usize| {
+            let before: usize = lines.0[..at].iter().map(|line| line.len() + 1).sum();
+            Flaw::new(before, "not in the plain block form of YAML, and so not edited: edit it by hand")
+        };
+        if let Some(at) = self.0.iter().position(|line| line.contains('\t') || line.starts_with("...")) {
+            return Err(by_hand(self, at));
+        }
+        let whole = Block { at: 0, end: self.0.len(), indent: 0 };
+        let Some(mirrors) = self.child(whole, 0, "mirrors") else {
+            let mut added = vec!["mirrors:".to_owned(), format!("  {}:", quoted_key(wanted.registry))];
+            added.push("    endpoint:".to_owned());
+            added.extend(items(&[], &self.0, wanted, "      "));
+            let end = self.0.len();
+            return Ok(self.insert(end, added));
+        };
+        if key_of(&self.0[mirrors.at]).is_none_or(|(_, rest)| !rest.is_empty()) {
+            return Err(by_hand(self, mirrors.at));
+        }
+        let inner = self.inner_indent(mirrors).unwrap_or(2);
+        let Some(registry) = self.child(mirrors, inner, wanted.registry) else {
+            let blanks = " ".repeat(inner);
+            let mut added = vec![format!("{blanks}{}:", quoted_key(wanted.registry))];
+            added.push(format!("{blanks}  endpoint:"));
+            added.extend(items(&[], &self.0, wanted, &format!("{blanks}    ")));
+            return Ok(self.insert(self.last_line(mirrors), added));
+        };
+        if key_of(&self.0[registry.at]).is_none_or(|(_, rest)| !rest.is_empty()) {
+            return Err(by_hand(self, registry.at));
+        }
+        let deeper = self.inner_indent(registry).unwrap_or(inner + 2);
+        let list = ["endpoint", "endpoints"].into_iter().find_map(|key| self.child(registry, deeper, key));
+        let Some(list) = list else {
+            let blanks = " ".repeat(deeper);
+            let mut added = vec![format!("{blanks}endpoint:")];
+            added.extend(items(&[], &self.0, wanted, &format!("{blanks}  ")));
+            return Ok(self.insert(registry.at + 1, added));
+        };
+        self.replace(list, wanted).ok_or_else(|| by_hand(self, list.at))
+    }
+
+    /// Puts the wanted list where `list` is.
+    fn replace(&mut self, list: Block, wanted: &Wanted<'_>) -> Option<String> {
+        let (key, rest) = key_of(&self.0[list.at])?;
+        let blanks = " ".repeat(list.indent);
+        if !rest.is_empty() {
+            // One line of it: `[a, b]`.
+            let inside = rest.strip_prefix('[')?.strip_suffix(']')?;
+            if inside.contains(['#', '[', '&', '*']) {
+                return None;
+            }
+            let old: Vec<Item> = inside
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(|text| Item { lines: vec![format!("{blanks}  - {text}")], url: unquoted(text) })
+                .collect();
+            let mut new = vec![format!("{blanks}{key}:")];
+            new.extend(items(&old, &self.0, wanted, &format!("{blanks}  ")));
+            self.0.splice(list.at..=list.at, new);
+            return Some(self.text());
+        }
+        let mut old: Vec<Item> = Vec::new();
+        let mut pending = Vec::new();
+        let mut at = list.at + 1;
+        let mut end = at;
+        let mut depth = None;
+        while at < self.0.len() {
+            let line = &self.0[at];
+            if says_nothing(line) {
+                pending.push(line.clone());
+            } else if let Some(text) = line.trim_start().strip_prefix("- ")
+                && indent_of(line) >= list.indent
+                && *depth.get_or_insert(indent_of(line)) == indent_of(line)
+            {
+                let mut lines = std::mem::take(&mut pending);
+                lines.push(line.clone());
+                old.push(Item { lines, url: unquoted(text.split(" #").next().unwrap_or(text).trim()) });
+                end = at + 1;
+            } else if indent_of(line) > list.indent {
+                return None;
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        let depth = " ".repeat(depth.unwrap_or(list.indent + 2));
+        let new = items(&old, &self.0, wanted, &depth);
+        self.0.splice(list.at + 1..end, new);
+        Some(self.text())
+    }
+
+    /// The key of this name among those at `indent` inside `parent`.
+    fn child(&self, parent: Block, indent: usize, name: &str) -> Option<Block> {
+        let first = if indent == 0 { parent.at } else { parent.at + 1 };
+        let is_it = |line: &String| {
+            !says_nothing(line)
+                && indent_of(line) == indent
+                && key_of(line).is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
+        };
+        let at = (first..parent.end).find(|at| is_it(&self.0[*at]))?;
+        let is_next = |line: &String| {
+            !says_nothing(line)
+                && (indent_of(line) < indent
+                    || indent_of(line) == indent && !line.trim_start().starts_with("- "))
+        };
+        let end = (at + 1..parent.end).find(|next| is_next(&self.0[*next])).unwrap_or(parent.end);
+        Some(Block { at, end, indent })
+    }
+
+    fn inner_indent(&self, block: Block) -> Option<usize> {
+        let inside = &self.0[block.at + 1..block.end];
+        inside.iter().find(|line| !says_nothing(line)).map(|line| indent_of(line))
+    }
+
+    /// Behind the last line of a block that says something.
+    fn last_line(&self, block: Block) -> usize {
+        (block.at..block.end).rev().find(|at| !says_nothing(&self.0[*at])).map_or(block.end, |at| at + 1)
+    }
+
+    fn insert(&mut self, at: usize, added: Vec<String>) -> String {
+        self.0.splice(at..at, added);
+        self.text()
+    }
+
+    fn text(&self) -> String {
+        self.0.iter().fold(String::new(), |all, line| all + line + "\n")
+    }
+}
+
+/// One endpoint, with the comments above it.
+struct Item {
+    lines: Vec<String>,
+    url: String,
+}
+
+fn unquoted(text: &str) -> String {
+    let bare = |quote| text.strip_prefix(quote).and_then(|text: &str| text.strip_suffix(quote));
+    bare('"').or_else(|| bare('\'')).unwrap_or(text).to_owned()
+}
+
+fn quoted_key(registry: &str) -> String {
+    if registry.contains([':', '[']) { format!("\"{registry}\"") } else { registry.to_owned() }
+}
+
+/// The lines of the new list; what is `known` is not noted again.
+fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> Vec<String> {
+    let probe = format!("{}/zz9-one/zz9-two", wanted.registry).parse::<ImageRef>().ok();
+    let is_it = |item: &Item, entry: &Entry| {
+        let text =
+            format!("mirrors:\n  {}:\n    endpoint:\n    - {:?}\n", quoted_key(wanted.registry), item.url);
+        let node = k3s::parse(&Document::of(String::new(), "".into(), &text)).ok();
+        let hop = node.as_ref().and_then(|node| node.routes.first()?.hops.first());
+        hop.zip(probe.as_ref())
+            .and_then(|(hop, probe)| Some(entry.is_at(probe, &place(&hop.endpoint, probe)?)))
+            .unwrap_or(false)
+    };
+    let mut rest: Vec<&Item> = old.iter().collect();
+    let mut lines = Vec::new();
+    for entry in &wanted.entries {
+        match rest.iter().position(|item| is_it(item, entry)) {
+            Some(at) => lines.extend(rest.remove(at).lines.iter().cloned()),
+            None => lines.push(format!("{blanks}- \"{}\"", entry.written)),
+        }
+    }
+    for (entry, why) in &wanted.left_out {
+        let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
+        if let Some(at) = rest.iter().position(|item| is_it(item, entry)) {
+            lines.extend(rest.remove(at).lines.iter().filter(|line| says_nothing(line)).cloned());
+        }
+        if !known.contains(&note) {
+            lines.push(note);
+        }
+    }
+    lines.extend(rest.iter().flat_map(|item| item.lines.iter().cloned()));
+    lines
+}

@@ -1,0 +1,244 @@
+//! The reverse of an importer: an order of mirrors into the configuration of a runtime.
+//!
+//! An existing file is edited, not written anew: every other key and comment stays. What comes out is read
+//! back by the importer before anybody gets it, and must lead to the same places in the same order; else the
+//! export is refused.
+
+mod containerd;
+mod docker_daemon;
+mod entry;
+mod k3s;
+mod registries_conf;
+#[cfg(test)]
+mod round_trip;
+
+use std::path::{Path, PathBuf};
+
+use super::document::{Document, Flaw};
+use super::{Error, Fault};
+use crate::model::choice::{Choice, Part};
+use crate::model::node::{Node, Part as HopPart};
+use crate::model::tls::HostTls;
+use entry::Entry;
+
+/// Which configuration is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A `certs.d` folder.
+    Containerd,
+    /// `daemon.json`
+    Docker,
+    /// `registries.conf`
+    RegistriesConf,
+    /// `registries.yaml`
+    K3s,
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Each file, whole.
+    pub files: Vec<ExportedFile>,
+    /// What a person should know: mirrors that are left out or cannot be expressed.
+    pub notes: Vec<String>,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedFile {
+    /// Below the folder that was named; empty where a file was.
+    pub name: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// The mirrors of one registry as they stand in a file.
+struct Wanted<'a> {
+    registry: &'a str,
+    /// First these, in this order.
+    entries: Vec<Entry>,
+    /// These not at all; with the reason, in one line.
+    left_out: Vec<(Entry, String)>,
+    tls: &'a [HostTls],
+}
+
+/// Writes `choices` for a runtime; `base` is what it has been told until now, if anything.
+///
+/// # Errors
+/// The existing configuration cannot be read, or cannot be edited safely.
+pub fn export(
+    target: Target,
+    choices: &[Choice],
+    tls: &[HostTls],
+    base: Option<&Path>,
+) -> Result<Export, Vec<Error>> {
+    let mut export = Export { files: Vec::new(), notes: Vec::new() };
+    if target == Target::Containerd {
+        let mut errors = Vec::new();
+        for choice in choices {
+            let (name, document) = match containerd::file(base, &choice.registry) {
+                Ok(found) => found,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
+            match edit(target, std::slice::from_ref(choice), tls, &document, &mut export.notes) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => export.files.push(ExportedFile { name, text }),
+                Err(error) => errors.push(error),
+            }
+        }
+        return if errors.is_empty() { Ok(export) } else { Err(errors) };
+    }
+    let document = match base {
+        Some(path) => Document::read(path).map_err(|error| vec![error])?,
+        None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
+    };
+    let text = edit(target, choices, tls, &document, &mut export.notes).map_err(|error| vec![error])?;
+    if !text.is_empty() {
+        export.files.push(ExportedFile { name: PathBuf::new(), text });
+    }
+    Ok(export)
+}
+
+impl Target {
+    /// What its file is called.
+    #[must_use]
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Containerd => "hosts.toml",
+            Self::Docker => "daemon.json",
+            Self::RegistriesConf => "registries.conf",
+            Self::K3s => "registries.yaml",
+        }
+    }
+
+    fn read(self, document: &Document, registry: &str) -> Result<Node, Error> {
+        let first = |mut errors: Vec<Error>| match errors.is_empty() {
+            true => Error { place: document.name.clone(), fault: Fault::Unusable("unusable".to_owned()) },
+            false => errors.swap_remove(0),
+        };
+        let is_empty = document.text.trim().is_empty();
+        match self {
+            Self::Containerd => containerd::read(document, registry),
+            Self::Docker if is_empty => {
+                super::docker_daemon::parse(&with_text(document, "{}")).map_err(first)
+            }
+            Self::Docker => super::docker_daemon::parse(document).map_err(first),
+            Self::RegistriesConf => super::containers::merge(std::slice::from_ref(document)),
+            Self::K3s if is_empty => super::k3s::parse(&with_text(document, "mirrors:\n")).map_err(first),
+            Self::K3s => super::k3s::parse(document).map_err(first),
+        }
+    }
+
+    fn edit(self, document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
+        match self {
+            Self::Containerd => containerd::edit(document, wanted),
+            Self::Docker => docker_daemon::edit(document, wanted),
+            Self::RegistriesConf => registries_conf::edit(document, wanted),
+            Self::K3s => k3s::edit(document, wanted),
+        }
+    }
+}
+
+fn with_text(document: &Document, text: &str) -> Document {
+    Document::of(document.name.clone(), document.folder.clone(), text)
+}
+
+fn edit(
+    target: Target,
+    choices: &[Choice],
+    tls: &[HostTls],
+    document: &Document,
+    notes: &mut Vec<String>,
+) -> Result<String, Error> {
+    let mut current = with_text(document, &document.text);
+    for choice in choices {
+        let before = target.read(&current, &choice.registry)?;
+        let wanted = wanted(target, choice, (&before, tls), notes);
+        if wanted.entries.is_empty() && wanted.left_out.is_empty() {
+            continue;
+        }
+        let text = target.edit(&current, &wanted).map_err(|flaw| current.error(flaw))?;
+        let edited = with_text(&current, &text);
+        hold(target, &edited, choice, &wanted)?;
+        current = edited;
+    }
+    Ok(current.text)
+}
+
+/// The mirrors of a choice as this runtime can have them.
+fn wanted<'a>(
+    target: Target,
+    choice: &'a Choice,
+    (before, tls): (&Node, &'a [HostTls]),
+    notes: &mut Vec<String>,
+) -> Wanted<'a> {
+    let registry = &*choice.registry;
+    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), tls };
+    for chosen in &choice.chosen {
+        let name = &chosen.endpoint.name;
+        let entry = match chosen.part {
+            Part::All => Entry::of(target, &chosen.endpoint, choice),
+            Part::Some => Err(format!("it stands in for a part of {registry} only")),
+        };
+        match entry {
+            Ok(entry) if is_primary(before, choice, &entry) => {}
+            Ok(entry) => {
+                notes.extend(
+                    entry::unsaid(target, &chosen.endpoint, tls)
+                        .into_iter()
+                        .map(|text| format!("{registry}: {name}: {text}")),
+                );
+                wanted.entries.push(entry);
+            }
+            Err(why) => notes.push(format!("{registry}: {name} cannot be written here: {why}")),
+        }
+    }
+    for left in &choice.left_out {
+        let why = one_line(&left.why);
+        notes.push(format!("{registry}: {} is left out: {why}", left.endpoint.name));
+        if let Ok(entry) = Entry::of(target, &left.endpoint, choice) {
+            wanted.left_out.push((entry, why));
+        }
+    }
+    wanted
+}
+
+/// Remotes' words, for a comment.
+fn one_line(text: &str) -> String {
+    let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    plain.take(300).collect()
+}
+
+/// Whether the runtime asks it already as the registry itself, behind all mirrors.
+fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
+    let Some(image) = choice.images.first() else { return false };
+    let hops = node.route(image).map_or(&[][..], |route| &route.hops);
+    hops.iter()
+        .filter(|hop| hop.part == HopPart::Primary)
+        .any(|hop| entry::place(&hop.endpoint, image).is_some_and(|place| entry.is_at(image, &place)))
+}
+
+/// Reads what was written, and holds it to what was wanted.
+fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>) -> Result<(), Error> {
+    let refused = |why: String| Error { place: edited.name.clone(), fault: Fault::Unusable(why) };
+    let node = target
+        .read(edited, wanted.registry)
+        .map_err(|error| refused(format!("cannot be edited safely ({error}): edit it by hand")))?;
+    for image in &choice.images {
+        let hops = node.route(image).map_or(&[][..], |route| &route.hops);
+        let mirrors = hops.iter().filter(|hop| hop.part == HopPart::Mirror);
+        let found: Vec<_> = mirrors.filter_map(|hop| entry::place(&hop.endpoint, image)).collect();
+        let is_so = wanted.entries.len() <= found.len()
+            && wanted.entries.iter().zip(&found).all(|(entry, place)| entry.is_at(image, place))
+            && !found.iter().any(|place| wanted.left_out.iter().any(|(entry, _)| entry.is_at(image, place)));
+        if !is_so {
+            return Err(refused(format!(
+                "another entry of this file decides about {image}, so what is exported would not hold: edit it by hand"
+            )));
+        }
+    }
+    Ok(())
+}

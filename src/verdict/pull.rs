@@ -1,0 +1,347 @@
+//! What a runtime makes of the answers along its way: which failures lead to the next place, which end the
+//! pull, and who has served it in the end.
+//!
+//! The rules are those of containerd (`core/remotes/docker/resolver.go`), of dockerd (`continueOnError` in
+//! moby's `distribution/errors.go`) and of containers/image, as seen with skopeo.
+
+use super::unserved;
+use super::verdict;
+use crate::model::code::Code;
+use crate::model::endpoint::Role;
+use crate::model::fault::{NetFault, RedirectFault, seconds};
+use crate::model::node::{Rules, Step, Use, Walk};
+use crate::model::observation::{Breakage, NotAsked, Note, Observation, Outcome};
+use crate::model::pull::{Comparison, End, Finding, FindingKind, Reaction, Trial};
+use crate::model::run::Verdict;
+use crate::model::status::Status;
+
+/// What `answer` of `host` means by itself, and what a runtime with these rules does about it.
+#[must_use]
+pub fn trial(rules: Rules, answer: Observation, host: &str) -> Trial {
+    let verdict = match &answer.outcome {
+        Outcome::Found(facts) => verdict(Code::Served, "", Some(facts)),
+        _ => unserved::explain(&answer, host),
+    };
+    let (reaction, why) = reaction(rules, &answer);
+    Trial { answer, verdict, reaction, why: why.into() }
+}
+
+fn reaction(rules: Rules, answer: &Observation) -> (Reaction, String) {
+    use Reaction::{FallsThrough, Takes, Unknown};
+    let told = |reaction, why: &str| (reaction, why.to_owned());
+    match &answer.outcome {
+        Outcome::Found(_) if answer.notes.contains(&Note::WithoutNamespace) => {
+            told(FallsThrough, "it answers only without ?ns=, which this runtime always sends")
+        }
+        Outcome::Found(_) => told(Takes, "the manifest is there"),
+        Outcome::Missing(_) => told(FallsThrough, "a 404 leads to the next"),
+        Outcome::Refused(_) => told(FallsThrough, "a refusal leads to the next"),
+        Outcome::Throttled { .. } => match rules {
+            Rules::Containers => told(Unknown, "it waits as the server asks, and asks the same one again"),
+            Rules::Containerd | Rules::Dockerd => told(FallsThrough, "429 to the end leads to the next"),
+        },
+        Outcome::Broken(breakage) => broken(rules, answer, breakage),
+        Outcome::Unreached { fault, .. } => (FallsThrough, unreached(rules, fault)),
+        Outcome::NotAsked(NotAsked::Name(_)) => told(FallsThrough, "the name cannot be asked for there"),
+        Outcome::NotAsked(_) => told(Unknown, "it was not asked"),
+    }
+}
+
+fn broken(rules: Rules, answer: &Observation, breakage: &Breakage) -> (Reaction, String) {
+    use Reaction::{FallsThrough, Stops, Unknown};
+    let told = |reaction, why: &str| (reaction, why.to_owned());
+    let is_redirect = answer.http_status.is_some_and(|status| (300..400).contains(&status));
+    match (breakage, rules) {
+        (Breakage::Redirect(RedirectFault::Downgrade(_) | RedirectFault::IntoLocal(_)), _) => {
+            told(Unknown, "it may follow this redirect, which is not followed here")
+        }
+        (Breakage::Redirect(RedirectFault::TooMany(_)), _) => {
+            told(FallsThrough, "too many redirects are a failure, which leads to the next")
+        }
+        (Breakage::Redirect(RedirectFault::NoLocation) | Breakage::OddStatus(_), Rules::Containerd)
+            if is_redirect =>
+        {
+            told(Stops, "a status from 300 to 399 that leads nowhere ends the pull")
+        }
+        (Breakage::ServerError(_) | Breakage::NotARegistry(_) | Breakage::OddStatus(_), _)
+        | (Breakage::Redirect(RedirectFault::NoLocation), _) => {
+            told(FallsThrough, "an error status leads to the next")
+        }
+        (Breakage::TokenService { .. }, _) => told(FallsThrough, "without a token it asks the next"),
+        (Breakage::TooLarge { .. }, _) => told(Unknown, "more was answered than is read here"),
+        (
+            Breakage::Html { .. }
+            | Breakage::Empty
+            | Breakage::ErrorDocument(_)
+            | Breakage::NotAManifest { .. }
+            | Breakage::WrongBytes { .. },
+            Rules::Containerd | Rules::Containers,
+        ) => {
+            told(Stops, "a success status is taken at its word: the pull fails on this, nobody else is asked")
+        }
+        (_, Rules::Dockerd) => told(FallsThrough, "what is no manifest leads to the next"),
+    }
+}
+
+/// A closed door is the same to all; how long they knock is not.
+fn unreached(rules: Rules, fault: &NetFault) -> String {
+    let ours = match fault {
+        NetFault::TimeoutConnect(after) => Some((*after, rules.patience().map(|patience| patience.connect))),
+        NetFault::TimeoutFirstByte(after) => {
+            Some((*after, rules.patience().map(|patience| patience.first_byte)))
+        }
+        NetFault::TimeoutBody(after) => Some((*after, None)),
+        _ => None,
+    };
+    let base = "no answer leads to the next";
+    match ours {
+        Some((ours, Some(theirs))) if theirs > ours => {
+            format!("{base}, once the runtime has waited {} (here {})", seconds(theirs), seconds(ours))
+        }
+        Some((ours, None)) => {
+            format!("{base}; how long this runtime waits is not known here ({} were waited)", seconds(ours))
+        }
+        _ => base.to_owned(),
+    }
+}
+
+/// How the walk ends. `trials` stand beside its steps.
+#[must_use]
+pub fn end(walk: &Walk, trials: &[Option<Trial>]) -> End {
+    let mut is_clear = true;
+    for (at, trial) in trials.iter().enumerate() {
+        let Some(trial) = trial else { continue };
+        match trial.reaction {
+            Reaction::Takes => return End::Served(at),
+            Reaction::Stops => return End::Nobody,
+            Reaction::Unknown => return End::Unknown,
+            Reaction::FallsThrough => is_clear &= says_no(trial),
+        }
+    }
+    if is_clear || walk.refused.is_some() { End::Nobody } else { End::Unknown }
+}
+
+/// Whether it says that the image is not to be had there, and not only that it cannot answer.
+fn says_no(trial: &Trial) -> bool {
+    let is_odd = matches!(trial.answer.outcome, Outcome::Found(_));
+    // A name that cannot be asked for is not asked for by the runtime either.
+    let is_nameless = matches!(trial.answer.outcome, Outcome::NotAsked(NotAsked::Name(_)));
+    is_odd
+        || is_nameless
+        || matches!(trial.verdict.code.status(), Status::Missing | Status::Invalid | Status::Incomplete)
+}
+
+/// Whether the step that served is upstream itself, under the image's own name.
+#[must_use]
+pub fn is_upstream(step: &Step, url: &str) -> bool {
+    step.url.as_deref().is_some_and(|asked| asked == url)
+}
+
+/// What a person should know of how the walk ended.
+#[must_use]
+pub fn findings(
+    walk: &Walk,
+    trials: &[Option<Trial>],
+    (end, comparison): (End, &Comparison),
+) -> Vec<Finding> {
+    let End::Served(at) = end else { return Vec::new() };
+    let Some(step) = walk.steps.get(at) else { return Vec::new() };
+    let mut findings = Vec::new();
+    let mirrors = walk.steps.iter().zip(trials).filter(|(step, _)| step.role == Role::Mirror);
+    if step.role == Role::Upstream {
+        let why: Vec<_> = mirrors.map(|(step, trial)| passed(step, trial.as_ref())).collect();
+        if !why.is_empty() {
+            let text = format!("upstream served, although mirrors are configured: {}", why.join("; "));
+            findings.push(Finding { kind: FindingKind::SilentFallback, text: text.into() });
+        }
+    }
+    if let Comparison::Differs(verdict) = comparison {
+        let (kind, words) = match verdict.code.status() {
+            Status::Stale => (FindingKind::StaleMirror, "wins with another image than upstream's"),
+            _ => (FindingKind::MirrorDiffers, "wins, and what it serves is not upstream's"),
+        };
+        let text = format!("{} {words}: {}", step.endpoint.name, reason(verdict));
+        findings.push(Finding { kind, text: text.into() });
+    }
+    findings
+}
+
+fn passed(step: &Step, trial: Option<&Trial>) -> String {
+    match (trial, step.use_) {
+        (Some(trial), Use::Asked) => format!("{}: {}", step.endpoint.name, reason(&trial.verdict)),
+        _ => format!("{}: {}", step.endpoint.name, step.why),
+    }
+}
+
+fn reason(verdict: &Verdict) -> &str {
+    if verdict.reason.is_empty() { verdict.code.as_str() } else { &verdict.reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::model::digest::Digest;
+    use crate::model::fault::Shut;
+    use crate::model::observation::{Answer, AskedAs, DigestSource, Facts, Refusal};
+
+    fn observed(outcome: Outcome, http_status: Option<u16>) -> Observation {
+        Observation {
+            outcome,
+            http_status,
+            attempts: 1,
+            latency: None,
+            asked_as: AskedAs::Nobody,
+            redirected_to: None,
+            notes: Vec::new(),
+            at: OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn found() -> Observation {
+        let facts = Facts {
+            digest: Digest::sha256(b"x"),
+            source: DigestSource::Header,
+            media_type: None,
+            manifest: None,
+            bytes: None,
+        };
+        observed(Outcome::Found(facts), Some(200))
+    }
+
+    fn answer(status: u16) -> Answer {
+        Answer { status, ..Answer::default() }
+    }
+
+    fn broken(breakage: Breakage, status: u16) -> Observation {
+        observed(Outcome::Broken(breakage), Some(status))
+    }
+
+    fn net(fault: NetFault) -> Observation {
+        observed(Outcome::Unreached { fault, host: "m".into() }, None)
+    }
+
+    fn throttled() -> Observation {
+        let outcome = Outcome::Throttled { answer: answer(429), retry_after: None, service: None };
+        observed(outcome, Some(429))
+    }
+
+    fn missing() -> Observation {
+        observed(Outcome::Missing(answer(404)), Some(404))
+    }
+
+    fn refused() -> Observation {
+        let refusal = Refusal::Registry { answer: answer(403), asked_as: AskedAs::Nobody };
+        observed(Outcome::Refused(refusal), Some(403))
+    }
+
+    const RULES: [Rules; 3] = [Rules::Containerd, Rules::Dockerd, Rules::Containers];
+
+    #[test]
+    fn each_runtime_reacts_to_each_answer_by_its_own_rules() {
+        use Reaction::{FallsThrough as Next, Stops, Takes, Unknown};
+        let wrong = || Breakage::WrongBytes { asked: Digest::sha256(b"a"), found: Digest::sha256(b"b") };
+        let not_json = || Breakage::NotAManifest { why: "no JSON".into() };
+        let second = Duration::from_secs(5);
+        let mut bare = found();
+        bare.notes.push(Note::WithoutNamespace);
+        // What came back; then what containerd, dockerd and containers/image do.
+        for (answer, expected) in [
+            (found(), [Takes, Takes, Takes]),
+            (bare, [Next, Next, Next]),
+            (missing(), [Next, Next, Next]),
+            (refused(), [Next, Next, Next]),
+            (throttled(), [Next, Next, Unknown]),
+            (broken(Breakage::ServerError(answer(500)), 500), [Next, Next, Next]),
+            (broken(Breakage::NotARegistry(answer(404)), 404), [Next, Next, Next]),
+            (broken(Breakage::OddStatus(answer(400)), 400), [Next, Next, Next]),
+            (broken(Breakage::OddStatus(answer(304)), 304), [Stops, Next, Next]),
+            (broken(Breakage::Redirect(RedirectFault::NoLocation), 302), [Stops, Next, Next]),
+            (broken(Breakage::Redirect(RedirectFault::TooMany(10)), 302), [Next, Next, Next]),
+            (
+                broken(Breakage::Redirect(RedirectFault::IntoLocal("h".into())), 302),
+                [Unknown, Unknown, Unknown],
+            ),
+            (broken(Breakage::Html { title: None }, 200), [Stops, Next, Stops]),
+            (broken(Breakage::Empty, 200), [Stops, Next, Stops]),
+            (broken(Breakage::ErrorDocument(answer(200)), 200), [Stops, Next, Stops]),
+            (broken(not_json(), 200), [Stops, Next, Stops]),
+            (broken(wrong(), 200), [Stops, Next, Stops]),
+            (broken(Breakage::TooLarge { limit_bytes: 1 }, 200), [Unknown, Unknown, Unknown]),
+            (
+                broken(Breakage::TokenService { host: "t".into(), why: "no JSON".into() }, 401),
+                [Next, Next, Next],
+            ),
+            (net(NetFault::ConnectRefused), [Next, Next, Next]),
+            (net(NetFault::Dns("no such host".into())), [Next, Next, Next]),
+            (net(NetFault::TimeoutConnect(second)), [Next, Next, Next]),
+            (net(NetFault::TimeoutFirstByte(second)), [Next, Next, Next]),
+            (net(NetFault::Truncated { received_bytes: 1, promised_bytes: Some(2) }), [Next, Next, Next]),
+            (observed(Outcome::NotAsked(NotAsked::Interrupted), None), [Unknown, Unknown, Unknown]),
+            (
+                observed(
+                    Outcome::NotAsked(NotAsked::Shut {
+                        host: "m".into(),
+                        shut: Shut::Throttling { cool_downs: 2 },
+                    }),
+                    None,
+                ),
+                [Unknown, Unknown, Unknown],
+            ),
+        ] {
+            let reactions = RULES.map(|rules| reaction(rules, &answer).0);
+            assert_eq!(reactions, expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn the_runtimes_own_patience_is_told_where_it_is_longer() {
+        let slow = NetFault::TimeoutFirstByte(Duration::from_secs(15));
+        assert!(unreached(Rules::Containerd, &slow).ends_with("waited 30s (here 15s)"));
+        assert!(unreached(Rules::Containers, &slow).contains("is not known here"));
+        let longer = NetFault::TimeoutConnect(Duration::from_secs(60));
+        assert_eq!(unreached(Rules::Containerd, &longer), "no answer leads to the next");
+    }
+
+    fn ended(rules: Rules, answers: Vec<Option<Observation>>) -> End {
+        let walk = Walk {
+            image: "nginx".parse().unwrap(),
+            renamed: None,
+            runtime: crate::model::node::Runtime::Containerd,
+            rules,
+            source: "x".into(),
+            refused: None,
+            steps: Vec::new(),
+        };
+        let trials: Vec<_> =
+            answers.into_iter().map(|answer| answer.map(|answer| trial(rules, answer, "m"))).collect();
+        end(&walk, &trials)
+    }
+
+    #[test]
+    fn the_first_that_is_taken_serves_and_nobody_is_said_only_where_all_have_said_so() {
+        let html = || broken(Breakage::Html { title: None }, 200);
+        for rules in RULES {
+            assert_eq!(
+                ended(rules, vec![None, Some(missing()), Some(found()), Some(found())]),
+                End::Served(2)
+            );
+            assert_eq!(
+                ended(rules, vec![Some(net(NetFault::ConnectRefused)), Some(found())]),
+                End::Served(1)
+            );
+            assert_eq!(ended(rules, vec![Some(missing()), Some(missing())]), End::Nobody);
+            for unclear in [refused(), throttled(), net(NetFault::ConnectRefused)] {
+                assert_eq!(ended(rules, vec![Some(unclear), Some(missing())]), End::Unknown);
+            }
+        }
+        assert_eq!(ended(Rules::Containerd, vec![Some(html()), Some(found())]), End::Nobody);
+        assert_eq!(ended(Rules::Containers, vec![Some(html()), Some(found())]), End::Nobody);
+        assert_eq!(ended(Rules::Dockerd, vec![Some(html()), Some(found())]), End::Served(1));
+        assert_eq!(ended(Rules::Containers, vec![Some(throttled()), Some(found())]), End::Unknown);
+        assert_eq!(ended(Rules::Containerd, vec![Some(throttled()), Some(found())]), End::Served(1));
+    }
+}
