@@ -66,7 +66,7 @@ pub(super) enum Turn {
     /// Nothing: whoever asks will answer for this one too.
     Leave,
     /// This is the answer.
-    Have(Answer),
+    Have(Box<Answer>),
 }
 
 impl Ledger {
@@ -86,7 +86,9 @@ impl Ledger {
                     waiting.push((image, question.clone()));
                     return Some(Turn::Leave);
                 }
-                Some(Entry::Done(kept)) => return Some(Turn::Have(kept.clone().into_answer(question)?)),
+                // Nobody has read those: whether they are there is another question.
+                Some(Entry::Done(kept)) if kept.is_over_budget() && question.want == Want::Existence => {}
+                Some(Entry::Done(kept)) => return Some(Turn::Have(Box::new(kept.clone().into_answer(question)?))),
                 None => {}
             }
         }
@@ -159,6 +161,16 @@ impl Kept {
                 }))),
             },
         })
+    }
+
+    fn is_over_budget(&self) -> bool {
+        match self {
+            Self::Whole(answer) => matches!(
+                &**answer,
+                Answer::Blob(BlobObservation { outcome: BlobOutcome::OverBudget, .. })
+            ),
+            Self::Served(_) | Self::Present(_) => false,
+        }
     }
 
     fn into_answer(self, question: &Question) -> Option<Answer> {

@@ -206,7 +206,7 @@ impl Worker {
     async fn about_part(&self, image: u32, question: &Question) -> Option<(Answer, Vec<(u32, Question)>)> {
         match self.ledger.turn(&self.plan, image, question) {
             Some(ledger::Turn::Leave) => None,
-            Some(ledger::Turn::Have(answer)) => Some((answer, Vec::new())),
+            Some(ledger::Turn::Have(answer)) => Some((*answer, Vec::new())),
             Some(ledger::Turn::Ask(key)) => {
                 let answer = self.ask(image, question).await;
                 let told = self.ledger.settle(key, &answer);

@@ -30,6 +30,7 @@ mod layering;
 mod load;
 mod namespaces;
 mod node_configurations;
+mod odd_parts;
 mod outputs;
 mod peers;
 mod private_daemons;

@@ -1,0 +1,375 @@
+//! Images whose parts are odd, hostile or out of reach, as a mirror serves them: each has a status, a code and a
+//! bound on what it may cost.
+
+use registry_check::demo::content::{self, Blob, Document, Image};
+use registry_check::demo::{Behaviour, Failure, Registry, Scope};
+use registry_check::model::digest::Digest;
+use registry_check::model::manifest::MediaType;
+use serde_json::{Value, json};
+
+use crate::support::embedded::{self, Check, PLATFORMS, Pair, REPOSITORY, Report, TAG};
+
+fn document(media_type: MediaType, json: &Value) -> Document {
+    Document::new(media_type.as_str(), json.to_string())
+}
+
+fn entry(document: &Document, platform: Option<(&str, &str)>) -> Value {
+    let mut entry = json!({
+        "mediaType": document.media_type, "digest": document.digest.to_string(), "size": document.bytes.len(),
+    });
+    if let Some((os, architecture)) = platform {
+        entry["platform"] = json!({"os": os, "architecture": architecture});
+    }
+    entry
+}
+
+fn index_of(entries: &[Value], children: Vec<Image>) -> Image {
+    let json = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": entries});
+    Image { document: document(MediaType::OciIndex, &json), children, blobs: Vec::new() }
+}
+
+fn manifest_of(config: &Value, layers: &[Value], blobs: Vec<Blob>) -> Image {
+    let json = json!({
+        "schemaVersion": 2, "mediaType": MediaType::OciManifest.as_str(), "config": config, "layers": layers,
+    });
+    Image { document: document(MediaType::OciManifest, &json), children: Vec::new(), blobs }
+}
+
+fn blob(blob: &Blob) -> Value {
+    let digest = blob.digest.to_string();
+    json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": blob.bytes.len()})
+}
+
+/// What the report says of the parts at the mirror `m`.
+fn parts(report: &Report) -> Value {
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let rows = document["results"].as_array().unwrap();
+    rows.iter().find(|row| row["mirror"] == "m").unwrap()["parts"].clone()
+}
+
+/// `kind code reason` of each finding at the mirror `m`.
+fn findings(report: &Report) -> Vec<String> {
+    let parts = parts(report);
+    let tell = |finding: &Value| {
+        let [kind, code, reason] = ["kind", "code", "reason"].map(|key| finding[key].as_str().unwrap());
+        format!("{kind} {code}: {reason}")
+    };
+    parts["findings"].as_array().unwrap().iter().map(tell).collect()
+}
+
+fn blob_hits(registry: &Registry) -> usize {
+    registry.count(|hit| hit.path.contains("/blobs/"))
+}
+
+#[test]
+fn indexes_within_indexes_are_followed_and_what_is_gone_below_them_is_named() {
+    let inner = content::index("inner", &["linux/arm64", "linux/riscv64"]);
+    let outer = content::image("outer", "linux/amd64");
+    let entries = [entry(&outer.document, Some(("linux", "amd64"))), entry(&inner.document, None)];
+    let image = index_of(&entries, vec![outer, inner.clone()]);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth platforms").run();
+    report.expect("ok/digest-equal", 0);
+    let platforms: Vec<_> =
+        parts(&report)["platforms"].as_array().unwrap().iter().map(|line| line["platform"].clone()).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64", "linux/riscv64"]);
+
+    pair.mirror.store().remove_manifest(REPOSITORY, inner.children[1].digest());
+    let report = pair.check().args("--depth platforms").run();
+    report.expect("incomplete/child-missing", 1);
+    pair.check().args("--depth platforms --platform linux/arm64").run().expect("ok/digest-equal", 0);
+
+    pair.mirror.store().remove_manifest(REPOSITORY, inner.digest());
+    let report = pair.check().args("--depth platforms --platform linux/riscv64").run();
+    report.expect("incomplete/child-missing", 1);
+    assert!(findings(&report)[0].starts_with("index child-missing"), "{report:#?}");
+    assert_eq!(parts(&report)["platforms"][0]["state"], "unknown");
+}
+
+#[test]
+fn indexes_fifty_deep_are_followed_for_eight_levels() {
+    let mut image = content::image("deepest", "linux/amd64");
+    for _ in 0..50 {
+        image = index_of(&[entry(&image.document, None)], vec![image]);
+    }
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth content").run();
+    let row = report.expect("not_checked/too-many-parts", 3);
+    assert!(row.reason.contains("more than 8 deep"), "{row:?}");
+    // By tag, by digest, and seven levels below.
+    assert_eq!(pair.asked(), (0, 9));
+}
+
+#[test]
+fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() {
+    let real = content::image("real", "linux/amd64");
+    let mut entries = vec![entry(&real.document, Some(("linux", "amd64")))];
+    entries.extend((1..10_000).map(|number| {
+        json!({
+            "mediaType": MediaType::OciManifest.as_str(), "size": 500,
+            "digest": Digest::sha256(format!("{number}").as_bytes()).to_string(),
+            "platform": {"os": "linux", "architecture": "s390x"},
+        })
+    }));
+    let image = index_of(&entries, vec![real]);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth platforms --platform linux/amd64").run();
+    report.expect("ok/digest-equal", 0);
+    assert_eq!(pair.asked(), (1, 2));
+    assert_eq!(parts(&report)["unwanted"], 9_999);
+
+    pair.mirror.forget_hits();
+    let report = pair.check().args("--depth platforms").run();
+    let row = report.expect("incomplete/child-missing", 1);
+    assert!(row.reason.ends_with("; and 998 more"), "{row:?}");
+    let parts = parts(&report);
+    assert_eq!((&parts["manifests"], &parts["findings_total"]), (&json!(1_000), &json!(1_000)));
+    assert_eq!(parts["findings"].as_array().unwrap().len(), 50);
+    assert!(report.text.len() < 100_000, "{} bytes", report.text.len());
+    // Each that is not there is asked for by GET as well, for what the registry says of it.
+    let (heads, gets) = pair.asked();
+    assert_eq!(heads, 1_000);
+    assert!(gets <= 1_002, "{gets}");
+}
+
+#[test]
+fn a_manifest_that_names_itself_is_read_once_and_found_to_be_another() {
+    let claimed = Digest::sha256(b"what no document can hash to");
+    for media_type in [MediaType::OciIndex, MediaType::OciManifest] {
+        let own = json!({"mediaType": media_type.as_str(), "digest": claimed.to_string(), "size": 400});
+        let image = index_of(&[own], Vec::new());
+        let pair = Pair::holding(&image, &image);
+        let served = Document { digest: claimed.clone(), ..image.document.clone() };
+        pair.mirror.store().put_raw(REPOSITORY, served);
+        let report = pair.check().args("--depth blobs").run();
+        report.expect("invalid/digest-mismatch", 1);
+        assert_eq!(pair.asked(), (0, 3), "{media_type}");
+    }
+}
+
+#[test]
+fn sizes_and_digests_that_nothing_can_have_are_invalid_and_known_ones_are_compared() {
+    let layer = Blob::new(b"layer".as_slice());
+    let config = Blob::new(b"{}".as_slice());
+    let with = |size: Value| {
+        let mut named = blob(&layer);
+        named["size"] = size;
+        manifest_of(&blob(&config), &[named], vec![layer.clone(), config.clone()])
+    };
+    for (size, verdict) in [
+        (json!(5), "ok/digest-equal"),
+        (json!(-5), "invalid/descriptor-unusable"),
+        (json!(1u64 << 63), "invalid/descriptor-unusable"),
+        (json!(1e300), "invalid/descriptor-unusable"),
+        (json!(6), "invalid/size-differs"),
+        (json!(i64::MAX), "invalid/size-differs"),
+    ] {
+        for depth in ["blobs", "content"] {
+            let image = with(size.clone());
+            let pair = Pair::holding(&image, &image);
+            let report = pair.check().args(&format!("--depth {depth}")).run();
+            report.expect(verdict, i32::from(!verdict.starts_with("ok")));
+        }
+    }
+    for (digest, verdict, exit, asked) in [
+        ("blake3:00", "unverified/digest-unsupported", 0, 1),
+        ("sha256:00", "invalid/descriptor-unusable", 1, 1),
+        ("../../../etc", "invalid/descriptor-unusable", 1, 1),
+    ] {
+        let mut named = blob(&layer);
+        named["digest"] = json!(digest);
+        let image = manifest_of(&blob(&config), &[named], vec![config.clone()]);
+        let pair = Pair::holding(&image, &image);
+        let report = pair.check().args("--depth blobs").run();
+        report.expect(verdict, exit);
+        assert_eq!(blob_hits(&pair.mirror), asked, "{digest}");
+        assert_eq!(parts(&report)["findings"][0]["digest"], digest);
+    }
+}
+
+#[test]
+fn a_child_that_is_not_as_large_as_its_index_says_is_told_once_its_bytes_are_known() {
+    let child = content::image("child", "linux/amd64");
+    let mut named = entry(&child.document, Some(("linux", "amd64")));
+    named["size"] = json!(1);
+    let image = index_of(&[named], vec![child]);
+    let pair = Pair::holding(&image, &image);
+    pair.check().args("--depth platforms").run().expect("ok/digest-equal", 0);
+    let report = pair.check().args("--depth blobs").run();
+    report.expect("invalid/size-differs", 1);
+    assert!(findings(&report)[0].contains("where the image says 1"), "{report:#?}");
+}
+
+#[test]
+fn layers_that_registries_need_not_have_are_left_out_and_their_urls_never_asked() {
+    let elsewhere = embedded::start(&[]);
+    let (config, foreign) = (Blob::new(b"{}".as_slice()), Blob::new(b"windows".as_slice()));
+    let mut named = blob(&foreign);
+    named["mediaType"] = json!("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+    named["urls"] = json!([format!("{}/layer", elsewhere.url())]);
+    let image = manifest_of(&blob(&config), &[named], vec![config]);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth content").run();
+    report.expect("ok/digest-equal", 0);
+    assert_eq!(parts(&report)["blobs"], 1);
+    assert_eq!((blob_hits(&pair.mirror), elsewhere.hits().len()), (1, 0));
+}
+
+#[test]
+fn attestations_are_counted_apart_and_not_asked_for() {
+    let image = content::attested_index("app", &PLATFORMS);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth blobs").run();
+    report.expect("ok/digest-equal", 0);
+    let parts = parts(&report);
+    assert_eq!((&parts["attestations"], &parts["manifests"]), (&json!(2), &json!(2)));
+    assert_eq!(parts["platforms"].as_array().unwrap().len(), 2);
+    assert_eq!(pair.asked(), (0, 4));
+}
+
+#[test]
+fn blobs_that_are_refused_or_out_of_reach_leave_the_image_undecided_and_name_the_host() {
+    let pair = Pair::new();
+    let denied = Failure::registry(403, "DENIED", "this image is not on the list of allowed ones");
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::Status(denied));
+    let report = pair.check().args("--depth blobs").run();
+    let row = report.expect("denied/access-denied", 3);
+    assert!(row.reason.contains("not on the list of allowed ones"), "{row:?}");
+
+    let dead = registry_check::demo::ClosedPort::take().unwrap();
+    pair.mirror.clear_behaviours();
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::RedirectTo(format!("http://{}", dead.addr())));
+    let report = pair.check().args("--depth blobs").run();
+    let row = report.expect("unreachable/connect-refused", 3);
+    let store = dead.addr().to_string();
+    assert!(row.reason.contains(&format!("{store}: connection refused")), "{row:?}");
+    assert!(row.reason.contains(&format!("the blob store {store} that m sends pulls to")), "{row:?}");
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let hosts = document["summary"]["hosts"].as_array().unwrap();
+    let told: Vec<_> = hosts
+        .iter()
+        .map(|host| (host["part"].as_str().unwrap(), host["reached"].as_u64().unwrap() > 0, &host["reason"]))
+        .collect();
+    assert_eq!(told, [("registry", true, &Value::Null), ("blob_store", false, &json!("connection refused"))]);
+    assert_eq!(hosts[1]["port"].to_string(), store.rsplit(':').next().unwrap());
+
+    // The table says it as well.
+    let table = pair.check().args("--depth blobs").tool().run();
+    assert!(table.stdout.contains("\npulls from m need:\n"), "{}", table.stdout);
+    assert!(
+        table.stdout.contains(&format!("\n  {store} (blob store): NOT REACHED, connection refused\n")),
+        "{}",
+        table.stdout
+    );
+    assert!(table.stdout.contains("\nplatforms at m:\n  linux/amd64: 0 of 1, 1 not known\n"), "{}", table.stdout);
+}
+
+#[test]
+fn content_is_hashed_and_bytes_that_are_others_are_invalid() {
+    let pair = Pair::new();
+    let report = pair.check().args("--depth content").run();
+    report.expect("ok/digest-equal", 0);
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let (summary, parts) = (&document["summary"], parts(&report));
+    assert_eq!((&parts["depth"], &parts["blobs"]), (&json!("content"), &json!(4)));
+    assert_eq!(summary["hosts"][0]["bytes"], parts["blob_bytes"]);
+    assert!(summary["bytes"].as_u64().unwrap() > parts["blob_bytes"].as_u64().unwrap());
+
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::WrongByte);
+    pair.check().args("--depth blobs").run().expect("ok/digest-equal", 0);
+    pair.check().args("--depth content").run().expect("invalid/blob-corrupt", 1);
+}
+
+#[test]
+fn a_limit_on_bytes_leaves_out_what_is_largest_and_says_so() {
+    let [small, large] = [10, 5_000].map(|length| Blob::new(vec![b'x'; length]));
+    let config = Blob::new(b"{}".as_slice());
+    let image = manifest_of(&blob(&config), &[blob(&large), blob(&small)], vec![config, small, large.clone()]);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth content --max-bytes 1kB").run();
+    report.expect("ok/digest-equal", 0);
+    let left = parts(&report);
+    assert_eq!((&left["uncovered_blobs"], &left["uncovered_bytes"]), (&json!(1), &json!(5_000)));
+    let table = pair.check().args("--depth content --max-bytes 1kB").tool().run();
+    assert!(table.stdout.contains("--max-bytes left out 1 blob of 5.0 kB"), "{}", table.stdout);
+    // What is not downloaded must be there all the same.
+    pair.mirror.store().remove_blob(REPOSITORY, &large.digest);
+    pair.check().args("--depth content --max-bytes 1kB").run().expect("incomplete/blob-missing", 1);
+}
+
+#[test]
+fn what_a_mirror_lacks_of_upstreams_platforms_matters_as_far_as_it_is_wanted() {
+    let upstream = content::index("app", &["linux/amd64", "linux/arm64", "linux/arm/v6"]);
+    let amd = upstream.children[0].clone();
+    let entries = [entry(&amd.document, Some(("linux", "amd64")))];
+    let partial = index_of(&entries, vec![amd.clone()]);
+    for (copy, lacking) in [(&partial, "incomplete/platform-absent"), (&amd, "incomplete/single-platform-copy")] {
+        let pair = Pair::holding(&upstream, copy);
+        for depth in ["head", "platforms", "blobs"] {
+            let check = |platform: &str| {
+                pair.check().args(&format!("--depth {depth}")).args(&format!("--platform {platform}")).run()
+            };
+            check("linux/amd64").expect("same_content/wanted-platforms-equal", 0);
+            check("linux/arm64").expect(lacking, 1);
+            // What upstream has for it is wanted in its place.
+            check("linux/arm/v7").expect(lacking, 1);
+        }
+    }
+    let pair = Pair::holding(&upstream, &upstream);
+    let report = pair.check().args("--depth blobs --platform linux/arm/v7").run();
+    report.expect("ok/digest-equal", 0);
+    assert_eq!(parts(&report)["platforms"][0]["platform"], "linux/arm/v6");
+}
+
+#[test]
+fn where_upstream_cannot_be_asked_a_platform_that_a_mirror_lacks_is_told_without_blaming_upstream() {
+    let pair = Pair::new();
+    let dead = registry_check::demo::ClosedPort::take().unwrap();
+    let check = Check::of(&["app:1.0"]).upstream(&format!("http://{}", dead.addr())).mirror("m", &pair.mirror.url());
+    let report = check.args("--depth platforms --platform linux/s390x --platform linux/amd64").run();
+    let row = report.expect("incomplete/platform-absent", 1);
+    assert!(row.reason.contains("whether upstream's has is not known"), "{row:?}");
+    let states: Vec<_> =
+        parts(&report)["platforms"].as_array().unwrap().iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(states, ["present", "missing"]);
+}
+
+#[test]
+fn without_mirrors_upstream_itself_is_looked_at() {
+    let registry = embedded::start(&[(REPOSITORY, TAG, &content::index("app", &PLATFORMS))]);
+    let run = |args: &str| Check::of(&["app:1.0"]).upstream(&registry.url()).args(args).run();
+    let verdict = |report: &Report| (report.rows[0].verdict(), report.exit);
+    assert_eq!(verdict(&run("--depth blobs")), ("ok/served".to_owned(), 0));
+    let lacking = run("--depth platforms --platform linux/s390x");
+    assert_eq!(verdict(&lacking), ("incomplete/upstream-lacks-platform".to_owned(), 1));
+    let layer = content::index("app", &PLATFORMS).children[1].blobs[1].digest.clone();
+    registry.store().remove_blob(REPOSITORY, &layer);
+    assert_eq!(verdict(&run("--depth blobs")), ("incomplete/blob-missing".to_owned(), 1));
+    assert_eq!(verdict(&run("--depth blobs --platform linux/amd64")), ("ok/served".to_owned(), 0));
+}
+
+#[test]
+fn parts_that_images_share_are_asked_for_once_at_each_mirror() {
+    let image = content::index("app", &PLATFORMS);
+    let other = index_of(
+        &image.children.iter().map(|child| entry(&child.document, Some(("linux", "amd64")))).collect::<Vec<_>>(),
+        image.children.clone(),
+    );
+    let images = [(REPOSITORY, TAG, &image), (REPOSITORY, "2.0", &other), (REPOSITORY, "3.0", &image)];
+    let [upstream, one, two] = [(); 3].map(|()| embedded::start(&images));
+    let check = Check::of(&["app:1.0", "app:2.0", "app:3.0"]).upstream(&upstream.url());
+    let report = check.mirror("one", &one.url()).mirror("two", &two.url()).args("--depth blobs").run();
+    assert_eq!(report.exit, 0, "{report:#?}");
+    for mirror in [&one, &two] {
+        for child in &image.children {
+            let path = format!("/v2/{REPOSITORY}/manifests/{}", child.digest());
+            assert_eq!(mirror.hits_to(&path), 1, "{path}");
+            for blob in &child.blobs {
+                assert_eq!(mirror.hits_to(&format!("/v2/{REPOSITORY}/blobs/{}", blob.digest)), 1);
+            }
+        }
+    }
+    // The bytes of a manifest come from one of them.
+    let gets = |registry: &Registry| registry.manifest_hits("GET");
+    assert_eq!(gets(&one) + gets(&two), 2 * 5 + 2);
+}
