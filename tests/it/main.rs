@@ -9,6 +9,7 @@ mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
 mod blob_peers;
+mod blob_redirects;
 mod blobs;
 mod command_line;
 mod credential_leaks;
