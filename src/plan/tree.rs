@@ -20,6 +20,8 @@ pub const MAX_LEVELS: usize = 8;
 pub const MAX_MANIFESTS: usize = 1_000;
 /// Most configs and layers of one image that an endpoint is asked for.
 pub const MAX_BLOBS: usize = 10_000;
+/// Most bytes of documents that are read of the parts of one image: beyond that no more are begun.
+pub const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// Most entries of all indexes of one image that are looked at.
 const MAX_ENTRIES: usize = 20_000;
 

@@ -11,7 +11,7 @@ use super::blobs;
 use super::platforms;
 use super::unserved;
 use crate::model::anatomy::{
-    Anatomy, Finding, MAX_FINDINGS, MAX_PLATFORMS, PartKind, PlatformLine, PlatformState, Uncovered,
+    Anatomy, Finding, MAX_FINDINGS, MAX_PLATFORMS, PartKind, PlatformLine, PlatformState, Uncovered, in_bytes,
 };
 use crate::model::code::Code;
 use crate::model::depth::Depth;
@@ -193,6 +193,13 @@ impl<'a, 'b> Inquest<'a, 'b> {
             Standing::First => return None,
             Standing::Unasked => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
             Standing::Answered(answer) => match &answer.outcome {
+                Outcome::Found(_) if self.was_left_unread(node) => (
+                    Code::TooManyParts,
+                    format!(
+                        "not read: the manifests before it have more than {}",
+                        in_bytes(tree::MAX_DOCUMENT_BYTES)
+                    ),
+                ),
                 Outcome::Found(_) => blobs::wrong_size(node.size, node.found)?,
                 Outcome::Missing(_) => {
                     let verdict = unserved::explain(answer, self.host);
@@ -206,6 +213,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
         };
         self.find((kind, Some(&node.digest.to_string())), node.platform, node.size, (code, cause));
         Some(code)
+    }
+
+    /// Whether it is there, and what it names would be looked at, but its bytes were not asked for.
+    fn was_left_unread(&self, node: &Node<'_>) -> bool {
+        let depth = self.evidence.depth_at(self.who);
+        depth >= Depth::Blobs && node.document.is_none() && node.is_served()
     }
 
     fn look_at_blobs(&mut self) {

@@ -134,6 +134,28 @@ fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() 
 }
 
 #[test]
+fn manifests_of_megabytes_are_read_up_to_a_size() {
+    let filling = "x".repeat(1_000_000);
+    let large = |number: usize| {
+        let mut child = content::image("large", "linux/amd64");
+        let mut json: Value = serde_json::from_slice(&child.document.bytes).unwrap();
+        json["annotations"] = json!({"number": number.to_string(), "filling": filling});
+        child.document = document(MediaType::OciManifest, &json);
+        child
+    };
+    let children: Vec<_> = (0..100).map(large).collect();
+    let entries: Vec<_> =
+        children.iter().map(|child| entry(&child.document, Some(("linux", "amd64")))).collect();
+    let image = index_of(&entries, children);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth blobs").run();
+    let row = report.expect("not_checked/too-many-parts", 3);
+    assert!(row.reason.contains("not read: the manifests before it have more than 16.7 MB"), "{row:?}");
+    // Thirty-two at once, which are too much already; of the others no more than word.
+    assert_eq!(pair.asked(), (68, 34));
+}
+
+#[test]
 fn a_manifest_that_names_itself_is_read_once_and_found_to_be_another() {
     let claimed = Digest::sha256(b"what no document can hash to");
     for media_type in [MediaType::OciIndex, MediaType::OciManifest] {
