@@ -145,7 +145,7 @@ fn run(plan: &Plan, most: usize) -> Run {
         endpoints: plan.endpoints.clone(),
         images: plan.images[..images].iter().map(|planned| Arc::clone(&planned.image)).collect(),
         places: plan.places[..images].to_vec(),
-        cost: Cost { requests: results.len() as u64, token_exchanges: 0 },
+        cost: Cost { requests: results.len() as u64, ..Cost::default() },
         quotas: Vec::new(),
         hosts: Vec::new(),
         results,
