@@ -88,7 +88,9 @@ impl Ledger {
                 }
                 // Nobody has read those: whether they are there is another question.
                 Some(Entry::Done(kept)) if kept.is_over_budget() && question.want == Want::Existence => {}
-                Some(Entry::Done(kept)) => return Some(Turn::Have(Box::new(kept.clone().into_answer(question)?))),
+                Some(Entry::Done(kept)) => {
+                    return Some(Turn::Have(Box::new(kept.clone().into_answer(question)?)));
+                }
                 None => {}
             }
         }
@@ -165,10 +167,9 @@ impl Kept {
 
     fn is_over_budget(&self) -> bool {
         match self {
-            Self::Whole(answer) => matches!(
-                &**answer,
-                Answer::Blob(BlobObservation { outcome: BlobOutcome::OverBudget, .. })
-            ),
+            Self::Whole(answer) => {
+                matches!(&**answer, Answer::Blob(BlobObservation { outcome: BlobOutcome::OverBudget, .. }))
+            }
             Self::Served(_) | Self::Present(_) => false,
         }
     }
@@ -211,5 +212,126 @@ impl Kept {
                 at: OffsetDateTime::now_utc(),
             }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::mirrors::{self, MirrorSpec};
+    use crate::model::blob::Blob;
+    use crate::model::depth::Depth;
+    use crate::model::manifest::{Content, Manifest};
+    use crate::model::observation::NotAsked;
+    use crate::model::plan::{What, Who};
+
+    /// Three images of two repositories, at one mirror.
+    fn plan() -> Plan {
+        let spec = MirrorSpec { url: "https://m.example".to_owned(), ..MirrorSpec::default() };
+        let map = mirrors::build(vec![spec], Vec::new()).unwrap();
+        let list = "a/b:1\na/b:2\na/c:1\n";
+        let inputs =
+            crate::inputs::read(&["-".into()], list.as_bytes(), &crate::inputs::Options::default()).unwrap();
+        crate::plan::expand(inputs.images, &map, Depth::Blobs).unwrap()
+    }
+
+    fn child(want: Want, seed: u32) -> Question {
+        let digest = Digest::sha256(&seed.to_le_bytes());
+        Question { who: Who::Mirror(0), what: What::Child, reference: Reference::Digest(digest), want }
+    }
+
+    fn layer(size: u64, want: Want) -> Question {
+        let blob = Blob { digest: Digest::sha256(b"layer"), size: Some(size) };
+        Question { who: Who::Mirror(0), what: What::Blob, reference: Reference::Blob(blob), want }
+    }
+
+    fn blob(outcome: BlobOutcome) -> Answer {
+        let Some(Answer::Blob(like)) = Kept::Present(None).into_answer(&layer(1, Want::Existence)) else {
+            panic!("a blob")
+        };
+        Answer::Blob(BlobObservation { outcome, ..like })
+    }
+
+    fn document() -> Answer {
+        let Some(Answer::Manifest(like)) = Kept::Served(None).into_answer(&child(Want::Bytes, 0)) else {
+            panic!("a manifest")
+        };
+        let manifest =
+            Arc::new(Manifest { media_type: MediaType::OciIndex, content: Content::Index(Vec::new()) });
+        let facts = like.facts().unwrap().clone();
+        let facts = Facts { source: DigestSource::Body, manifest: Some(manifest), ..facts };
+        Answer::Manifest(Observation { outcome: Outcome::Found(facts), ..like })
+    }
+
+    #[track_caller]
+    fn must_ask(turn: Option<Turn>) -> Key {
+        match turn {
+            Some(Turn::Ask(key)) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn must_have(turn: Option<Turn>) -> Answer {
+        match turn {
+            Some(Turn::Have(answer)) => *answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_layer_is_asked_for_once_in_a_repository_and_whoever_comes_meanwhile_waits() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let question = layer(5, Want::Existence);
+        let key = must_ask(ledger.turn(&plan, 0, &question));
+        assert!(matches!(ledger.turn(&plan, 1, &question), Some(Turn::Leave)));
+        // Of another repository, and of another size, it is another question.
+        must_ask(ledger.turn(&plan, 2, &question));
+        must_ask(ledger.turn(&plan, 1, &layer(6, Want::Existence)));
+        let answer = blob(BlobOutcome::Present { size: Some(5) });
+        assert_eq!(ledger.settle(key, &answer), [(1, question.clone())]);
+        let Answer::Blob(known) = must_have(ledger.turn(&plan, 0, &question)) else { panic!("a blob") };
+        assert_eq!((known.outcome, known.attempts), (BlobOutcome::Present { size: Some(5) }, 0));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_asked_by_the_next_and_what_failed_is_known_to_fail() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let question = layer(5, Want::Existence);
+        let key = must_ask(ledger.turn(&plan, 0, &question));
+        assert_eq!(ledger.settle(key, &blob(BlobOutcome::NotAsked(NotAsked::Interrupted))), []);
+        let key = must_ask(ledger.turn(&plan, 1, &question));
+        let missing = BlobOutcome::Missing(crate::model::observation::Answer::default());
+        assert_eq!(ledger.settle(key, &blob(missing.clone())), []);
+        let Answer::Blob(known) = must_have(ledger.turn(&plan, 0, &question)) else { panic!("a blob") };
+        assert_eq!(known.outcome, missing);
+    }
+
+    #[test]
+    fn bytes_answer_for_existence_unless_they_were_too_many() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, 0)));
+        assert!(matches!(ledger.turn(&plan, 1, &child(Want::Existence, 0)), Some(Turn::Leave)));
+        assert_eq!(ledger.settle(key, &document()), [(1, child(Want::Existence, 0))]);
+        must_have(ledger.turn(&plan, 1, &child(Want::Existence, 0)));
+        let key = must_ask(ledger.turn(&plan, 0, &layer(5, Want::Bytes)));
+        assert_eq!(ledger.settle(key, &blob(BlobOutcome::OverBudget)), []);
+        must_have(ledger.turn(&plan, 1, &layer(5, Want::Bytes)));
+        must_ask(ledger.turn(&plan, 1, &layer(5, Want::Existence)));
+    }
+
+    #[test]
+    fn documents_are_kept_up_to_a_number_and_the_oldest_go() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let most = u32::try_from(MAX_DOCUMENTS).unwrap();
+        for seed in 0..=most {
+            let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, seed)));
+            ledger.settle(key, &document());
+        }
+        assert_eq!(ledger.lock().entries.len(), MAX_DOCUMENTS);
+        must_have(ledger.turn(&plan, 0, &child(Want::Bytes, most)));
+        must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, 0)));
     }
 }

@@ -2,12 +2,13 @@
 //! bound on what it may cost.
 
 use registry_check::demo::content::{self, Blob, Document, Image};
-use registry_check::demo::{Behaviour, Failure, Registry, Scope};
+use registry_check::demo::{Behaviour, Failure, Registry, Scope, TokenRules};
 use registry_check::model::digest::Digest;
 use registry_check::model::manifest::MediaType;
 use serde_json::{Value, json};
 
 use crate::support::embedded::{self, Check, PLATFORMS, Pair, REPOSITORY, Report, TAG};
+use crate::support::proxy::Proxy;
 
 fn document(media_type: MediaType, json: &Value) -> Document {
     Document::new(media_type.as_str(), json.to_string())
@@ -261,7 +262,11 @@ fn blobs_that_are_refused_or_out_of_reach_leave_the_image_undecided_and_name_the
         "{}",
         table.stdout
     );
-    assert!(table.stdout.contains("\nplatforms at m:\n  linux/amd64: 0 of 1, 1 not known\n"), "{}", table.stdout);
+    assert!(
+        table.stdout.contains("\nplatforms at m:\n  linux/amd64: 0 of 1, 1 not known\n"),
+        "{}",
+        table.stdout
+    );
 }
 
 #[test]
@@ -284,7 +289,8 @@ fn content_is_hashed_and_bytes_that_are_others_are_invalid() {
 fn a_limit_on_bytes_leaves_out_what_is_largest_and_says_so() {
     let [small, large] = [10, 5_000].map(|length| Blob::new(vec![b'x'; length]));
     let config = Blob::new(b"{}".as_slice());
-    let image = manifest_of(&blob(&config), &[blob(&large), blob(&small)], vec![config, small, large.clone()]);
+    let image =
+        manifest_of(&blob(&config), &[blob(&large), blob(&small)], vec![config, small, large.clone()]);
     let pair = Pair::holding(&image, &image);
     let report = pair.check().args("--depth content --max-bytes 1kB").run();
     report.expect("ok/digest-equal", 0);
@@ -303,7 +309,9 @@ fn what_a_mirror_lacks_of_upstreams_platforms_matters_as_far_as_it_is_wanted() {
     let amd = upstream.children[0].clone();
     let entries = [entry(&amd.document, Some(("linux", "amd64")))];
     let partial = index_of(&entries, vec![amd.clone()]);
-    for (copy, lacking) in [(&partial, "incomplete/platform-absent"), (&amd, "incomplete/single-platform-copy")] {
+    for (copy, lacking) in
+        [(&partial, "incomplete/platform-absent"), (&amd, "incomplete/single-platform-copy")]
+    {
         let pair = Pair::holding(&upstream, copy);
         for depth in ["head", "platforms", "blobs"] {
             let check = |platform: &str| {
@@ -325,7 +333,8 @@ fn what_a_mirror_lacks_of_upstreams_platforms_matters_as_far_as_it_is_wanted() {
 fn where_upstream_cannot_be_asked_a_platform_that_a_mirror_lacks_is_told_without_blaming_upstream() {
     let pair = Pair::new();
     let dead = registry_check::demo::ClosedPort::take().unwrap();
-    let check = Check::of(&["app:1.0"]).upstream(&format!("http://{}", dead.addr())).mirror("m", &pair.mirror.url());
+    let check =
+        Check::of(&["app:1.0"]).upstream(&format!("http://{}", dead.addr())).mirror("m", &pair.mirror.url());
     let report = check.args("--depth platforms --platform linux/s390x --platform linux/amd64").run();
     let row = report.expect("incomplete/platform-absent", 1);
     assert!(row.reason.contains("whether upstream's has is not known"), "{row:?}");
@@ -352,7 +361,11 @@ fn without_mirrors_upstream_itself_is_looked_at() {
 fn parts_that_images_share_are_asked_for_once_at_each_mirror() {
     let image = content::index("app", &PLATFORMS);
     let other = index_of(
-        &image.children.iter().map(|child| entry(&child.document, Some(("linux", "amd64")))).collect::<Vec<_>>(),
+        &image
+            .children
+            .iter()
+            .map(|child| entry(&child.document, Some(("linux", "amd64"))))
+            .collect::<Vec<_>>(),
         image.children.clone(),
     );
     let images = [(REPOSITORY, TAG, &image), (REPOSITORY, "2.0", &other), (REPOSITORY, "3.0", &image)];
@@ -372,4 +385,34 @@ fn parts_that_images_share_are_asked_for_once_at_each_mirror() {
     // The bytes of a manifest come from one of them.
     let gets = |registry: &Registry| registry.manifest_hits("GET");
     assert_eq!(gets(&one) + gets(&two), 2 * 5 + 2);
+}
+
+#[test]
+fn a_token_service_is_among_the_hosts_that_pulls_need() {
+    let pair = Pair::new();
+    let service = embedded::start(&[]);
+    pair.mirror.require_token_of(&service, TokenRules::default());
+    let report = pair.check().args("--depth blobs").run();
+    report.expect("ok/digest-equal", 0);
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let hosts = document["summary"]["hosts"].as_array().unwrap();
+    let port =
+        |registry: &Registry| json!(registry.authority().rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    let told: Vec<_> =
+        hosts.iter().map(|host| (host["part"].as_str().unwrap(), host["port"].clone())).collect();
+    assert_eq!(told, [("registry", port(&pair.mirror)), ("token_service", port(&service))]);
+    assert!(hosts.iter().all(|host| host["failed"] == 0));
+}
+
+#[test]
+fn manifests_had_from_docker_hub_by_get_are_counted_as_pulls() {
+    let hub = embedded::start(&[(REPOSITORY, TAG, &content::index("app", &PLATFORMS))]);
+    let proxy = Proxy::http(hub.authority().parse().unwrap());
+    for (depth, pulls) in [("head", 0), ("manifest", 2), ("platforms", 2), ("blobs", 4)] {
+        let check = Check::of(&["app:1.0"]).upstream("http://registry-1.docker.io");
+        let report = check.env("http_proxy", proxy.authority()).args(&format!("--depth {depth}")).run();
+        assert_eq!(report.rows[0].verdict(), "ok/served", "{report:#?}");
+        let document: Value = serde_json::from_str(&report.text).unwrap();
+        assert_eq!(document["summary"]["docker_hub_pulls"], pulls, "{depth}");
+    }
 }
