@@ -256,6 +256,14 @@ impl Evidence {
         })
     }
 
+    /// Bytes of all documents that were read of the parts of the image.
+    #[must_use]
+    pub fn document_bytes(&self) -> u64 {
+        let children = self.everyone().flat_map(|who| self.parts_at(who).children.values());
+        let facts = children.filter_map(|answers| answers.bytes.as_ref()?.facts());
+        facts.filter_map(|facts| facts.bytes).sum()
+    }
+
     /// The digest that every mirror should serve: the pinned one, else upstream's.
     #[must_use]
     pub fn expected(&self) -> Option<&Digest> {

@@ -5,13 +5,16 @@
 
 use std::collections::HashSet;
 
-use super::tree::{MAX_BLOBS, Node, Standing, Tree};
+use super::tree::{MAX_BLOBS, MAX_DOCUMENT_BYTES, Node, Standing, Tree};
 use crate::model::blob::Blob;
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
 use crate::model::manifest::{BlobKind, BlobRef, Distribution};
 use crate::model::plan::{Question, Reference, Want, What, Who};
+
+/// Most documents of one image that are read at the same time: each may have 4 MiB.
+const READ_AT_ONCE: usize = 32;
 
 /// What must be asked next about the parts of the image; empty when all is known that can be.
 #[must_use]
@@ -26,6 +29,7 @@ pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
 
 fn manifests(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
     let mut questions = Vec::new();
+    let has_room = evidence.document_bytes() < MAX_DOCUMENT_BYTES;
     // Whose bytes are asked for in this round.
     let mut is_read: HashSet<&Digest> = HashSet::new();
     for (who, tree) in trees {
@@ -39,10 +43,15 @@ fn manifests(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
                 reference: Reference::Digest(node.digest.clone()),
                 want,
             };
-            let is_missing = wants_bytes && node.document.is_none();
-            if is_missing && may_give_bytes(evidence, *who, node) && is_read.insert(&node.digest) {
-                asked.insert(&node.digest);
-                questions.push(question(Want::Bytes));
+            let is_candidate =
+                has_room && wants_bytes && node.document.is_none() && may_give_bytes(evidence, *who, node);
+            if is_candidate && !is_read.contains(&node.digest) {
+                // What is left is for the next round.
+                if is_read.len() < READ_AT_ONCE {
+                    is_read.insert(&node.digest);
+                    asked.insert(&node.digest);
+                    questions.push(question(Want::Bytes));
+                }
             } else if matches!(node.standing, Standing::Unasked) && asked.insert(&node.digest) {
                 questions.push(question(Want::Existence));
             }

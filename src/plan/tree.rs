@@ -20,6 +20,8 @@ pub const MAX_LEVELS: usize = 8;
 pub const MAX_MANIFESTS: usize = 1_000;
 /// Most configs and layers of one image that an endpoint is asked for.
 pub const MAX_BLOBS: usize = 10_000;
+/// Most bytes of documents that are read of the parts of one image: beyond that no more are begun.
+pub const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// Most entries of all indexes of one image that are looked at.
 const MAX_ENTRIES: usize = 20_000;
 
@@ -320,4 +322,43 @@ pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
     let is_flat = document.images().all(|child| !child.media_type.is_some_and(|known| known.is_index()));
     (document.media_type.is_index() && is_flat)
         .then(|| document.images().filter_map(|child| child.platform.as_ref()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().unwrap()
+    }
+
+    fn chosen(wanted: &[&str], offered: &[&str]) -> Vec<String> {
+        let wanted: Vec<_> = wanted.iter().map(|text| platform(text)).collect();
+        let offered: Vec<_> = offered.iter().map(|text| platform(text)).collect();
+        let offered: Vec<_> = offered.iter().collect();
+        let chosen = choice(&wanted, &offered);
+        offered.iter().filter(|it| is_chosen(&chosen, it)).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_exact_platform_is_chosen_before_what_runtimes_take_in_its_place() {
+        let all = ["linux/amd64", "linux/amd64/v2", "linux/arm/v6", "linux/arm/v7", "linux/386"];
+        assert_eq!(chosen(&["linux/amd64"], &all), ["linux/amd64"]);
+        assert_eq!(chosen(&["linux/amd64/v3"], &all), ["linux/amd64/v2"]);
+        assert_eq!(chosen(&["linux/arm64", "linux/386"], &all), ["linux/arm/v7", "linux/386"]);
+        assert_eq!(chosen(&["linux/s390x"], &all), [""; 0]);
+        assert_eq!(chosen(&["linux/amd64"], &["linux/386"]), ["linux/386"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_known_to_be_lacking_while_part_of_the_list_is_unread() {
+        let (amd64, arm64) = (platform("linux/amd64"), platform("linux/arm64"));
+        assert_eq!(met(&arm64, &[&amd64], false), Met::Unknown);
+        assert_eq!(met(&arm64, &[&amd64], true), Met::Not);
+        assert_eq!(met(&amd64, &[&amd64], false), Met::Exactly);
+        let old = platform("linux/386");
+        // Something better may stand in what was not read.
+        assert_eq!(met(&amd64, &[&old], false), Met::Unknown);
+        assert_eq!(met(&amd64, &[&old], true), Met::Instead(&old));
+    }
 }

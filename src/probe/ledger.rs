@@ -19,8 +19,8 @@ use crate::model::manifest::MediaType;
 use crate::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want};
 
-/// Most documents that are kept; a manifest is a kilobyte or two.
-const MAX_DOCUMENTS: usize = 10_000;
+/// Most bytes of documents that are kept; a manifest has a kilobyte or two.
+const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Everything asked about parts, by what was asked of whom.
 #[derive(Debug)]
@@ -32,8 +32,10 @@ pub(super) struct Ledger {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Key, Entry>,
-    /// Entries that hold a document, the oldest first.
-    documents: VecDeque<Key>,
+    /// Entries that hold a document, with its size in bytes, the oldest first.
+    documents: VecDeque<(Key, u64)>,
+    /// Bytes of all of these.
+    document_bytes: u64,
 }
 
 /// Of a hundred and twenty-eight bits: a text would be ten times as large, and two do not meet.
@@ -101,19 +103,16 @@ impl Ledger {
     /// The answer to what was asked under `key`; gives back those who waited for it.
     pub(super) fn settle(&self, key: Key, answer: &Answer) -> Vec<(u32, Question)> {
         let mut state = self.lock();
-        let has_document =
-            matches!(answer, Answer::Manifest(observation) if observation.manifest().is_some());
         let before = match Kept::of(answer) {
             Some(kept) => state.entries.insert(key, Entry::Done(kept)),
             None => state.entries.remove(&key),
         };
-        if has_document {
-            state.documents.push_back(key);
-            if state.documents.len() > MAX_DOCUMENTS
-                && let Some(oldest) = state.documents.pop_front()
-            {
-                state.entries.remove(&oldest);
-            }
+        if let Answer::Manifest(observation) = answer
+            && let Some(bytes) = observation.facts().and_then(|facts| facts.bytes)
+        {
+            state.documents.push_back((key, bytes));
+            state.document_bytes += bytes;
+            state.forget_the_oldest();
         }
         match before {
             Some(Entry::UnderWay(waiting)) => waiting,
@@ -139,6 +138,17 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget_the_oldest(&mut self) {
+        while self.document_bytes > MAX_DOCUMENT_BYTES
+            && let Some((key, bytes)) = self.documents.pop_front()
+        {
+            self.document_bytes -= bytes;
+            self.entries.remove(&key);
+        }
     }
 }
 
@@ -212,5 +222,129 @@ impl Kept {
                 at: OffsetDateTime::now_utc(),
             }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::mirrors::{self, MirrorSpec};
+    use crate::model::blob::Blob;
+    use crate::model::depth::Depth;
+    use crate::model::manifest::{Content, Manifest};
+    use crate::model::observation::NotAsked;
+    use crate::model::plan::{What, Who};
+
+    /// Three images of two repositories, at one mirror.
+    fn plan() -> Plan {
+        let spec = MirrorSpec { url: "https://m.example".to_owned(), ..MirrorSpec::default() };
+        let map = mirrors::build(vec![spec], Vec::new()).unwrap();
+        let list = "a/b:1\na/b:2\na/c:1\n";
+        let inputs =
+            crate::inputs::read(&["-".into()], list.as_bytes(), &crate::inputs::Options::default()).unwrap();
+        crate::plan::expand(inputs.images, &map, Depth::Blobs).unwrap()
+    }
+
+    fn child(want: Want, seed: u32) -> Question {
+        let digest = Digest::sha256(&seed.to_le_bytes());
+        Question { who: Who::Mirror(0), what: What::Child, reference: Reference::Digest(digest), want }
+    }
+
+    fn layer(size: u64, want: Want) -> Question {
+        let blob = Blob { digest: Digest::sha256(b"layer"), size: Some(size) };
+        Question { who: Who::Mirror(0), what: What::Blob, reference: Reference::Blob(blob), want }
+    }
+
+    fn blob(outcome: BlobOutcome) -> Answer {
+        let Some(Answer::Blob(like)) = Kept::Present(None).into_answer(&layer(1, Want::Existence)) else {
+            panic!("a blob")
+        };
+        Answer::Blob(BlobObservation { outcome, ..like })
+    }
+
+    fn document(bytes: u64) -> Answer {
+        let Some(Answer::Manifest(like)) = Kept::Served(None).into_answer(&child(Want::Bytes, 0)) else {
+            panic!("a manifest")
+        };
+        let manifest =
+            Arc::new(Manifest { media_type: MediaType::OciIndex, content: Content::Index(Vec::new()) });
+        let facts = like.facts().unwrap().clone();
+        let facts =
+            Facts { source: DigestSource::Body, manifest: Some(manifest), bytes: Some(bytes), ..facts };
+        Answer::Manifest(Observation { outcome: Outcome::Found(facts), ..like })
+    }
+
+    #[track_caller]
+    fn must_ask(turn: Option<Turn>) -> Key {
+        match turn {
+            Some(Turn::Ask(key)) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn must_have(turn: Option<Turn>) -> Answer {
+        match turn {
+            Some(Turn::Have(answer)) => *answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_layer_is_asked_for_once_in_a_repository_and_whoever_comes_meanwhile_waits() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let question = layer(5, Want::Existence);
+        let key = must_ask(ledger.turn(&plan, 0, &question));
+        assert!(matches!(ledger.turn(&plan, 1, &question), Some(Turn::Leave)));
+        // Of another repository, and of another size, it is another question.
+        must_ask(ledger.turn(&plan, 2, &question));
+        must_ask(ledger.turn(&plan, 1, &layer(6, Want::Existence)));
+        let answer = blob(BlobOutcome::Present { size: Some(5) });
+        assert_eq!(ledger.settle(key, &answer), [(1, question.clone())]);
+        let Answer::Blob(known) = must_have(ledger.turn(&plan, 0, &question)) else { panic!("a blob") };
+        assert_eq!((known.outcome, known.attempts), (BlobOutcome::Present { size: Some(5) }, 0));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_asked_by_the_next_and_what_failed_is_known_to_fail() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let question = layer(5, Want::Existence);
+        let key = must_ask(ledger.turn(&plan, 0, &question));
+        assert_eq!(ledger.settle(key, &blob(BlobOutcome::NotAsked(NotAsked::Interrupted))), []);
+        let key = must_ask(ledger.turn(&plan, 1, &question));
+        let missing = BlobOutcome::Missing(crate::model::observation::Answer::default());
+        assert_eq!(ledger.settle(key, &blob(missing.clone())), []);
+        let Answer::Blob(known) = must_have(ledger.turn(&plan, 0, &question)) else { panic!("a blob") };
+        assert_eq!(known.outcome, missing);
+    }
+
+    #[test]
+    fn bytes_answer_for_existence_unless_they_were_too_many() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, 0)));
+        assert!(matches!(ledger.turn(&plan, 1, &child(Want::Existence, 0)), Some(Turn::Leave)));
+        assert_eq!(ledger.settle(key, &document(1)), [(1, child(Want::Existence, 0))]);
+        must_have(ledger.turn(&plan, 1, &child(Want::Existence, 0)));
+        let key = must_ask(ledger.turn(&plan, 0, &layer(5, Want::Bytes)));
+        assert_eq!(ledger.settle(key, &blob(BlobOutcome::OverBudget)), []);
+        must_have(ledger.turn(&plan, 1, &layer(5, Want::Bytes)));
+        must_ask(ledger.turn(&plan, 1, &layer(5, Want::Existence)));
+    }
+
+    #[test]
+    fn documents_are_kept_up_to_a_size_and_the_oldest_go() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        for seed in 0..5 {
+            let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, seed)));
+            ledger.settle(key, &document(MAX_DOCUMENT_BYTES / 4));
+        }
+        assert_eq!(ledger.lock().entries.len(), 4);
+        must_have(ledger.turn(&plan, 0, &child(Want::Bytes, 4)));
+        let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, 0)));
+        // One that is larger than all that is kept is not kept.
+        ledger.settle(key, &document(MAX_DOCUMENT_BYTES + 1));
+        assert_eq!((ledger.lock().entries.len(), ledger.lock().document_bytes), (0, 0));
     }
 }

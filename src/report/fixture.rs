@@ -8,13 +8,16 @@ use url::Url;
 
 use super::view::View;
 use crate::gate::{Decision, Policy, Terms, decide};
+use crate::model::anatomy::{Anatomy, Finding, PartKind, PlatformLine, PlatformState, Uncovered};
+use crate::model::blob::Part;
 use crate::model::code::Code;
+use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
-use crate::model::run::{CheckResult, Cost, Counts, Ending, Place, Quota, Run, Verdict};
+use crate::model::run::{CheckResult, Cost, Counts, Ending, HostUse, Place, Quota, Run, Verdict};
 use crate::model::scope::{List, Scope};
 
 /// Everything that a [`View`] borrows.
@@ -239,5 +242,69 @@ pub(super) fn saying(text: &str) -> Fixture {
     push(&mut run, 0, 0, (Code::AccessDenied, text));
     run.results[1].url = Some(text.into());
     run.results[1].notes = vec![text.to_owned()];
+    run.results[1].anatomy = Some(Box::new(anatomy(text)));
+    run.hosts = vec![host_use(text)];
     Fixture::new(run, Policy::default(), 3)
+}
+
+/// One image at a mirror that lacks a layer of it, with so much of it said by a server.
+pub(super) fn with_parts() -> Fixture {
+    let mut fixture = many(1);
+    let result = fixture.run.results.iter_mut().find(|result| result.endpoint == 1).unwrap();
+    result.anatomy = Some(Box::new(anatomy("404 BLOB_UNKNOWN")));
+    fixture.run.hosts = vec![host_use("half")];
+    fixture.run.cost = Cost { requests: 9, token_exchanges: 0, bytes: 12_345, hub_pulls: 2 };
+    Fixture::new(fixture.run, fixture.policy, 1)
+}
+
+/// Three findings, in which a server says `text`.
+fn anatomy(text: &str) -> Anatomy {
+    let finding = |kind, digest: Option<&str>, size, code| Finding {
+        kind,
+        digest: digest.map(Into::into),
+        platforms: vec!["linux/arm64".into()],
+        size,
+        code,
+        cause: text.into(),
+    };
+    let line = |platform: &str, state| PlatformLine {
+        platform: platform.into(),
+        digest: Some(Digest::sha256(platform.as_bytes())),
+        state,
+    };
+    Anatomy {
+        depth: Depth::Content,
+        platforms: vec![
+            line("linux/amd64", PlatformState::Present),
+            line("linux/arm64", PlatformState::Damaged),
+            PlatformLine { digest: None, ..line(&format!("x/{text}"), PlatformState::NotUpstream) },
+        ],
+        platforms_total: 3,
+        unwanted: 1,
+        attestations: 2,
+        manifests: 2,
+        blobs: 6,
+        blob_bytes: 3_100_000,
+        uncovered: Uncovered { blobs: 1, bytes: 2_000_000 },
+        findings: vec![
+            finding(PartKind::Layer, Some(text), Some(3_149_999), Code::BlobMissing),
+            finding(PartKind::Config, Some("sha256:bb"), None, Code::AccessDenied),
+            finding(PartKind::Platform, None, None, Code::PlatformAbsent),
+        ],
+        findings_total: 60,
+    }
+}
+
+fn host_use(text: &str) -> HostUse {
+    HostUse {
+        endpoint: text.into(),
+        role: Role::Mirror,
+        authority: Authority { scheme: "https".into(), host: "cdn.example".into(), port: 8443 },
+        part: Part::BlobStore,
+        reached: 0,
+        failed: 3,
+        fault: Some(text.into()),
+        bytes: 2_000_000,
+        took: Duration::from_secs(2),
+    }
 }

@@ -523,8 +523,60 @@ mod tests {
     }
 
     #[test]
+    fn parts_and_hosts_stand_where_they_were_looked_at() {
+        let good = parsed(&fixture::with_parts());
+        assert_eq!(faults(&good), [""; 0]);
+        let at = good["results"].as_array().unwrap().iter().position(|row| row["mirror"] == "half").unwrap();
+        let parts = format!("/results/{at}/parts");
+        assert_eq!(
+            good.pointer(&format!("{parts}/findings/0")),
+            Some(&json!({
+                "kind": "layer", "digest": "404 BLOB_UNKNOWN", "platforms": ["linux/arm64"], "size": 3_149_999,
+                "status": "incomplete", "code": "blob-missing", "reason": "404 BLOB_UNKNOWN",
+            }))
+        );
+        assert_eq!(
+            good["summary"]["hosts"],
+            json!([{
+                "mirror": "half", "role": "mirror", "part": "blob_store", "scheme": "https", "host": "cdn.example",
+                "port": 8443, "reached": 0, "failed": 3, "reason": "half", "bytes": 2_000_000,
+                "bytes_per_second": 1_000_000,
+            }])
+        );
+        assert_eq!(
+            (&good["summary"]["bytes"], &good["summary"]["docker_hub_pulls"]),
+            (&json!(12_345), &json!(2))
+        );
+        let places = ["", "/platforms/0", "/findings/0"].map(|place| format!("{parts}{place}"));
+        for pointer in places.into_iter().chain(["/summary/hosts/0".to_owned()]) {
+            let keys: Vec<_> = good.pointer(&pointer).unwrap().as_object().unwrap().keys().cloned().collect();
+            for key in keys {
+                let mut broken = good.clone();
+                broken.pointer_mut(&pointer).unwrap().as_object_mut().unwrap().remove(&key);
+                assert_ne!(faults(&broken), [""; 0], "{pointer}/{key}");
+            }
+            let mut broken = good.clone();
+            broken.pointer_mut(&pointer).unwrap()["surprise"] = json!(1);
+            assert_ne!(faults(&broken), [""; 0], "{pointer}");
+        }
+        for row in parsed(&fixture::many(2))["results"].as_array().unwrap() {
+            assert_eq!(row.get("parts"), None);
+        }
+    }
+
+    #[test]
     fn the_schema_lists_the_words_that_the_program_knows() {
+        use crate::model::anatomy::{PartKind, PlatformState};
         let schema = schema();
+        let listed = |pointer: &str| schema.pointer(pointer).unwrap().clone();
+        let states: Vec<_> = PlatformState::ALL.map(|state| json!(state.as_str())).into();
+        let pointer = "/$defs/parts/properties/platforms/items/properties/state/enum";
+        assert_eq!(listed(pointer), Value::Array(states));
+        let kinds: Vec<_> = PartKind::ALL.map(|kind| json!(kind.as_str())).into();
+        assert_eq!(
+            listed("/$defs/parts/properties/findings/items/properties/kind/enum"),
+            Value::Array(kinds)
+        );
         let statuses: Vec<_> = Status::ALL.map(|status| json!(status.as_str())).into();
         assert_eq!(schema.pointer("/$defs/status/enum"), Some(&Value::Array(statuses)));
         let outcomes =

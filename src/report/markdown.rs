@@ -296,6 +296,21 @@ mod tests {
     }
 
     #[test]
+    fn platforms_hosts_and_findings_stand_in_it() {
+        let text = rendered(&fixture::with_parts());
+        for line in [
+            "| half | linux/amd64 | 1 of 1 |",
+            "| half | linux/arm64 | 0 of 1, 1 damaged |",
+            "- half: cdn.example:8443 (blob store): NOT REACHED, half, 2.0 MB at 1.0 MB/s",
+            "--max-bytes left out 1 blob of 2.0 MB: there, but not downloaded",
+            "- 9 requests in 334ms, 12.3 kB, about 2 Docker Hub pulls",
+        ] {
+            assert!(text.lines().any(|found| found.replace('\\', "") == line), "{line} is not in:\n{text}");
+        }
+        assert!(!rendered(&fixture::many(1)).contains("## Platforms"));
+    }
+
+    #[test]
     fn long_groups_are_complete_and_folded() {
         let text = rendered(&fixture::many(60));
         assert_eq!(text.lines().filter(|line| line.starts_with("- `docker.io/acme/")).count(), 90);

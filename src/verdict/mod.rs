@@ -2,6 +2,7 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod blobs;
 pub mod choice;
 mod contacts;
 mod notes;

@@ -7,18 +7,18 @@
 
 use std::collections::HashMap;
 
+use super::blobs;
 use super::platforms;
 use super::unserved;
 use crate::model::anatomy::{
     Anatomy, Finding, MAX_FINDINGS, MAX_PLATFORMS, PartKind, PlatformLine, PlatformState, Uncovered, in_bytes,
 };
-use crate::model::blob::{BlobBreakage, BlobObservation, BlobOutcome, Part};
 use crate::model::code::Code;
 use crate::model::depth::Depth;
-use crate::model::digest::{Digest, DigestError};
+use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
 use crate::model::manifest::{BlobKind, BlobRef};
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::Outcome;
 use crate::model::plan::Who;
 use crate::model::platform::Platform;
 use crate::model::run::Verdict;
@@ -193,7 +193,14 @@ impl<'a, 'b> Inquest<'a, 'b> {
             Standing::First => return None,
             Standing::Unasked => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
             Standing::Answered(answer) => match &answer.outcome {
-                Outcome::Found(_) => wrong_size(node.size, node.found)?,
+                Outcome::Found(_) if self.was_left_unread(node) => (
+                    Code::TooManyParts,
+                    format!(
+                        "not read: the manifests before it have more than {}",
+                        in_bytes(tree::MAX_DOCUMENT_BYTES)
+                    ),
+                ),
+                Outcome::Found(_) => blobs::wrong_size(node.size, node.found)?,
                 Outcome::Missing(_) => {
                     let verdict = unserved::explain(answer, self.host);
                     (Code::ChildMissing, verdict.reason.into_owned())
@@ -206,6 +213,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
         };
         self.find((kind, Some(&node.digest.to_string())), node.platform, node.size, (code, cause));
         Some(code)
+    }
+
+    /// Whether it is there, and what it names would be looked at, but its bytes were not asked for.
+    fn was_left_unread(&self, node: &Node<'_>) -> bool {
+        let depth = self.evidence.depth_at(self.who);
+        depth >= Depth::Blobs && node.document.is_none() && node.is_served()
     }
 
     fn look_at_blobs(&mut self) {
@@ -221,7 +234,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
             let digest = match blob.digest.parse::<Digest>() {
                 Ok(digest) => digest,
                 Err(error) => {
-                    let found = no_digest(&error);
+                    let found = blobs::no_digest(&error);
                     self.found(place, (part, blob), found);
                     continue;
                 }
@@ -242,15 +255,16 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 }
                 let found = match answer.and_then(|answer| answer.counted()) {
                     _ if !is_asked => None,
-                    Some(answer) => self.blob(answer),
+                    Some(answer) => blobs::explain(answer, self.host),
                     None => Some((Code::Interrupted, "not asked for: the run was interrupted".to_owned())),
                 };
                 seen.insert(digest.clone(), found);
             }
-            let sized = answers.get(&digest).and_then(|answer| answer.counted()).and_then(served_bytes);
+            let sized =
+                answers.get(&digest).and_then(|answer| answer.counted()).and_then(blobs::served_bytes);
             let found = match seen.get(&digest) {
                 Some(Some(found)) => Some(found.clone()),
-                _ if is_asked => wrong_size(blob.size, sized),
+                _ if is_asked => blobs::wrong_size(blob.size, sized),
                 _ => None,
             };
             if let Some(found) = found {
@@ -263,55 +277,6 @@ impl<'a, 'b> Inquest<'a, 'b> {
     fn found(&mut self, place: usize, (part, blob): (PartKind, &BlobRef), found: (Code, String)) {
         self.damage(place, found.0);
         self.find((part, Some(&blob.digest)), self.tree.images[place].platform, blob.size, found);
-    }
-
-    /// What is wrong with a blob, if anything but its size.
-    fn blob(&self, answer: &BlobObservation) -> Option<(Code, String)> {
-        let host = self.host;
-        let outcome = match &answer.outcome {
-            BlobOutcome::Present { .. } | BlobOutcome::Read { .. } | BlobOutcome::OverBudget => return None,
-            BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => return None,
-            BlobOutcome::Broken(BlobBreakage::Endless { declared }) => {
-                let cause = format!(
-                    "more than the {} that the manifest declares came from {host}",
-                    in_bytes(*declared)
-                );
-                return Some((Code::SizeDiffers, cause));
-            }
-            BlobOutcome::Broken(BlobBreakage::WrongBytes { found }) => {
-                return Some((Code::BlobCorrupt, format!("the bytes that {host} serves hash to {found}")));
-            }
-            BlobOutcome::Missing(answer) => Outcome::Missing(answer.clone()),
-            BlobOutcome::Refused(refusal) => Outcome::Refused(refusal.clone()),
-            BlobOutcome::Throttled { answer, retry_after, service } => Outcome::Throttled {
-                answer: answer.clone(),
-                retry_after: *retry_after,
-                service: service.clone(),
-            },
-            BlobOutcome::Broken(BlobBreakage::Answer(breakage)) => Outcome::Broken(breakage.clone()),
-            BlobOutcome::Unreached { fault, host } => {
-                Outcome::Unreached { fault: fault.clone(), host: host.clone() }
-            }
-            BlobOutcome::NotAsked(why) => Outcome::NotAsked(why.clone()),
-        };
-        let is_missing = matches!(outcome, Outcome::Missing(_));
-        let led_to = self.led_to(answer, &outcome);
-        let verdict = unserved::explain(&as_observation(answer, outcome), host);
-        let code = if is_missing { Code::BlobMissing } else { verdict.code };
-        Some((code, format!("{}{led_to}", verdict.reason)))
-    }
-
-    /// Who said so, where that is whoever the request was sent on to.
-    fn led_to(&self, answer: &BlobObservation, outcome: &Outcome) -> String {
-        let failed = match outcome {
-            Outcome::Unreached { host, .. } => Some(host.to_string()),
-            _ => answer.answered_by.as_ref().map(ToString::to_string),
-        };
-        let mut stores = answer.hosts.iter().filter(|contact| contact.part == Part::BlobStore);
-        match stores.find(|store| Some(store.authority.to_string()) == failed) {
-            Some(store) => format!(" (the blob store {} that {} sends pulls to)", store.authority, self.host),
-            None => String::new(),
-        }
     }
 
     /// Wanted platforms that are not there.
@@ -398,55 +363,5 @@ fn state(image: &Node<'_>, damage: Option<Code>) -> PlatformState {
         (Some(code), false) if gravity(code) >= 3 => PlatformState::Damaged,
         (Some(code), true) if gravity(code) < 2 => PlatformState::Present,
         _ => PlatformState::Unknown,
-    }
-}
-
-/// What is wrong with a size, as far as both are known.
-fn wrong_size(declared: Option<u64>, found: Option<u64>) -> Option<(Code, String)> {
-    match (declared, found) {
-        (None, _) => Some((
-            Code::DescriptorUnusable,
-            "the image gives it no size, a negative one, or one beyond 2^63".to_owned(),
-        )),
-        (Some(declared), Some(found)) if declared != found => {
-            Some((Code::SizeDiffers, format!("it has {found} bytes, where the image says {declared}")))
-        }
-        _ => None,
-    }
-}
-
-fn no_digest(error: &DigestError) -> (Code, String) {
-    match error {
-        DigestError::Algorithm => {
-            (Code::DigestUnsupported, "a digest of an unknown algorithm: not asked for".to_owned())
-        }
-        DigestError::Format | DigestError::Length { .. } => (
-            Code::DescriptorUnusable,
-            format!("the manifest names it by something that is no digest ({error})"),
-        ),
-    }
-}
-
-/// The size that was served, as far as it was told.
-const fn served_bytes(answer: &BlobObservation) -> Option<u64> {
-    match answer.outcome {
-        BlobOutcome::Present { size } => size,
-        BlobOutcome::Read { bytes } => Some(bytes),
-        BlobOutcome::Broken(BlobBreakage::WrongSize { found, .. }) => Some(found),
-        _ => None,
-    }
-}
-
-/// The answer in the form in which answers about manifests are explained.
-fn as_observation(answer: &BlobObservation, outcome: Outcome) -> Observation {
-    Observation {
-        outcome,
-        http_status: answer.http_status,
-        attempts: answer.attempts,
-        latency: answer.latency,
-        asked_as: answer.asked_as.clone(),
-        redirected_to: None,
-        notes: Vec::new(),
-        at: answer.at,
     }
 }

@@ -158,7 +158,8 @@ async fn what_is_no_blob_is_named() {
         BlobOutcome::Broken(BlobBreakage::Answer(Breakage::OddStatus(answer))) => answer.status == 204,
         _ => false,
     };
-    let cases: [(Behaviour, &dyn Fn(&BlobOutcome) -> bool); 5] = [
+    type IsNamed<'a> = &'a dyn Fn(&BlobOutcome) -> bool;
+    let cases: [(Behaviour, IsNamed<'_>); 5] = [
         (Behaviour::Html, &html),
         (Behaviour::LoginPage, &html),
         (Behaviour::Errors200, &denied),

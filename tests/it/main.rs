@@ -11,6 +11,7 @@ mod bad_mirrors;
 mod bad_sources;
 mod baselines;
 mod blob_peers;
+mod blob_redirects;
 mod blobs;
 mod ci_reports;
 mod command_line;

@@ -2,12 +2,13 @@
 //! bound on what it may cost.
 
 use registry_check::demo::content::{self, Blob, Document, Image};
-use registry_check::demo::{Behaviour, Failure, Registry, Scope};
+use registry_check::demo::{Behaviour, Failure, Registry, Scope, TokenRules};
 use registry_check::model::digest::Digest;
 use registry_check::model::manifest::MediaType;
 use serde_json::{Value, json};
 
 use crate::support::embedded::{self, Check, PLATFORMS, Pair, REPOSITORY, Report, TAG};
+use crate::support::proxy::Proxy;
 
 fn document(media_type: MediaType, json: &Value) -> Document {
     Document::new(media_type.as_str(), json.to_string())
@@ -130,6 +131,28 @@ fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() 
     let (heads, gets) = pair.asked();
     assert_eq!(heads, 1_000);
     assert!(gets <= 1_002, "{gets}");
+}
+
+#[test]
+fn manifests_of_megabytes_are_read_up_to_a_size() {
+    let filling = "x".repeat(1_000_000);
+    let large = |number: usize| {
+        let mut child = content::image("large", "linux/amd64");
+        let mut json: Value = serde_json::from_slice(&child.document.bytes).unwrap();
+        json["annotations"] = json!({"number": number.to_string(), "filling": filling});
+        child.document = document(MediaType::OciManifest, &json);
+        child
+    };
+    let children: Vec<_> = (0..100).map(large).collect();
+    let entries: Vec<_> =
+        children.iter().map(|child| entry(&child.document, Some(("linux", "amd64")))).collect();
+    let image = index_of(&entries, children);
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth blobs").run();
+    let row = report.expect("not_checked/too-many-parts", 3);
+    assert!(row.reason.contains("not read: the manifests before it have more than 16.7 MB"), "{row:?}");
+    // Thirty-two at once, which are too much already; of the others no more than word.
+    assert_eq!(pair.asked(), (68, 34));
 }
 
 #[test]
@@ -384,4 +407,34 @@ fn parts_that_images_share_are_asked_for_once_at_each_mirror() {
     // The bytes of a manifest come from one of them.
     let gets = |registry: &Registry| registry.manifest_hits("GET");
     assert_eq!(gets(&one) + gets(&two), 2 * 5 + 2);
+}
+
+#[test]
+fn a_token_service_is_among_the_hosts_that_pulls_need() {
+    let pair = Pair::new();
+    let service = embedded::start(&[]);
+    pair.mirror.require_token_of(&service, TokenRules::default());
+    let report = pair.check().args("--depth blobs").run();
+    report.expect("ok/digest-equal", 0);
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let hosts = document["summary"]["hosts"].as_array().unwrap();
+    let port =
+        |registry: &Registry| json!(registry.authority().rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    let told: Vec<_> =
+        hosts.iter().map(|host| (host["part"].as_str().unwrap(), host["port"].clone())).collect();
+    assert_eq!(told, [("registry", port(&pair.mirror)), ("token_service", port(&service))]);
+    assert!(hosts.iter().all(|host| host["failed"] == 0));
+}
+
+#[test]
+fn manifests_had_from_docker_hub_by_get_are_counted_as_pulls() {
+    let hub = embedded::start(&[(REPOSITORY, TAG, &content::index("app", &PLATFORMS))]);
+    let proxy = Proxy::http(hub.authority().parse().unwrap());
+    for (depth, pulls) in [("head", 0), ("manifest", 2), ("platforms", 2), ("blobs", 4)] {
+        let check = Check::of(&["app:1.0"]).upstream("http://registry-1.docker.io");
+        let report = check.env("http_proxy", proxy.authority()).args(&format!("--depth {depth}")).run();
+        assert_eq!(report.rows[0].verdict(), "ok/served", "{report:#?}");
+        let document: Value = serde_json::from_str(&report.text).unwrap();
+        assert_eq!(document["summary"]["docker_hub_pulls"], pulls, "{depth}");
+    }
 }
