@@ -345,6 +345,7 @@ mod tests {
         let key = must_ask(ledger.turn(&plan, 0, &child(Want::Bytes, 0)));
         // One that is larger than all that is kept is not kept.
         ledger.settle(key, &document(MAX_DOCUMENT_BYTES + 1));
-        assert_eq!((ledger.lock().entries.len(), ledger.lock().document_bytes), (0, 0));
+        let state = ledger.lock();
+        assert_eq!((state.entries.len(), state.document_bytes), (0, 0));
     }
 }
