@@ -165,6 +165,18 @@ fn every_input_of_the_action_is_described_and_used_and_no_other() {
 }
 
 #[test]
+fn every_input_of_the_action_has_a_row_in_the_readme() {
+    let readme = read("README.md");
+    let (_, rows) = readme.split_once("\n| input | default | |\n| --- | --- | --- |\n").expect("the table");
+    let (rows, _) = rows.split_once("\n\n").expect("its end");
+    let code = Regex::new("`([a-z0-9-]+)`").unwrap();
+    let first = rows.lines().filter_map(|row| row.split('|').nth(1));
+    let named: BTreeSet<_> =
+        first.flat_map(|cell| code.captures_iter(cell)).map(|found| found[1].to_owned()).collect();
+    assert_eq!(named, inputs().into_keys().collect());
+}
+
+#[test]
 fn each_script_reads_the_variables_that_its_step_sets() {
     let document = yaml(ACTION, &read(ACTION));
     let variable = Regex::new(r"\bRC_[A-Z0-9_]+").unwrap();
