@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod action;
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
@@ -42,6 +43,7 @@ mod node_configurations;
 mod odd_parts;
 mod outputs;
 mod peers;
+mod pipelines;
 mod private_daemons;
 mod pulls;
 mod real_registries;
