@@ -165,6 +165,10 @@ pub fn markdown_code(text: &str) -> String {
 /// For HTML, between tags and in quoted attributes: inert, and hidden characters as visible escapes.
 #[must_use]
 pub fn html(text: &str) -> Cow<'_, str> {
+    // A page on standard output may pass through the log of a CI job.
+    if text.contains(RUNNER_COMMAND) {
+        return Cow::Owned(html(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    }
     let is_special = |c| matches!(c, '&' | '<' | '>' | '"' | '\'');
     if !has_hidden(text) && !text.contains(is_special) {
         return Cow::Borrowed(text);
