@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::Error;
 use super::asker::Asker;
 use super::endless;
+use super::estimate;
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge::{self, Judged};
@@ -34,6 +35,9 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
+    if args.plan {
+        return estimate::run(&args, common);
+    }
     if args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, args.format) {
         return endless::run(&args, common).await;
     }

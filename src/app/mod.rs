@@ -5,6 +5,7 @@ mod auth;
 pub mod check;
 pub mod demo;
 mod endless;
+mod estimate;
 mod hosts;
 mod images;
 mod interrupt;

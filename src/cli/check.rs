@@ -37,6 +37,9 @@ pub struct CheckArgs {
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
+    /// Print what the check would cost in requests and Docker Hub pulls, as table or json; ask nobody
+    #[arg(long, conflicts_with = "outputs")]
+    pub plan: bool,
 
     /// How many of an image's mirrors must be fine: all, any or a number [default: all]
     #[arg(long, value_name = "N", help_heading = "Gate")]

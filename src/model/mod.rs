@@ -11,6 +11,7 @@ pub mod compare;
 pub mod depth;
 pub mod digest;
 pub mod endpoint;
+pub mod estimate;
 pub mod evidence;
 pub mod fault;
 pub mod host;

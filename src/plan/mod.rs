@@ -3,6 +3,7 @@
 //! `expand` makes the plan of a run; `followup` says what more must be known of an image before it can be
 //! judged, and `parts` what of the manifests and blobs that it is made of, which `tree` finds.
 
+pub mod estimate;
 pub mod followup;
 pub mod parts;
 pub mod tree;

@@ -8,6 +8,7 @@
 mod csv;
 mod depth;
 pub mod escape;
+pub mod estimate;
 #[cfg(test)]
 mod fixture;
 pub mod images;

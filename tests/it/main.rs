@@ -18,6 +18,7 @@ mod deadlines;
 mod depth;
 mod digests;
 mod documentation;
+mod estimate;
 mod exit_codes;
 mod healthy;
 mod hidden_causes;
