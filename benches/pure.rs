@@ -129,6 +129,7 @@ fn run(plan: &Plan, most: usize) -> Run {
                 checked_at: answered.at,
                 notes: Vec::new(),
                 anatomy: None,
+                age: None,
             });
         };
         push(planned.upstream, Counts::ShownOnly, verdict::upstream(&evidence));

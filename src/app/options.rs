@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Error;
 use crate::cli::{CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, ProgressArg};
@@ -9,6 +10,7 @@ use crate::config;
 use crate::credentials;
 use crate::gate::Policy;
 use crate::mirrors::{self, MirrorSpec};
+use crate::model::age::{AgeRules, AskAge};
 use crate::model::depth::{Depth, Scope};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::Node;
@@ -69,6 +71,11 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
             true => config.platforms.into(),
             false => defaults.scope.platforms,
         },
+        age: AgeRules {
+            grace: defaults.scope.age.grace.or(config.grace),
+            history: args.since.as_deref().map(config::load_earlier).transpose()?.map(Arc::new),
+            ..defaults.scope.age
+        },
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     Ok(CheckOptions { mirrors, tls, scope, ..defaults })
@@ -103,6 +110,11 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         scope: Scope {
             depth: args.depth.map(depth).unwrap_or_default(),
             platforms: args.platforms.as_slice().into(),
+            age: AgeRules {
+                ask: if args.age { AskAge::Always } else { AskAge::ByDepth },
+                grace: args.grace,
+                history: None,
+            },
         },
         max_bytes: args.max_bytes,
         policy,

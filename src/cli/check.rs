@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::InputArgs;
 use super::parse::{self, MirrorArg};
 use crate::gate::Require;
+use crate::model::age::Grace;
 use crate::model::platform::Platform;
 use crate::model::status::Status;
 use crate::report::Format;
@@ -37,6 +38,12 @@ pub struct CheckArgs {
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
+    /// Where a mirror is behind, read the configs of both images for when they were made
+    #[arg(long)]
+    pub age: bool,
+    /// JSON report of an earlier check: tells for how long mirrors have been behind
+    #[arg(long, value_name = "REPORT")]
+    pub since: Option<PathBuf>,
     /// Print what the check would cost in requests and Docker Hub pulls, as table or json; ask nobody
     #[arg(long, conflicts_with = "outputs")]
     pub plan: bool,
@@ -50,6 +57,9 @@ pub struct CheckArgs {
     /// Statuses that pass, besides ok, same_content and unverified
     #[arg(long, value_name = "STATUS,...", value_delimiter = ',', value_parser = parse::status, help_heading = "Gate")]
     pub allow: Vec<Status>,
+    /// Mirrors that have been behind for less than this pass, with a warning (30m, 1h, 2d)
+    #[arg(long, value_name = "TIME", help_heading = "Gate")]
+    pub grace: Option<Grace>,
 
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]

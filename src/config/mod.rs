@@ -1,8 +1,10 @@
 //! `registry-check.toml`: read, checked key by key, and handed on as each stage's own options.
 
+mod earlier;
 mod file;
 mod keys;
 
+pub use earlier::load_earlier;
 pub use file::{Config, FILE_NAME, load, place};
 
 use std::path::PathBuf;

@@ -53,7 +53,7 @@ pub fn decide(policy: &Policy, run: &Run) -> Decision {
     let mut tallies = vec![Tally::default(); run.images.len()];
     for result in &run.results {
         if result.counts == Counts::ForGate {
-            tallies[result.image as usize].add(policy.level(result.verdict.code.status()));
+            tallies[result.image as usize].add(policy.level_of(result));
         }
     }
     let images: Vec<_> = tallies.iter().map(|tally| tally.outcome(policy.require)).collect();
@@ -66,7 +66,7 @@ pub fn decide(policy: &Policy, run: &Run) -> Decision {
 pub fn decide_image<'a>(policy: &Policy, results: impl IntoIterator<Item = &'a CheckResult>) -> Outcome {
     let mut tally = Tally::default();
     for result in results.into_iter().filter(|result| result.counts == Counts::ForGate) {
-        tally.add(policy.level(result.verdict.code.status()));
+        tally.add(policy.level_of(result));
     }
     tally.outcome(policy.require)
 }

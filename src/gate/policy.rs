@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
 /// What a status does to the gate.
@@ -74,6 +75,13 @@ impl Policy {
             Some(status) => Err(PolicyError::Contradiction(*status)),
             None => Ok(Self { require, fail_on, allow }),
         }
+    }
+
+    /// What a result does: as its status says, but for a mirror that is behind for less than the grace.
+    #[must_use]
+    pub fn level_of(&self, result: &CheckResult) -> Level {
+        let level = self.level(result.verdict.code.status());
+        if result.is_within_grace() { level.min(Level::Warn) } else { level }
     }
 
     /// What `status` does under this policy.

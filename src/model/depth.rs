@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::age::AgeRules;
 use super::platform::Platform;
 
 /// What is asked of each endpoint; every level includes those before it.
@@ -70,6 +71,8 @@ pub struct Scope {
     pub depth: Depth,
     /// The platforms that matter; empty for all that there are.
     pub platforms: Arc<[Platform]>,
+    /// How the age of differences is found out and judged.
+    pub age: AgeRules,
 }
 
 impl From<Depth> for Scope {

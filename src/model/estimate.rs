@@ -20,6 +20,8 @@ pub struct HostEstimate {
     pub more_heads: u64,
     /// GETs that they may lead to, at most.
     pub more_gets: u64,
+    /// Configs that are read to date differences, at most; no registry counts them as pulls.
+    pub more_configs: u64,
     /// Token exchanges, at most: one for each repository.
     pub token_exchanges: u64,
     /// Whether GETs of manifests count as pulls there.
@@ -36,7 +38,7 @@ impl HostEstimate {
     /// Requests for manifests, with those that differences and gaps may lead to.
     #[must_use]
     pub const fn most_requests(&self) -> u64 {
-        self.requests() + self.more_heads + self.more_gets
+        self.requests() + self.more_heads + self.more_gets + self.more_configs
     }
 
     /// Pulls that Docker Hub will count: where all is well, and at most.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::age::AskAge;
 use super::blob::{BlobObservation, BlobOutcome};
 use super::depth::Depth;
 use super::digest::Digest;
@@ -20,6 +21,8 @@ pub struct Evidence {
     pub image: Arc<ImageRef>,
     /// The platforms that matter; empty for all that there are.
     pub platforms: Arc<[Platform]>,
+    /// Whether configs are read where a mirror is behind.
+    pub ask_age: AskAge,
     /// What upstream answered.
     pub upstream: UpstreamEvidence,
     /// What each mirror answered, in the order of the plan.
@@ -75,6 +78,8 @@ pub struct Parts {
     pub children: HashMap<Digest, ChildAnswers>,
     /// Configs and layers.
     pub blobs: HashMap<Digest, BlobAnswers>,
+    /// Configs that were read for when the image was made.
+    pub configs: HashMap<Digest, BlobObservation>,
 }
 
 /// What was answered about one manifest that an index names.
@@ -159,12 +164,17 @@ impl Evidence {
             has: Vec::new(),
             parts: Parts::default(),
         };
-        Self { image, platforms, upstream, mirrors: mirrors.into_iter().map(mirror).collect() }
+        let mirrors = mirrors.into_iter().map(mirror).collect();
+        Self { image, platforms, ask_age: AskAge::default(), upstream, mirrors }
     }
 
     /// Puts an answer in its place. An answer to a question that the plan does not know is dropped.
     pub fn record(&mut self, question: &Question, answer: Answer) {
         match (answer, &question.reference) {
+            (Answer::Blob(observation), Reference::Blob(blob)) if question.what == What::Config => {
+                let Some(parts) = self.parts_mut(question.who) else { return };
+                parts.configs.insert(blob.digest.clone(), observation);
+            }
             (Answer::Blob(observation), Reference::Blob(blob)) => {
                 let Some(parts) = self.parts_mut(question.who) else { return };
                 let answers = parts.blobs.entry(blob.digest.clone()).or_default();
@@ -207,7 +217,7 @@ impl Evidence {
                 }
                 return;
             }
-            (Who::Upstream, What::UpstreamDigest | What::Child | What::Blob) => return,
+            (Who::Upstream, What::UpstreamDigest | What::Child | What::Blob | What::Config) => return,
             (Who::Mirror(index), what) => {
                 let Some(mirror) = self.mirrors.get_mut(index) else { return };
                 match what {
@@ -215,7 +225,9 @@ impl Evidence {
                     What::Document => &mut mirror.document,
                     What::OwnDigest => &mut mirror.own_digest,
                     What::UpstreamDigest => &mut mirror.upstream_digest,
-                    What::Pinned | What::Again | What::Has | What::Child | What::Blob => return,
+                    What::Pinned | What::Again | What::Has | What::Child | What::Blob | What::Config => {
+                        return;
+                    }
                 }
             }
         };

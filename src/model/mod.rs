@@ -3,6 +3,7 @@
 //! Only data and the laws that hold for it: no I/O, no clock, no async runtime. A type lives here when
 //! it crosses from one stage to the next; what a stage alone needs stays in that stage.
 
+pub mod age;
 pub mod anatomy;
 pub mod blob;
 pub mod budget;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::age::{AskAge, Grace};
 use super::blob::Blob;
 use super::depth::{Depth, ImageOptions, Scope};
 use super::digest::Digest;
@@ -23,6 +24,8 @@ pub struct Plan {
     pub scope: Scope,
     /// What is said of single endpoints, in the order of `endpoints`; those behind its end have nothing.
     pub depths: Vec<Option<Depth>>,
+    /// The same of how long they may be behind.
+    pub graces: Vec<Option<Grace>>,
 }
 
 impl Plan {
@@ -40,6 +43,19 @@ impl Plan {
     pub fn platforms_of(&self, image: &PlannedImage) -> Arc<[Platform]> {
         let of_image = image.options.as_ref().and_then(|options| options.platforms.as_ref());
         Arc::clone(of_image.unwrap_or(&self.scope.platforms))
+    }
+
+    /// How long an endpoint may be behind.
+    #[must_use]
+    pub fn grace_at(&self, endpoint: u32) -> Option<Grace> {
+        self.graces.get(endpoint as usize).copied().flatten().or(self.scope.age.grace)
+    }
+
+    /// Whether configs are read wherever a mirror is behind: to grant a grace, one must know.
+    #[must_use]
+    pub fn ask_age(&self) -> AskAge {
+        let has_grace = self.scope.age.grace.is_some() || self.graces.iter().any(Option::is_some);
+        if has_grace { AskAge::Always } else { self.scope.age.ask }
     }
 
     /// The deepest that any image is looked at anywhere.
@@ -107,6 +123,8 @@ pub enum What {
     Child,
     /// A config or layer that a manifest names.
     Blob,
+    /// A config, for what it says of when the image was made.
+    Config,
 }
 
 /// What is asked for.

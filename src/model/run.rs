@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::age::{Age, Excuse};
 use super::anatomy::Anatomy;
 use super::blob::Part;
 use super::code::Code;
@@ -64,6 +65,8 @@ pub struct CheckResult {
     pub notes: Vec<String>,
     /// What the image is made of, where that was looked at (depth `platforms` and on).
     pub anatomy: Option<Box<Anatomy>>,
+    /// How old the difference from upstream is, where anything is known of that.
+    pub age: Option<Box<Age>>,
 }
 
 /// One place in the inputs that names an image.
@@ -181,6 +184,12 @@ pub struct Run {
 }
 
 impl CheckResult {
+    /// Whether it is a difference that is younger than the grace.
+    #[must_use]
+    pub fn is_within_grace(&self) -> bool {
+        self.age.as_ref().is_some_and(|age| matches!(age.excuse, Excuse::Young(_)))
+    }
+
     /// Upstream or mirror.
     #[must_use]
     pub fn role(&self, run: &Run) -> Role {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{DOCKER_HUB_ENDPOINT, followup};
+use crate::model::age::AskAge;
 use crate::model::depth::Depth;
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::estimate::{Estimate, HostEstimate};
@@ -56,6 +57,14 @@ impl Count<'_> {
         let url = url(endpoint, image, &repository, &first);
         let is_new = self.urls.insert((first.want, url));
         let is_new_repository = self.tokens.insert((index, repository.into_owned()));
+        // How old a difference is: a manifest of an index, and its config.
+        let is_deep = |endpoint: &u32| self.plan.depth_at(image, *endpoint) >= Depth::Blobs;
+        let is_dated = self.plan.ask_age() == AskAge::Always
+            || match who {
+                Who::Upstream => image.mirrors.iter().any(is_deep),
+                Who::Mirror(_) => depth >= Depth::Blobs,
+            };
+        let dates = u64::from(is_dated);
         let host = self.host(endpoint);
         host.token_exchanges += u64::from(is_new_repository);
         if !host.roles.contains(&endpoint.role) {
@@ -75,10 +84,14 @@ impl Count<'_> {
             // The tag again, its document, and what each mirror serves in its place.
             Who::Upstream if !is_alone && !is_pinned => {
                 host.more_heads += 1 + image.mirrors.len() as u64;
-                host.more_gets += 1;
+                host.more_gets += 1 + dates;
+                host.more_configs += dates;
             }
             // The document, or upstream's digest.
-            Who::Mirror(_) if first.want == Want::Existence && !is_pinned => host.more_gets += 1,
+            Who::Mirror(_) if !is_pinned => {
+                host.more_gets += u64::from(first.want == Want::Existence) + dates;
+                host.more_configs += dates;
+            }
             Who::Upstream | Who::Mirror(_) => {}
         }
         true
@@ -93,6 +106,7 @@ impl Count<'_> {
             gets: 0,
             more_heads: 0,
             more_gets: 0,
+            more_configs: 0,
             token_exchanges: 0,
             is_docker_hub: &*authority.host == DOCKER_HUB_ENDPOINT,
         })

@@ -3,6 +3,7 @@
 //! `expand` makes the plan of a run; `followup` says what more must be known of an image before it can be
 //! judged, and `parts` what of the manifests and blobs that it is made of, which `tree` finds.
 
+pub mod age;
 pub mod estimate;
 pub mod followup;
 pub mod parts;
@@ -94,7 +95,11 @@ pub fn expand(
         images.push(PlannedImage { image, upstream, mirrors, options });
     }
     let depths = map.mirrors.iter().map(|mirror| mirror.depth).collect();
-    if unaskable.is_empty() { Ok(Plan { endpoints, images, places, scope, depths }) } else { Err(unaskable) }
+    let graces = map.mirrors.iter().map(|mirror| mirror.grace).collect();
+    if !unaskable.is_empty() {
+        return Err(unaskable);
+    }
+    Ok(Plan { endpoints, images, places, scope, depths, graces })
 }
 
 /// Adds what another place says of an image.

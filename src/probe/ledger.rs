@@ -207,6 +207,7 @@ impl Kept {
                 answered_by: None,
                 asked_as: AskedAs::Nobody,
                 hosts: Vec::new(),
+                created: None,
                 transfers: Vec::new(),
                 notes: Vec::new(),
                 at: OffsetDateTime::now_utc(),

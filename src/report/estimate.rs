@@ -57,7 +57,7 @@ fn heads(host: &HostEstimate) -> Range {
 }
 
 fn gets(host: &HostEstimate) -> Range {
-    Range { planned: host.gets, at_most: host.gets + host.more_gets }
+    Range { planned: host.gets, at_most: host.gets + host.more_gets + host.more_configs }
 }
 
 fn requests(host: &HostEstimate) -> Range {

@@ -17,6 +17,7 @@ use url::Url;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::age::Excuse;
 use crate::model::endpoint::Endpoint;
 use crate::model::run::{HostUse, Quota};
 
@@ -174,7 +175,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 20)?;
+        let mut row = serializer.serialize_struct("Row", 26)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -200,6 +201,14 @@ impl Serialize for Row<'_> {
         row.serialize_field("notes", &Notes(self.notes()))?;
         if let Some(anatomy) = self.anatomy() {
             row.serialize_field("parts", &anatomy::Parts(anatomy))?;
+        }
+        if let Some(age) = self.age() {
+            row.serialize_field("created", &age.created.map(Timestamp))?;
+            row.serialize_field("upstream_created", &age.upstream_created.map(Timestamp))?;
+            row.serialize_field("stale_since", &age.since.map(|(since, _)| Timestamp(since)))?;
+            row.serialize_field("stale_since_by", &age.since.map(|(_, basis)| basis.as_str()))?;
+            row.serialize_field("age_seconds", &age.age.map(|age| age.as_secs()))?;
+            row.serialize_field("within_grace", &matches!(age.excuse, Excuse::Young(_)))?;
         }
         row.end()
     }

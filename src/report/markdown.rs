@@ -74,7 +74,7 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (checks, upstream) = (summary.by_status.of(status), summary.upstream.by_status.of(status));
         if checks + upstream > 0 {
             let counts = if checks > 0 { Counts::ForGate } else { Counts::ShownOnly };
-            let symbol = symbol(view.bearing(counts, status));
+            let symbol = symbol(view.bearing_of_status(counts, status));
             writeln!(out, "| {symbol} {} | {checks} | {upstream} |", status.label())?;
         }
     }
@@ -129,7 +129,7 @@ fn write_cell(
     match column.cell(view, results) {
         Some(result) => {
             let status = result.verdict.code.status();
-            write!(out, " {} {} |", symbol(view.bearing(result.counts, status)), status.label())
+            write!(out, " {} {} |", symbol(view.bearing(result)), status.label())
         }
         None => write!(out, " – |"),
     }

@@ -67,7 +67,7 @@ pub(super) fn problems(view: &View<'_>, most: usize) -> Vec<Group> {
     for (at, result) in (0..).zip(&view.run.results) {
         asked[result.endpoint as usize] += 1;
         let code = result.verdict.code;
-        let bearing = view.bearing(result.counts, code.status());
+        let bearing = view.bearing(result);
         if bearing == Bearing::Fine {
             continue;
         }

@@ -224,7 +224,7 @@ fn deciding(view: &View<'_>, bearing: Bearing) -> StatusCounts {
     for result in view.checks() {
         let status = result.verdict.code.status();
         let image = view.decision.images.get(result.image as usize);
-        if image == Some(&view.decision.outcome) && view.bearing(result.counts, status) == bearing {
+        if image == Some(&view.decision.outcome) && view.bearing(result) == bearing {
             counts.add(status);
         }
     }
@@ -235,7 +235,7 @@ fn warnings(view: &View<'_>) -> StatusCounts {
     let mut counts = StatusCounts::default();
     for result in view.checks() {
         let status = result.verdict.code.status();
-        if view.bearing(result.counts, status) == Bearing::Warns {
+        if view.bearing(result) == Bearing::Warns {
             counts.add(status);
         }
     }

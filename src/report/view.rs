@@ -10,6 +10,7 @@ use std::time::Duration;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::gate::{Decision, Level, Policy};
+use crate::model::age::Age;
 use crate::model::anatomy::Anatomy;
 use crate::model::code::Code;
 use crate::model::digest::Digest;
@@ -141,6 +142,12 @@ impl<'a> Row<'a> {
         self.result.anatomy.as_deref()
     }
 
+    /// How old the difference from upstream is, where anything is known of that.
+    #[must_use]
+    pub fn age(&self) -> Option<&'a Age> {
+        self.result.age.as_deref()
+    }
+
     /// Oddities that change no verdict; not escaped.
     #[must_use]
     pub fn notes(&self) -> &'a [String] {
@@ -180,8 +187,14 @@ impl<'a> View<'a> {
         self.run.results.iter().filter(|result| result.counts == Counts::ForGate)
     }
 
-    /// How results of this kind bear on the decision.
-    pub(super) fn bearing(&self, counts: Counts, status: Status) -> Bearing {
+    /// How a result bears on the decision.
+    pub(super) fn bearing(&self, result: &CheckResult) -> Bearing {
+        let bearing = self.bearing_of_status(result.counts, result.verdict.code.status());
+        if result.is_within_grace() { bearing.max(Bearing::Warns) } else { bearing }
+    }
+
+    /// How results with this status bear on the decision, unless something is said of one of them.
+    pub(super) fn bearing_of_status(&self, counts: Counts, status: Status) -> Bearing {
         match (counts, self.policy.level(status)) {
             (Counts::ShownOnly, _) if status == Status::Ok => Bearing::Fine,
             (Counts::ShownOnly, _) => Bearing::NotCounted,

@@ -2,6 +2,7 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod age;
 mod contacts;
 mod notes;
 mod parts;
@@ -10,6 +11,7 @@ mod schema1;
 mod sign_in;
 mod unserved;
 
+pub use age::{AgeTerms, hold, with_age};
 pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
 pub use parts::with_parts;

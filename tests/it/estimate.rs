@@ -124,3 +124,13 @@ fn what_would_end_the_check_before_its_first_request_ends_the_plan() {
     assert_eq!(bad.code, Some(2));
     assert!(bad.stderr.contains("images.txt:1"), "{}", bad.stderr);
 }
+
+#[test]
+fn what_dates_differences_is_within_the_bound_too() {
+    let [upstream, one, two] = ["new", "old", "other"].map(registry);
+    let plan = plan(check(&upstream, &[&one, &two]), "--grace 1h");
+    // Besides, one manifest of the index and one config at each.
+    assert_eq!(plan["requests"], json!({"planned": 9, "at_most": 27 + 3 * 3 * 2}));
+    let report = check(&upstream, &[&one, &two]).args("--grace 1h").run();
+    assert_eq!((report.exit, report.requests), (1, 27 + 3 * 3 * 2));
+}

@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
+mod age;
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;

@@ -92,7 +92,7 @@ fn write_block(
             match slot.column.cell(view, results) {
                 Some(result) => {
                     let status = result.verdict.code.status();
-                    line.cell(status.label(), slot.width, tone(view.bearing(result.counts, status)));
+                    line.cell(status.label(), slot.width, tone(view.bearing(result)));
                 }
                 None => line.cell("-", slot.width, Tone::Dim),
             }
