@@ -356,7 +356,7 @@ insecure = true
         assert_eq!(k3s.plain_http, PlainHttp::Yes);
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
-        assert_eq!(k3s.place, "c.toml:14");
+        assert_eq!(k3s.place, "c.toml:16");
         let minutes = |grace: Option<Grace>| grace.map(|grace| grace.0.as_secs() / 60);
         assert_eq!(
             (minutes(config.grace), minutes(daocloud.grace), minutes(k3s.grace)),
