@@ -130,6 +130,7 @@ fn run(plan: &Plan, most: usize) -> Run {
                 notes: Vec::new(),
                 anatomy: None,
                 age: None,
+                referrers: None,
             });
         };
         push(planned.upstream, Counts::ShownOnly, verdict::upstream(&evidence));

@@ -11,7 +11,7 @@ use crate::model::run::{CheckResult, Counts, Verdict};
 use crate::model::status::Status;
 use crate::plan::followup;
 use crate::report::{Places, Row, ndjson};
-use crate::verdict::{self, AgeTerms};
+use crate::verdict::{self, AgeTerms, Referrers};
 
 /// The results so far, each where it belongs in the end: a large run is too large to be put in order by a
 /// copy.
@@ -99,7 +99,10 @@ pub(super) fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterat
         if let Some(age) = &mut age {
             verdict::hold(age, &result.verdict, result.anatomy.as_deref());
         }
-        CheckResult { age, ..result }
+        let (verdict, Referrers { line, note }) = verdict::with_referrers(evidence, index, result.verdict);
+        let mut notes = result.notes;
+        notes.extend(note);
+        CheckResult { age, verdict, notes, referrers: line.map(Box::new), ..result }
     });
     std::iter::once(upstream).chain(mirrors)
 }
@@ -141,5 +144,6 @@ fn result(
         notes: verdict::notes(evidence, who),
         anatomy,
         age: None,
+        referrers: None,
     }
 }

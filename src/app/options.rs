@@ -14,6 +14,7 @@ use crate::model::age::{AgeRules, AskAge};
 use crate::model::depth::{Depth, Scope};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::Node;
+use crate::model::referrers::AskReferrers;
 use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
@@ -76,6 +77,7 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
             history: args.since.as_deref().map(config::load_earlier).transpose()?.map(Arc::new),
             ..defaults.scope.age
         },
+        referrers: defaults.scope.referrers,
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     Ok(CheckOptions { mirrors, tls, scope, ..defaults })
@@ -115,6 +117,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
                 grace: args.grace,
                 history: None,
             },
+            referrers: if args.referrers { AskReferrers::Yes } else { AskReferrers::No },
         },
         max_bytes: args.max_bytes,
         policy,

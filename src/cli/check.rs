@@ -38,6 +38,9 @@ pub struct CheckArgs {
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
+    /// Look for signatures, SBOMs and attestations that upstream has and mirrors lack; verifies none
+    #[arg(long)]
+    pub referrers: bool,
     /// Where a mirror is behind, read the configs of both images for when they were made
     #[arg(long)]
     pub age: bool,

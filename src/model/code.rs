@@ -118,6 +118,9 @@ codes! {
     BlobMissing Incomplete "blob-missing"
         "The manifest is there; a config or layer that it names is not."
         "copy the image again, or have the mirror fetch it anew: a pull starts there and fails";
+    ReferrerAbsent Incomplete "referrer-absent"
+        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror."
+        "copy what refers to the image too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)";
     UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
         "Upstream's own index does not have a platform that is wanted; no mirror can."
         "ask for another tag or platform; nothing is wrong with the mirrors";

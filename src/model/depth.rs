@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::age::AgeRules;
 use super::platform::Platform;
+use super::referrers::AskReferrers;
 
 /// What is asked of each endpoint; every level includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,8 @@ pub struct Scope {
     pub platforms: Arc<[Platform]>,
     /// How the age of differences is found out and judged.
     pub age: AgeRules,
+    /// Whether signatures and the like are looked for.
+    pub referrers: AskReferrers,
 }
 
 impl From<Depth> for Scope {

@@ -24,6 +24,7 @@ pub mod observation;
 pub mod origin;
 pub mod plan;
 pub mod platform;
+pub mod referrers;
 pub mod rewrite;
 pub mod run;
 pub mod secret;

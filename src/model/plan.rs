@@ -123,6 +123,8 @@ pub enum What {
     Child,
     /// A config or layer that a manifest names.
     Blob,
+    /// What refers to the manifest.
+    Referrers,
     /// A config, for what it says of when the image was made.
     Config,
 }

@@ -15,6 +15,7 @@ use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::manifest::MediaType;
 use super::origin::Origin;
+use super::referrers::ReferrersLine;
 
 /// What an endpoint's answer means for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct CheckResult {
     pub anatomy: Option<Box<Anatomy>>,
     /// How old the difference from upstream is, where anything is known of that.
     pub age: Option<Box<Age>>,
+    /// What the mirror lacks beside the image, where that was found out.
+    pub referrers: Option<Box<ReferrersLine>>,
 }
 
 /// One place in the inputs that names an image.

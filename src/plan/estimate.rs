@@ -11,6 +11,7 @@ use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::estimate::{Estimate, HostEstimate};
 use crate::model::image::ManifestRef;
 use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, Who};
+use crate::model::referrers::{AskReferrers, COSIGN_SUFFIXES};
 
 /// What `plan` is going to cost.
 #[must_use]
@@ -65,6 +66,7 @@ impl Count<'_> {
                 Who::Mirror(_) => depth >= Depth::Blobs,
             };
         let dates = u64::from(is_dated);
+        let is_listed = self.plan.scope.referrers == AskReferrers::Yes && !is_alone;
         let host = self.host(endpoint);
         host.token_exchanges += u64::from(is_new_repository);
         if !host.roles.contains(&endpoint.role) {
@@ -74,6 +76,11 @@ impl Count<'_> {
         match first.want {
             Want::Existence => host.heads += u64::from(is_new),
             Want::Bytes => host.gets += u64::from(is_new) + u64::from(!is_pinned),
+        }
+        // The list, the tag in its place, and cosign's tags; longer lists have more pages.
+        if is_listed {
+            host.more_gets += 2;
+            host.more_heads += COSIGN_SUFFIXES.len() as u64;
         }
         match who {
             // tag@digest: the digest itself, once the tag has moved on.

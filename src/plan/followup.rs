@@ -3,7 +3,7 @@
 //! Healthy images cost one question for each endpoint; everything else here is asked only where digests
 //! differ or a mirror says that it has not got what upstream has.
 
-use super::{age, parts};
+use super::{age, parts, referrers};
 use crate::model::compare::{Relation, relate};
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
@@ -41,8 +41,13 @@ pub fn next(evidence: &Evidence) -> Vec<Question> {
     if !questions.is_empty() {
         return questions;
     }
-    let questions = parts::next(evidence);
-    if questions.is_empty() { age::next(evidence) } else { questions }
+    let parts = parts::next(evidence);
+    if !parts.is_empty() {
+        return parts;
+    }
+    let mut beside = age::next(evidence);
+    beside.extend(referrers::next(evidence));
+    beside
 }
 
 fn about_manifests(evidence: &Evidence) -> Vec<Question> {

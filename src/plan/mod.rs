@@ -7,6 +7,7 @@ pub mod age;
 pub mod estimate;
 pub mod followup;
 pub mod parts;
+mod referrers;
 pub mod tree;
 pub mod walk;
 

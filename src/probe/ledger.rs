@@ -147,7 +147,8 @@ impl Kept {
     fn of(answer: &Answer) -> Option<Self> {
         Some(match answer {
             Answer::Manifest(Observation { outcome: Outcome::NotAsked(_), .. })
-            | Answer::Blob(BlobObservation { outcome: BlobOutcome::NotAsked(_), .. }) => return None,
+            | Answer::Blob(BlobObservation { outcome: BlobOutcome::NotAsked(_), .. })
+            | Answer::Referrers(_) => return None,
             Answer::Manifest(observation) => match &observation.outcome {
                 Outcome::Found(Facts {
                     media_type, source: DigestSource::Header, manifest: None, ..

@@ -166,6 +166,8 @@ impl Worker {
             };
             let answered = match question.what {
                 What::Child | What::Blob => self.about_part(image, &question).await,
+                // By digest as well, and another question.
+                What::Referrers => Some((self.ask(image, &question).await, Vec::new())),
                 _ => self.about_manifest(image, &question).await,
             };
             let Some((answer, told)) = answered else { continue };
@@ -233,6 +235,9 @@ impl Worker {
                 return Answer::Blob(registries.blob(endpoint, image, blob, ask).await);
             }
         };
+        if let (What::Referrers, Reference::Digest(digest)) = (question.what, &question.reference) {
+            return Answer::Referrers(registries.referrers(endpoint, image, digest).await);
+        }
         let ask = match question.want {
             Want::Existence => Ask::Head,
             Want::Bytes => Ask::Get,
@@ -273,7 +278,7 @@ fn evidence(plan: &Plan, image: u32) -> Evidence {
         endpoint(planned.upstream, Who::Upstream),
         mirrors.map(|(index, at)| endpoint(*at, Who::Mirror(index))).collect(),
     );
-    Evidence { ask_age: plan.ask_age(), ..evidence }
+    Evidence { ask_age: plan.ask_age(), ask_referrers: plan.scope.referrers, ..evidence }
 }
 
 impl Pass {

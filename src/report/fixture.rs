@@ -124,6 +124,7 @@ fn push(run: &mut Run, image: u32, endpoint: u32, (code, reason): (Code, &str)) 
         notes: Vec::new(),
         anatomy: None,
         age: None,
+        referrers: None,
     };
     run.results.push(result);
 }

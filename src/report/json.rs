@@ -19,6 +19,7 @@ use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::model::age::Excuse;
 use crate::model::endpoint::Endpoint;
+use crate::model::referrers::ReferrersLine;
 use crate::model::run::{HostUse, Quota};
 
 /// What stands in `schema`.
@@ -175,7 +176,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 26)?;
+        let mut row = serializer.serialize_struct("Row", 27)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -210,8 +211,19 @@ impl Serialize for Row<'_> {
             row.serialize_field("age_seconds", &age.age.map(|age| age.as_secs()))?;
             row.serialize_field("within_grace", &matches!(age.excuse, Excuse::Young(_)))?;
         }
+        if let Some(ReferrersLine { upstream, absent, absent_total }) = self.referrers() {
+            let line = ReferrersRow { upstream: *upstream, absent, absent_total: *absent_total };
+            row.serialize_field("referrers", &line)?;
+        }
         row.end()
     }
+}
+
+#[derive(Serialize)]
+struct ReferrersRow<'a> {
+    upstream: usize,
+    absent: &'a [Box<str>],
+    absent_total: usize,
 }
 
 struct Notes<'a>(&'a [String]);

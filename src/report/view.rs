@@ -18,6 +18,7 @@ use crate::model::endpoint::{Endpoint, Role};
 use crate::model::image::ImageRef;
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
+use crate::model::referrers::ReferrersLine;
 use crate::model::run::{CheckResult, Counts, Place, Run};
 use crate::model::status::Status;
 
@@ -146,6 +147,12 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn age(&self) -> Option<&'a Age> {
         self.result.age.as_deref()
+    }
+
+    /// What the mirror lacks beside the image, where that was found out.
+    #[must_use]
+    pub fn referrers(&self) -> Option<&'a ReferrersLine> {
+        self.result.referrers.as_deref()
     }
 
     /// Oddities that change no verdict; not escaped.

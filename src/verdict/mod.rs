@@ -7,6 +7,7 @@ mod contacts;
 mod notes;
 mod parts;
 mod platforms;
+mod referrers;
 mod schema1;
 mod sign_in;
 mod unserved;
@@ -15,6 +16,7 @@ pub use age::{AgeTerms, hold, with_age};
 pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
 pub use parts::with_parts;
+pub use referrers::{Referrers, with_referrers};
 pub use sign_in::sign_in;
 
 use std::borrow::Cow;

@@ -37,6 +37,7 @@ mod peers;
 mod private_daemons;
 mod real_registries;
 mod redirects;
+mod referrers;
 mod request_counts;
 mod retries;
 mod sign_in;
