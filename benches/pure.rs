@@ -131,6 +131,8 @@ fn run(plan: &Plan, most: usize) -> Run {
                 checked_at: answered.at,
                 notes: Vec::new(),
                 anatomy: None,
+                age: None,
+                referrers: None,
             });
         };
         push(planned.upstream, Counts::ShownOnly, verdict::upstream(&evidence));

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::asker::Asker;
 use super::endless;
+use super::estimate;
 use super::github::{Annotations, Job};
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
@@ -37,6 +38,9 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
+    if args.plan {
+        return estimate::run(&args, common);
+    }
     let options = options::resolve(&args, common)?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let is_whole = args.shard.is_none();

@@ -11,7 +11,7 @@ use crate::model::run::{CheckResult, Counts, Verdict};
 use crate::model::status::Status;
 use crate::plan::followup;
 use crate::report::{Places, Row, ndjson};
-use crate::verdict;
+use crate::verdict::{self, AgeTerms, Referrers};
 
 /// The results so far, each where it belongs in the end: a large run is too large to be put in order by a
 /// copy.
@@ -78,14 +78,31 @@ pub(super) fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterat
         &evidence.upstream.endpoint,
         verdict::upstream(evidence),
     );
+    let artifact = plan.reach.age.history.as_ref().map(|history| (history, planned.image.to_string()));
     let mirrors = planned.mirrors.iter().enumerate().map(move |(index, endpoint)| {
-        result(
+        let mirror = &evidence.mirrors[index];
+        let earlier = artifact.as_ref().and_then(|(history, name)| history.of(name, &mirror.endpoint.name));
+        let terms = AgeTerms {
+            earlier,
+            grace: plan.grace_at(*endpoint),
+            at: mirror.answer.as_ref().map_or_else(OffsetDateTime::now_utc, |answer| answer.at),
+        };
+        let (verdict, age) = verdict::with_age(evidence, index, terms, verdict::mirror(evidence, index));
+        let result = result(
             evidence,
             Who::Mirror(index),
             (image, *endpoint, Counts::ForGate),
-            &evidence.mirrors[index].endpoint,
-            verdict::mirror(evidence, index),
-        )
+            &mirror.endpoint,
+            verdict,
+        );
+        let mut age = age.map(Box::new);
+        if let Some(age) = &mut age {
+            verdict::hold(age, &result.verdict, result.anatomy.as_deref());
+        }
+        let (verdict, Referrers { line, note }) = verdict::with_referrers(evidence, index, result.verdict);
+        let mut notes = result.notes;
+        notes.extend(note);
+        CheckResult { age, verdict, notes, referrers: line.map(Box::new), ..result }
     });
     std::iter::once(upstream).chain(mirrors)
 }
@@ -126,5 +143,7 @@ fn result(
         checked_at: answer.as_ref().map_or_else(OffsetDateTime::now_utc, |answer| answer.at),
         notes: verdict::notes(evidence, who),
         anatomy,
+        age: None,
+        referrers: None,
     }
 }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 mod destination;
 mod endless;
+mod estimate;
 mod explain;
 mod export;
 mod github;

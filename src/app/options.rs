@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Error, baseline, policy};
 use crate::cli::{
@@ -11,9 +12,11 @@ use crate::config;
 use crate::credentials;
 use crate::gate::{Baseline, Policy, Terms};
 use crate::mirrors::{self, MirrorSpec};
+use crate::model::age::{AgeRules, AskAge};
 use crate::model::depth::{Depth, Reach};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::Node;
+use crate::model::referrers::AskReferrers;
 use crate::net::certs_d;
 use crate::net::client::Timeouts;
 use crate::net::retry::RetryPolicy;
@@ -74,6 +77,12 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
             true => config.platforms.into(),
             false => defaults.reach.platforms,
         },
+        age: AgeRules {
+            grace: defaults.reach.age.grace.or(config.grace),
+            history: args.since.as_deref().map(config::load_earlier).transpose()?.map(Arc::new),
+            ..defaults.reach.age
+        },
+        referrers: defaults.reach.referrers,
     };
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     let logins = mirrors.nodes.iter().flat_map(|node| node.logins.iter().cloned()).collect();
@@ -126,6 +135,12 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
         reach: Reach {
             depth: args.depth.map(depth).unwrap_or_default(),
             platforms: args.platforms.as_slice().into(),
+            age: AgeRules {
+                ask: if args.age { AskAge::Always } else { AskAge::ByDepth },
+                grace: args.grace,
+                history: None,
+            },
+            referrers: if args.referrers { AskReferrers::Yes } else { AskReferrers::No },
         },
         max_bytes: args.max_bytes,
         policy: Policy::default(),

@@ -80,8 +80,8 @@ pub(super) fn files_read(args: &CheckArgs, options: &CheckOptions) -> Vec<PathBu
         let client = host.settings.client.iter().flat_map(|client| [&client.certificate, &client.key]);
         host.settings.ca_files.iter().chain(client)
     });
-    let named = args.auth_files.iter().chain(&args.gate.baseline).chain(&args.reports.template);
-    let named = named.chain(&options.tls.ca_files).chain(tls).cloned();
+    let named = args.since.iter().chain(&args.auth_files).chain(&args.gate.baseline);
+    let named = named.chain(&args.reports.template).chain(&options.tls.ca_files).chain(tls).cloned();
     inputs.chain(named).chain(config::place(args.config.as_deref()).map(Path::to_owned)).collect()
 }
 

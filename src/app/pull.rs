@@ -150,6 +150,7 @@ impl<'a> Puller<'a> {
             places: Vec::new(),
             reach: Depth::Head.into(),
             depths: Vec::new(),
+            graces: Vec::new(),
             scope: Scope::default(),
         });
         let mut verdict: Option<Verdict> = None;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::parse::{self, MirrorArg};
 use super::{GateArgs, InputArgs, ReportArgs};
+use crate::model::age::Grace;
 use crate::model::image_repository::ImageRepository;
 use crate::model::platform::Platform;
 use crate::model::scope::{Shard, Vantage};
@@ -40,6 +41,18 @@ pub struct CheckArgs {
     /// With --depth content, download no more than this of all images together (10GiB, 500MB)
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     pub max_bytes: Option<u64>,
+    /// Look for signatures, SBOMs and attestations that upstream has and mirrors lack; verifies none
+    #[arg(long)]
+    pub referrers: bool,
+    /// Where a mirror is behind, read the configs of both images for when they were made
+    #[arg(long)]
+    pub age: bool,
+    /// JSON report of an earlier check: tells for how long mirrors have been behind
+    #[arg(long, value_name = "REPORT")]
+    pub since: Option<PathBuf>,
+    /// Print what the check would cost in requests and Docker Hub pulls, as table or json; ask nobody
+    #[arg(long, conflicts_with = "outputs")]
+    pub plan: bool,
 
     /// Check only this part of the list, such as 2/5: whole images, by a stable hash of their names
     #[arg(long, value_name = "NUMBER/COUNT")]
@@ -51,6 +64,9 @@ pub struct CheckArgs {
     /// What is accepted.
     #[command(flatten)]
     pub gate: GateArgs,
+    /// Mirrors that have been behind for less than this pass, with a warning (30m, 1h, 2d)
+    #[arg(long, value_name = "TIME", help_heading = "Gate")]
+    pub grace: Option<Grace>,
 
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]

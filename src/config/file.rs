@@ -14,6 +14,7 @@ use super::Error;
 use super::gate::{self, GateEntry, GateSpec};
 use super::keys::{self, Known};
 use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
+use crate::model::age::Grace;
 use crate::model::depth::Depth;
 use crate::model::endpoint::Namespace;
 use crate::model::platform::Platform;
@@ -27,7 +28,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 const KNOWN: Known = Known {
     // The gate's keys are known to its own file.
-    keys: &["depth", "platforms", "gate"],
+    keys: &["depth", "platforms", "grace", "gate"],
     below: &[
         (
             "mirrors",
@@ -47,6 +48,7 @@ const KNOWN: Known = Known {
                 "insecure",
                 "requests_per_minute",
                 "depth",
+                "grace",
             ],
         ),
         (
@@ -72,6 +74,8 @@ pub struct Config {
     pub depth: Option<Depth>,
     /// `platforms`.
     pub platforms: Vec<Platform>,
+    /// `grace`.
+    pub grace: Option<Grace>,
     /// `[[mirrors]]`.
     pub mirrors: Vec<MirrorSpec>,
     /// `[[registries]]`.
@@ -85,6 +89,7 @@ struct File {
     depth: Option<Read<Depth>>,
     #[serde(default)]
     platforms: Vec<Read<Platform>>,
+    grace: Option<Read<Grace>>,
     #[serde(default)]
     mirrors: Vec<Spanned<MirrorEntry>>,
     #[serde(default)]
@@ -117,6 +122,7 @@ struct MirrorEntry {
     insecure: bool,
     requests_per_minute: Option<NonZeroU32>,
     depth: Option<Read<Depth>>,
+    grace: Option<Read<Grace>>,
 }
 
 /// A word that a type of ours reads.
@@ -271,6 +277,7 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
             plain_http: plain(entry.plain_http),
             requests_per_minute: entry.requests_per_minute,
             depth: entry.depth.map(|read| read.0),
+            grace: entry.grace.map(|read| read.0),
         }
     });
     let mirrors: Vec<_> = mirrors.collect();
@@ -302,7 +309,12 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
         faults.extend(told);
         GateSpec::default()
     });
-    if faults.is_empty() { Ok(Config { depth, platforms, mirrors, upstreams, gate }) } else { Err(faults) }
+    let grace = file.grace.map(|read| read.0);
+    if faults.is_empty() {
+        Ok(Config { depth, platforms, grace, mirrors, upstreams, gate })
+    } else {
+        Err(faults)
+    }
 }
 
 #[cfg(test)]
@@ -314,11 +326,13 @@ mod tests {
         let config = parse(
             r#"
 depth = "platforms"
+grace = "2d"
 platforms = ["linux/amd64", "linux/aarch64"]
 
 [[mirrors]]
 name = "daocloud"
 depth = "blobs"
+grace = "90m"
 url = "https://m.daocloud.io"
 requests_per_minute = 20
 for = ["docker.io", "ghcr.io"]
@@ -357,7 +371,12 @@ insecure = true
         assert_eq!(k3s.plain_http, PlainHttp::Yes);
         assert_eq!(k3s.library, Library::Drop);
         assert_eq!(k3s.prefixes, [("example.com/foo".to_owned(), "internal/bar".to_owned())]);
-        assert_eq!(k3s.place, "c.toml:14");
+        assert_eq!(k3s.place, "c.toml:16");
+        let minutes = |grace: Option<Grace>| grace.map(|grace| grace.0.as_secs() / 60);
+        assert_eq!(
+            (minutes(config.grace), minutes(daocloud.grace), minutes(k3s.grace)),
+            (Some(2 * 24 * 60), Some(90), None)
+        );
         assert_eq!(
             (config.depth, daocloud.depth, k3s.depth),
             (Some(Depth::Platforms), Some(Depth::Blobs), None)
@@ -386,6 +405,13 @@ insecure = true
     }
 
     #[test]
+    fn a_grace_without_a_unit_is_told_with_its_line() {
+        let faults =
+            parse("\n[[mirrors]]\nurl = \"x\"\ngrace = \"1\"\n", "c.toml", Path::new("")).unwrap_err();
+        assert_eq!(faults, ["c.toml:4: expected a time such as 90s, 30m, 1h or 2d, up to a year"]);
+    }
+
+    #[test]
     fn unknown_keys_are_named_with_their_line_and_the_nearest_right_one() {
         let faults = parse(
             "[[mirrors]]\nurl = \"x\"\npth = \"y\"\nzzz = 1\n\n[[registry]]\nname = \"q\"\n\n[[registries]]\nurll = \"z\"\n",
@@ -397,7 +423,7 @@ insecure = true
             faults,
             [
                 "c.toml:3: unknown key 'pth' in [[mirrors]] (did you mean 'path'?)",
-                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure, requests_per_minute, depth)",
+                "c.toml:4: unknown key 'zzz' in [[mirrors]] (known: name, url, for, path, prefixes, library, ns, override_path, plain_http, ca_file, client_cert, client_key, insecure, requests_per_minute, depth, grace)",
                 "c.toml:6: unknown key 'registry' (did you mean 'registries'?)",
                 "c.toml:10: unknown key 'urll' in [[registries]] (did you mean 'url'?)",
             ]

@@ -1,9 +1,11 @@
 //! `registry-check.toml`: read, checked key by key, and handed on as each stage's own options.
 
+mod earlier;
 mod file;
 mod gate;
 mod keys;
 
+pub use earlier::load_earlier;
 pub use file::{Config, FILE_NAME, load, place};
 pub use gate::GateSpec;
 

@@ -25,6 +25,8 @@ pub enum Scope {
     Manifests,
     /// Blobs of every repository.
     Blobs,
+    /// The lists of what refers to manifests.
+    Referrers,
     /// Everything of one repository.
     Repository(String),
     /// One tag or digest of one repository, manifests and blobs alike. Behaviours that are about a tag
@@ -259,6 +261,7 @@ impl Rule {
             Scope::Ping => *route == Route::Ping,
             Scope::Manifests => matches!(route, Route::Manifest { .. }),
             Scope::Blobs => matches!(route, Route::Blob { .. }),
+            Scope::Referrers => matches!(route, Route::Referrers { .. }),
             Scope::Repository(name) => route.repository() == Some(name),
             Scope::Reference(name, reference) => {
                 route.repository() == Some(name)

@@ -233,21 +233,27 @@ fn child_descriptor<'a>(child: &'a Image, platform: Option<PlatformEntry<'a>>) -
 /// An OCI image of one platform (`os/architecture[/variant]`, written as given).
 #[must_use]
 pub fn image(seed: &str, platform: &str) -> Image {
-    single(Format::Oci, seed, platform)
+    image_made(seed, platform, CREATED)
+}
+
+/// The same, made at this time (RFC 3339, or whatever a config may claim).
+#[must_use]
+pub fn image_made(seed: &str, platform: &str, created: &str) -> Image {
+    single(Format::Oci, seed, platform, created)
 }
 
 /// A Docker schema 2 image of one platform.
 #[must_use]
 pub fn docker_image(seed: &str, platform: &str) -> Image {
-    single(Format::Docker, seed, platform)
+    single(Format::Docker, seed, platform, CREATED)
 }
 
-fn single(format: Format, seed: &str, platform: &str) -> Image {
+fn single(format: Format, seed: &str, platform: &str, created: &str) -> Image {
     let archive = tar("demo.txt", format!("{seed} for {platform}\n").as_bytes());
     let layer = Blob::new(gzip(&archive));
     let config = Blob::new(json(&ConfigText {
         platform: entry(platform),
-        created: CREATED,
+        created,
         config: ConfigProcess { env: ["PATH=/bin"], cmd: ["/bin/cat", "/demo.txt"] },
         rootfs: RootFs { kind: "layers", diff_ids: [Digest::sha256(&archive).to_string()] },
         history: [History { created: CREATED, created_by: "registry-check demo" }],
@@ -269,7 +275,13 @@ fn manifest(format: Format, config: (&str, Blob), layer: (&str, Blob)) -> Image 
 /// An OCI index of [`image`]s, one for each platform, in this order.
 #[must_use]
 pub fn index(seed: &str, platforms: &[&str]) -> Image {
-    let children = platforms.iter().map(|platform| image(seed, platform)).collect();
+    index_made(seed, platforms, CREATED)
+}
+
+/// The same, of images made at this time.
+#[must_use]
+pub fn index_made(seed: &str, platforms: &[&str], created: &str) -> Image {
+    let children = platforms.iter().map(|platform| image_made(seed, platform, created)).collect();
     index_of(Format::Oci, children, platforms)
 }
 

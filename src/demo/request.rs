@@ -28,6 +28,10 @@ pub(super) enum Route {
     Tags {
         repository: String,
     },
+    Referrers {
+        repository: String,
+        digest: String,
+    },
     Token,
     /// Where a portal sends people.
     Login,
@@ -72,6 +76,11 @@ impl Route {
         {
             return Self::Blob { repository: repository.to_owned(), digest: digest.to_owned() };
         }
+        if let Some((repository, digest)) = rest.rsplit_once("/referrers/")
+            && !digest.contains('/')
+        {
+            return Self::Referrers { repository: repository.to_owned(), digest: digest.to_owned() };
+        }
         match rest.strip_suffix("/tags/list") {
             Some(repository) => Self::Tags { repository: repository.to_owned() },
             None => Self::Unknown,
@@ -81,9 +90,10 @@ impl Route {
     /// The repository that is asked about.
     pub(super) fn repository(&self) -> Option<&str> {
         match self {
-            Self::Manifest { repository, .. } | Self::Blob { repository, .. } | Self::Tags { repository } => {
-                Some(repository)
-            }
+            Self::Manifest { repository, .. }
+            | Self::Blob { repository, .. }
+            | Self::Referrers { repository, .. }
+            | Self::Tags { repository } => Some(repository),
             Self::Front | Self::Unslashed | Self::Ping | Self::Token | Self::Login | Self::Unknown => None,
         }
     }

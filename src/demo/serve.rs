@@ -5,13 +5,14 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION};
 use serde_json::json;
 
 use super::answer::{Answer, DIGEST_HEADER, header_value};
 use super::request::{Asked, Route};
 use super::store::Store;
 use crate::model::digest::Digest;
+use crate::model::manifest::MediaType;
 
 /// What a portal shows instead of what was asked for.
 pub(super) const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\n\
@@ -32,6 +33,7 @@ pub(super) fn answer(root: &str, store: &Store, asked: &Asked) -> Answer {
         Route::Manifest { repository, reference } => manifest(store, asked, repository, reference),
         Route::Blob { repository, digest } => blob(store, asked, repository, digest),
         Route::Tags { repository } => tags(store, repository),
+        Route::Referrers { repository, digest } => referrers(store, asked, repository, digest),
         Route::Login => Answer::text(StatusCode::OK, "text/html; charset=utf-8", LOGIN_PAGE),
         Route::Token | Route::Unknown => page_not_found(),
     }
@@ -149,6 +151,27 @@ fn tags(store: &Store, repository: &str) -> Answer {
         }
         None => name_unknown(),
     }
+}
+
+/// The list, page by page: `last` is how many came before. Without the API it is what distribution's router sends.
+fn referrers(store: &Store, asked: &Asked, repository: &str, digest: &str) -> Answer {
+    let Ok(digest) = digest.parse::<Digest>() else { return digest_invalid() };
+    let Some((referrers, page)) = store.referrers(repository, &digest) else { return page_not_found() };
+    let first = asked.parameters("last").next().and_then(|last| last.parse().ok()).unwrap_or(0_usize);
+    let here: Vec<_> = referrers.iter().skip(first).take(page).collect();
+    let entries = here.iter().map(|document| {
+        json!({"mediaType": document.media_type, "digest": document.digest.to_string(),
+               "size": document.bytes.len(), "artifactType": "application/vnd.example.signature"})
+    });
+    let index = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(),
+                       "manifests": entries.collect::<Vec<_>>()});
+    let mut answer = Answer::json(StatusCode::OK, &index);
+    answer.headers.insert(CONTENT_TYPE, header_value(MediaType::OciIndex.as_str()));
+    let next = first + here.len();
+    if next < referrers.len() {
+        answer.headers.insert(LINK, header_value(&format!("<{}?last={next}>; rel=\"next\"", asked.path)));
+    }
+    answer
 }
 
 #[cfg(test)]

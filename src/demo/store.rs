@@ -14,6 +14,8 @@ use crate::model::digest::Digest;
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     repositories: HashMap<String, Repository>,
+    /// Entries on a page of the referrers API; `None` where there is no such API.
+    referrers_page: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ struct Repository {
     tags: BTreeMap<String, Digest>,
     manifests: HashMap<Digest, Document>,
     blobs: HashMap<Digest, Bytes>,
+    /// By what they refer to.
+    referrers: HashMap<Digest, Vec<Document>>,
 }
 
 impl Store {
@@ -50,6 +54,26 @@ impl Store {
     /// Adds a document under the digest that it claims, whatever its bytes are.
     pub fn put_raw(&mut self, repository: &str, document: Document) {
         self.repository(repository).manifests.insert(document.digest.clone(), document);
+    }
+
+    /// Has a referrers API, with so many entries on a page.
+    pub const fn serve_referrers(&mut self, page: usize) {
+        self.referrers_page = Some(page);
+    }
+
+    /// Adds a document that refers to `subject`.
+    pub fn refer(&mut self, repository: &str, subject: &Digest, document: Document) {
+        let held = self.repository(repository);
+        held.manifests.insert(document.digest.clone(), document.clone());
+        held.referrers.entry(subject.clone()).or_default().push(document);
+    }
+
+    /// What refers to `subject`, and how many entries are on a page; `None` without the API.
+    #[must_use]
+    pub fn referrers(&self, repository: &str, subject: &Digest) -> Option<(&[Document], usize)> {
+        let page = self.referrers_page?;
+        let known = self.repositories.get(repository).and_then(|held| held.referrers.get(subject));
+        Some((known.map_or(&[], Vec::as_slice), page))
     }
 
     /// Points `tag` at `digest`, whether or not that is there.

@@ -126,7 +126,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
         for (at, result) in (first..).zip(results).filter(|(_, result)| result.counts == Counts::ForGate) {
             let code = result.verdict.code;
             let endpoint = &run.endpoints[result.endpoint as usize];
-            let plain = policy.level(code.status());
+            let plain = policy.level_of(result);
             let exception = held.exception(policy, endpoint.own_name(), code);
             let level = exception.map_or(plain, |at| policy.exceptions[at].level);
             if let Some(at) = exception.filter(|_| level != plain) {
@@ -145,7 +145,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
         }
         first += results.len();
         images[image as usize] = outcome_of_image(policy, &run.endpoints, results, |result| {
-            let plain = policy.level(result.verdict.code.status());
+            let plain = policy.level_of(result);
             match treated.get(&(image, result.endpoint)) {
                 Some(Treated { level, change, .. }) => (*level, change.is_none_or(|change| change.is_new())),
                 None => (plain, true),
@@ -239,7 +239,7 @@ pub fn decide_image(
     endpoints: &[std::sync::Arc<Endpoint>],
     results: &[CheckResult],
 ) -> Outcome {
-    outcome_of_image(policy, endpoints, results, |result| (policy.level(result.verdict.code.status()), true))
+    outcome_of_image(policy, endpoints, results, |result| (policy.level_of(result), true))
 }
 
 /// `judged` tells of a result what it does, and whether that may be held against the image.

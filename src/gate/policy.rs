@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::exception::Exception;
+use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
 /// What a status does to the gate.
@@ -232,6 +233,14 @@ impl Policy {
         for known in self.levels.0.iter_mut().filter(|known| **known == Level::Undecided) {
             *known = level;
         }
+    }
+
+    /// What a result does, exceptions aside: as its status says, but for a mirror that is behind for less than
+    /// the grace.
+    #[must_use]
+    pub fn level_of(&self, result: &CheckResult) -> Level {
+        let level = self.level(result.verdict.code.status());
+        if result.is_within_grace() { level.min(Level::Warn) } else { level }
     }
 
     /// What `status` does under this policy, exceptions aside.

@@ -51,6 +51,8 @@ fn run(images: &[Vec<Code>]) -> Run {
                 checked_at: EARLIER,
                 notes: Vec::new(),
                 anatomy: None,
+                age: None,
+                referrers: None,
             });
         };
         let counts = if codes.is_empty() { Counts::ForGate } else { Counts::ShownOnly };

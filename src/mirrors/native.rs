@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::url::{self, PathMeaning, PlainHttp};
 use super::{Error, Fault};
+use crate::model::age::Grace;
 use crate::model::depth::Depth;
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::{DOCKER_HUB, ImageRef, registry_key};
@@ -41,6 +42,8 @@ pub struct MirrorSpec {
     pub requests_per_minute: Option<NonZeroU32>,
     /// How far checks go there, where nothing is said of the image.
     pub depth: Option<Depth>,
+    /// How long it may be behind.
+    pub grace: Option<Grace>,
 }
 
 /// Settings of one upstream as they were written.
@@ -108,6 +111,7 @@ fn add(map: &mut MirrorMap, mirror: Mirror) -> Result<(), Fault> {
                 }
             }
             known.depth = known.depth.max(mirror.depth);
+            known.grace = known.grace.or(mirror.grace);
         }
         Some(known) => return Err(Fault::SameName(known.endpoint.name.to_string())),
         None => map.mirrors.push(mirror),
@@ -160,7 +164,7 @@ fn mirror(spec: MirrorSpec) -> Result<Mirror, Fault> {
         return Err(Fault::ReservedName(endpoint.name.into()));
     }
     let endpoint = Arc::new(Endpoint { rewrite, namespace: spec.namespace, ..endpoint });
-    Ok(Mirror { endpoint, serves, depth: spec.depth })
+    Ok(Mirror { endpoint, serves, depth: spec.depth, grace: spec.grace })
 }
 
 fn upstream(spec: UpstreamSpec) -> Result<Upstream, Fault> {

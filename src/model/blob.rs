@@ -40,6 +40,8 @@ pub struct BlobObservation {
     /// Every host that a pull of this blob would have to reach, as far as it was found out, each once, in the
     /// order of first contact. One that did not answer, or was not asked after all, is among them.
     pub hosts: Vec<Contact>,
+    /// When the image was made, where this is a config that was read for that and says so.
+    pub created: Option<OffsetDateTime>,
     /// What was read of the blob, piece by piece: one, or two where it was resumed; none where only its
     /// presence was asked for.
     pub transfers: Vec<Transfer>,

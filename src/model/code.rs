@@ -202,6 +202,13 @@ codes! {
               "look at the cache's connection and credentials to upstream",
            "the repository is linked to a blob that its storage does not hold"
               "run the registry's integrity check, then copy again";
+    ReferrerAbsent Incomplete "referrer-absent"
+        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror."
+        "copy what refers to the image too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)"
+        => "the copying tool took the image and not what refers to it"
+              "copy that too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)",
+           "the mirror does not know the referrers API, or its allow-list has no cosign tags"
+              "look for the sha256-… tags on the mirror, and let them in";
     UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
         "Upstream's own index does not have a platform that is wanted; no mirror can."
         "ask for another tag or platform; nothing is wrong with the mirrors"

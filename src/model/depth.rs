@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::age::AgeRules;
 use super::platform::Platform;
+use super::referrers::AskReferrers;
 
 /// What is asked of each endpoint; every level includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +72,10 @@ pub struct Reach {
     pub depth: Depth,
     /// The platforms that matter; empty for all that there are.
     pub platforms: Arc<[Platform]>,
+    /// How the age of differences is found out and judged.
+    pub age: AgeRules,
+    /// Whether signatures and the like are looked for.
+    pub referrers: AskReferrers,
 }
 
 impl From<Depth> for Reach {

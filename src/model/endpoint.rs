@@ -162,6 +162,12 @@ impl Endpoint {
         self.url_of(image, repository, "/manifests/", reference)
     }
 
+    /// The URL of the list of what refers to a manifest (distribution-spec "Listing Referrers").
+    #[must_use]
+    pub fn referrers_url(&self, image: &ImageRef, repository: &str, digest: &Digest) -> String {
+        self.url_of(image, repository, "/referrers/", ManifestRef::Digest(digest))
+    }
+
     /// The URL of a blob of `repository` at this endpoint (distribution-spec "Pulling blobs").
     #[must_use]
     pub fn blob_url(&self, image: &ImageRef, repository: &str, digest: &Digest) -> String {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::age::AskAge;
 use super::blob::{BlobObservation, BlobOutcome};
 use super::depth::Depth;
 use super::digest::Digest;
@@ -12,6 +13,7 @@ use super::manifest::Manifest;
 use super::observation::Observation;
 use super::plan::{Question, Reference, Want, What, Who};
 use super::platform::Platform;
+use super::referrers::{AskReferrers, ReferrersObservation};
 
 /// What is known about one image so far.
 #[derive(Clone, Debug)]
@@ -20,6 +22,10 @@ pub struct Evidence {
     pub image: Arc<ImageRef>,
     /// The platforms that matter; empty for all that there are.
     pub platforms: Arc<[Platform]>,
+    /// Whether configs are read where a mirror is behind.
+    pub ask_age: AskAge,
+    /// Whether signatures and the like are looked for.
+    pub ask_referrers: AskReferrers,
     /// What upstream answered.
     pub upstream: UpstreamEvidence,
     /// What each mirror answered, in the order of the plan.
@@ -45,6 +51,8 @@ pub struct UpstreamEvidence {
     pub own_digest: Option<Observation>,
     /// Whether it has a digest that a mirror serves for the tag.
     pub has: Vec<(Digest, Observation)>,
+    /// What refers to the image.
+    pub referrers: Option<ReferrersObservation>,
     /// What the image is made of (depth `platforms` and on, no mirrors).
     pub parts: Parts,
 }
@@ -64,6 +72,8 @@ pub struct MirrorEvidence {
     pub upstream_digest: Option<Observation>,
     /// The manifest by the digest that the tag stands for (depth `manifest`).
     pub own_digest: Option<Observation>,
+    /// What refers to the image, where this is upstream's.
+    pub referrers: Option<ReferrersObservation>,
     /// What the image is made of (depth `platforms` and on).
     pub parts: Parts,
 }
@@ -75,6 +85,8 @@ pub struct Parts {
     pub children: HashMap<Digest, ChildAnswers>,
     /// Configs and layers.
     pub blobs: HashMap<Digest, BlobAnswers>,
+    /// Configs that were read for when the image was made.
+    pub configs: HashMap<Digest, BlobObservation>,
 }
 
 /// What was answered about one manifest that an index names.
@@ -128,6 +140,8 @@ pub enum Answer {
     Manifest(Observation),
     /// About a config or layer.
     Blob(BlobObservation),
+    /// About what refers to a manifest.
+    Referrers(ReferrersObservation),
 }
 
 impl Evidence {
@@ -146,6 +160,7 @@ impl Evidence {
             document: None,
             upstream_digest: None,
             own_digest: None,
+            referrers: None,
             parts: Parts::default(),
         };
         let upstream = UpstreamEvidence {
@@ -157,14 +172,27 @@ impl Evidence {
             document: None,
             own_digest: None,
             has: Vec::new(),
+            referrers: None,
             parts: Parts::default(),
         };
-        Self { image, platforms, upstream, mirrors: mirrors.into_iter().map(mirror).collect() }
+        let mirrors = mirrors.into_iter().map(mirror).collect();
+        Self {
+            image,
+            platforms,
+            ask_age: AskAge::default(),
+            ask_referrers: AskReferrers::default(),
+            upstream,
+            mirrors,
+        }
     }
 
     /// Puts an answer in its place. An answer to a question that the plan does not know is dropped.
     pub fn record(&mut self, question: &Question, answer: Answer) {
         match (answer, &question.reference) {
+            (Answer::Blob(observation), Reference::Blob(blob)) if question.what == What::Config => {
+                let Some(parts) = self.parts_mut(question.who) else { return };
+                parts.configs.insert(blob.digest.clone(), observation);
+            }
             (Answer::Blob(observation), Reference::Blob(blob)) => {
                 let Some(parts) = self.parts_mut(question.who) else { return };
                 let answers = parts.blobs.entry(blob.digest.clone()).or_default();
@@ -181,6 +209,14 @@ impl Evidence {
                     Want::Bytes => answers.bytes = Some(observation),
                 }
             }
+            (Answer::Referrers(observation), _) => match question.who {
+                Who::Upstream => self.upstream.referrers = Some(observation),
+                Who::Mirror(index) => {
+                    if let Some(mirror) = self.mirrors.get_mut(index) {
+                        mirror.referrers = Some(observation);
+                    }
+                }
+            },
             (Answer::Manifest(observation), _) => self.record_manifest(question, observation),
             (Answer::Blob(_), _) => {}
         }
@@ -207,7 +243,10 @@ impl Evidence {
                 }
                 return;
             }
-            (Who::Upstream, What::UpstreamDigest | What::Child | What::Blob) => return,
+            (
+                Who::Upstream,
+                What::UpstreamDigest | What::Child | What::Blob | What::Config | What::Referrers,
+            ) => return,
             (Who::Mirror(index), what) => {
                 let Some(mirror) = self.mirrors.get_mut(index) else { return };
                 match what {
@@ -215,7 +254,15 @@ impl Evidence {
                     What::Document => &mut mirror.document,
                     What::OwnDigest => &mut mirror.own_digest,
                     What::UpstreamDigest => &mut mirror.upstream_digest,
-                    What::Pinned | What::Again | What::Has | What::Child | What::Blob => return,
+                    What::Pinned
+                    | What::Again
+                    | What::Has
+                    | What::Child
+                    | What::Blob
+                    | What::Config
+                    | What::Referrers => {
+                        return;
+                    }
                 }
             }
         };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::age::Grace;
 use super::depth::Depth;
 use super::endpoint::{Authority, Endpoint};
 use super::image::ImageRef;
@@ -20,6 +21,8 @@ pub struct Mirror {
     pub serves: Vec<Box<str>>,
     /// How far checks go at this mirror, where nothing is said of the image.
     pub depth: Option<Depth>,
+    /// How long it may be behind, if not as long as any other.
+    pub grace: Option<Grace>,
 }
 
 /// Settings of one upstream that differ from what its name says.

@@ -4,6 +4,7 @@
 //! it crosses from one stage to the next; what a stage alone needs stays in that stage.
 
 pub mod access;
+pub mod age;
 pub mod anatomy;
 pub mod blob;
 pub mod budget;
@@ -13,6 +14,7 @@ pub mod compare;
 pub mod depth;
 pub mod digest;
 pub mod endpoint;
+pub mod estimate;
 pub mod evidence;
 pub mod fault;
 pub mod host;
@@ -26,6 +28,7 @@ pub mod origin;
 pub mod plan;
 pub mod platform;
 pub mod pull;
+pub mod referrers;
 pub mod rewrite;
 pub mod run;
 pub mod scope;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::age::{AskAge, Grace};
 use super::blob::Blob;
 use super::depth::{Depth, ImageOptions, Reach};
 use super::digest::Digest;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub reach: Reach,
     /// What is said of single endpoints, in the order of `endpoints`; those behind its end have nothing.
     pub depths: Vec<Option<Depth>>,
+    /// The same of how long they may be behind.
+    pub graces: Vec<Option<Grace>>,
     /// Which part of which list, and where it is made.
     pub scope: Scope,
 }
@@ -43,6 +46,19 @@ impl Plan {
     pub fn platforms_of(&self, image: &PlannedImage) -> Arc<[Platform]> {
         let of_image = image.options.as_ref().and_then(|options| options.platforms.as_ref());
         Arc::clone(of_image.unwrap_or(&self.reach.platforms))
+    }
+
+    /// How long an endpoint may be behind.
+    #[must_use]
+    pub fn grace_at(&self, endpoint: u32) -> Option<Grace> {
+        self.graces.get(endpoint as usize).copied().flatten().or(self.reach.age.grace)
+    }
+
+    /// Whether configs are read wherever a mirror is behind: to grant a grace, one must know.
+    #[must_use]
+    pub fn ask_age(&self) -> AskAge {
+        let has_grace = self.reach.age.grace.is_some() || self.graces.iter().any(Option::is_some);
+        if has_grace { AskAge::Always } else { self.reach.age.ask }
     }
 
     /// The deepest that any image is looked at anywhere.
@@ -110,6 +126,10 @@ pub enum What {
     Child,
     /// A config or layer that a manifest names.
     Blob,
+    /// What refers to the manifest.
+    Referrers,
+    /// A config, for what it says of when the image was made.
+    Config,
 }
 
 /// What is asked for.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::age::{Age, Excuse};
 use super::anatomy::Anatomy;
 use super::blob::Part;
 use super::code::Code;
@@ -14,6 +15,7 @@ use super::endpoint::{Authority, Endpoint, Role};
 use super::image::ImageRef;
 use super::manifest::MediaType;
 use super::origin::Origin;
+use super::referrers::ReferrersLine;
 use super::scope::Scope;
 
 /// What an endpoint's answer means for an image.
@@ -65,6 +67,10 @@ pub struct CheckResult {
     pub notes: Vec<String>,
     /// What the image is made of, where that was looked at (depth `platforms` and on).
     pub anatomy: Option<Box<Anatomy>>,
+    /// How old the difference from upstream is, where anything is known of that.
+    pub age: Option<Box<Age>>,
+    /// What the mirror lacks beside the image, where that was found out.
+    pub referrers: Option<Box<ReferrersLine>>,
 }
 
 /// One place in the inputs that names an image.
@@ -184,6 +190,12 @@ pub struct Run {
 }
 
 impl CheckResult {
+    /// Whether it is a difference that is younger than the grace.
+    #[must_use]
+    pub fn is_within_grace(&self) -> bool {
+        self.age.as_ref().is_some_and(|age| matches!(age.excuse, Excuse::Young(_)))
+    }
+
     /// Upstream or mirror.
     #[must_use]
     pub fn role(&self, run: &Run) -> Role {

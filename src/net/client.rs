@@ -153,6 +153,11 @@ impl Client {
         self.read_bytes.load(Ordering::Relaxed)
     }
 
+    /// Counts bytes that were read as they came, and belong to none of those who count theirs.
+    pub fn count_read(&self, bytes: u64) {
+        self.read_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// How many manifests `host` gave by GET, which is what registries with a quota count.
     #[must_use]
     pub fn pulls(&self, host: &str) -> u64 {

@@ -3,7 +3,7 @@
 //! Healthy images cost one question for each endpoint; everything else here is asked only where digests
 //! differ or a mirror says that it has not got what upstream has.
 
-use super::parts;
+use super::{age, parts, referrers};
 use crate::model::compare::{Relation, relate};
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
@@ -38,7 +38,16 @@ const fn want(depth: Depth) -> Want {
 #[must_use]
 pub fn next(evidence: &Evidence) -> Vec<Question> {
     let questions = about_manifests(evidence);
-    if questions.is_empty() { parts::next(evidence) } else { questions }
+    if !questions.is_empty() {
+        return questions;
+    }
+    let parts = parts::next(evidence);
+    if !parts.is_empty() {
+        return parts;
+    }
+    let mut beside = age::next(evidence);
+    beside.extend(referrers::next(evidence));
+    beside
 }
 
 fn about_manifests(evidence: &Evidence) -> Vec<Question> {

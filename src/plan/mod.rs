@@ -4,9 +4,12 @@
 //! of an image before it can be judged, and `parts` what of the manifests and blobs that it is made of, which
 //! `tree` finds.
 
+pub mod age;
+pub mod estimate;
 pub mod followup;
 pub mod part;
 pub mod parts;
+mod referrers;
 pub mod tree;
 pub mod walk;
 
@@ -96,11 +99,11 @@ pub fn expand(
         images.push(PlannedImage { image, upstream, mirrors, options });
     }
     let depths = map.mirrors.iter().map(|mirror| mirror.depth).collect();
-    if unaskable.is_empty() {
-        Ok(Plan { endpoints, images, places, reach, depths, scope: Scope::default() })
-    } else {
-        Err(unaskable)
+    let graces = map.mirrors.iter().map(|mirror| mirror.grace).collect();
+    if !unaskable.is_empty() {
+        return Err(unaskable);
     }
+    Ok(Plan { endpoints, images, places, reach, depths, graces, scope: Scope::default() })
 }
 
 /// Adds what another place says of an image.

@@ -157,7 +157,8 @@ impl Kept {
     fn of(answer: &Answer) -> Option<Self> {
         Some(match answer {
             Answer::Manifest(Observation { outcome: Outcome::NotAsked(_), .. })
-            | Answer::Blob(BlobObservation { outcome: BlobOutcome::NotAsked(_), .. }) => return None,
+            | Answer::Blob(BlobObservation { outcome: BlobOutcome::NotAsked(_), .. })
+            | Answer::Referrers(_) => return None,
             Answer::Manifest(observation) => match &observation.outcome {
                 Outcome::Found(Facts {
                     media_type, source: DigestSource::Header, manifest: None, ..
@@ -217,6 +218,7 @@ impl Kept {
                 answered_by: None,
                 asked_as: AskedAs::Nobody,
                 hosts: Vec::new(),
+                created: None,
                 transfers: Vec::new(),
                 notes: Vec::new(),
                 at: OffsetDateTime::now_utc(),

@@ -166,6 +166,8 @@ impl Worker {
             };
             let answered = match question.what {
                 What::Child | What::Blob => self.about_part(image, &question).await,
+                // By digest as well, and another question.
+                What::Referrers => Some((self.ask(image, &question).await, Vec::new())),
                 _ => self.about_manifest(image, &question).await,
             };
             let Some((answer, told)) = answered else { continue };
@@ -225,13 +227,17 @@ impl Worker {
             Reference::Tag => ManifestRef::Tag(image.tag().unwrap_or("latest")),
             Reference::Digest(digest) => ManifestRef::Digest(digest),
             Reference::Blob(blob) => {
-                let ask = match question.want {
-                    Want::Existence => BlobAsk::Presence,
-                    Want::Bytes => BlobAsk::Content(budget),
+                let ask = match (question.what, question.want) {
+                    (What::Config, _) => BlobAsk::Config,
+                    (_, Want::Existence) => BlobAsk::Presence,
+                    (_, Want::Bytes) => BlobAsk::Content(budget),
                 };
                 return Answer::Blob(registries.blob(endpoint, image, blob, ask).await);
             }
         };
+        if let (What::Referrers, Reference::Digest(digest)) = (question.what, &question.reference) {
+            return Answer::Referrers(registries.referrers(endpoint, image, digest).await);
+        }
         let ask = match question.want {
             Want::Existence => Ask::Head,
             Want::Bytes => Ask::Get,
@@ -266,12 +272,13 @@ fn evidence(plan: &Plan, image: u32) -> Evidence {
     let planned = &plan.images[image as usize];
     let endpoint = |at: u32, who| (Arc::clone(&plan.endpoints[at as usize]), depth_at(plan, planned, who));
     let mirrors = planned.mirrors.iter().enumerate();
-    Evidence::new(
+    let evidence = Evidence::new(
         Arc::clone(&planned.image),
         plan.platforms_of(planned),
         endpoint(planned.upstream, Who::Upstream),
         mirrors.map(|(index, at)| endpoint(*at, Who::Mirror(index))).collect(),
-    )
+    );
+    Evidence { ask_age: plan.ask_age(), ask_referrers: plan.reach.referrers, ..evidence }
 }
 
 impl Pass {
@@ -367,6 +374,7 @@ fn blob_not_asked() -> BlobObservation {
         answered_by: None,
         asked_as: AskedAs::Nobody,
         hosts: Vec::new(),
+        created: None,
         transfers: Vec::new(),
         notes: Vec::new(),
         at: OffsetDateTime::now_utc(),

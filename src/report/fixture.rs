@@ -130,6 +130,8 @@ fn push(run: &mut Run, image: u32, endpoint: u32, (code, reason): (Code, &str)) 
         checked_at: datetime!(2025-03-09 08:00:00.300 UTC),
         notes: Vec::new(),
         anatomy: None,
+        age: None,
+        referrers: None,
     };
     run.results.push(result);
 }

@@ -18,8 +18,10 @@ use super::decision::DecisionLine;
 use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
+use crate::model::age::Excuse;
 use crate::model::digest::Digest;
 use crate::model::endpoint::Endpoint;
+use crate::model::referrers::ReferrersLine;
 use crate::model::run::{Counts, HostUse, Quota};
 use crate::model::scope::{List, Part, Scope, Vantage};
 
@@ -221,7 +223,7 @@ impl Serialize for StatusCounts {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 21)?;
+        let mut row = serializer.serialize_struct("Row", 28)?;
         row.serialize_field("artifact", &self.artifact.to_string())?;
         row.serialize_field("input", self.input)?;
         row.serialize_field("origin", &self.origin.to_string())?;
@@ -252,8 +254,32 @@ impl Serialize for Row<'_> {
         if let Some(anatomy) = self.anatomy() {
             row.serialize_field("parts", &anatomy::Parts(anatomy))?;
         }
+        if let Some(age) = self.age() {
+            row.serialize_field("created", &age.created.map(Timestamp))?;
+            row.serialize_field("upstream_created", &age.upstream_created.map(Timestamp))?;
+            row.serialize_field("stale_since", &age.since.map(|(since, _)| Timestamp(since)))?;
+            row.serialize_field("stale_since_by", &age.since.map(|(_, basis)| basis.as_str()))?;
+            row.serialize_field("age_seconds", &age.age.map(|age| age.as_secs()))?;
+            row.serialize_field("within_grace", &matches!(age.excuse, Excuse::Young(_)))?;
+            let grace = match age.excuse {
+                Excuse::Young(grace) => Some(grace.0.as_secs()),
+                Excuse::None => None,
+            };
+            row.serialize_field("grace_seconds", &grace)?;
+        }
+        if let Some(ReferrersLine { upstream, absent, absent_total }) = self.referrers() {
+            let line = ReferrersRow { upstream: *upstream, absent, absent_total: *absent_total };
+            row.serialize_field("referrers", &line)?;
+        }
         row.end()
     }
+}
+
+#[derive(Serialize)]
+struct ReferrersRow<'a> {
+    upstream: usize,
+    absent: &'a [Box<str>],
+    absent_total: usize,
 }
 
 struct Notes<'a>(&'a [String]);

@@ -10,6 +10,7 @@ mod csv;
 mod decision;
 mod depth;
 pub mod escape;
+pub mod estimate;
 pub mod explain;
 mod findings;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::gate::{Change, Decision, Level, Policy, Treated};
+use crate::model::age::Age;
 use crate::model::anatomy::Anatomy;
 use crate::model::code::Code;
 use crate::model::digest::Digest;
@@ -17,6 +18,7 @@ use crate::model::endpoint::{Endpoint, Role};
 use crate::model::image::ImageRef;
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
+use crate::model::referrers::ReferrersLine;
 use crate::model::run::{CheckResult, Counts, Place, Run};
 use crate::model::scope::Vantage;
 use crate::model::status::Status;
@@ -156,6 +158,18 @@ impl<'a> Row<'a> {
         self.result.anatomy.as_deref()
     }
 
+    /// How old the difference from upstream is, where anything is known of that.
+    #[must_use]
+    pub fn age(&self) -> Option<&'a Age> {
+        self.result.age.as_deref()
+    }
+
+    /// What the mirror lacks beside the image, where that was found out.
+    #[must_use]
+    pub fn referrers(&self) -> Option<&'a ReferrersLine> {
+        self.result.referrers.as_deref()
+    }
+
     /// Oddities that change no verdict; not escaped.
     #[must_use]
     pub fn notes(&self) -> &'a [String] {
@@ -200,7 +214,10 @@ impl<'a> View<'a> {
     pub fn bearing(&self, result: &CheckResult) -> Bearing {
         let status = result.verdict.code.status();
         match self.decision.treated(result) {
-            None => self.bearing_of_status(result.counts, status),
+            None => {
+                let bearing = self.bearing_of_status(result.counts, status);
+                if result.is_within_grace() { bearing.max(Bearing::Warns) } else { bearing }
+            }
             Some(Treated { level, change: Some(Change::Known { .. }), .. }) if level.is_problem() => {
                 Bearing::Known
             }

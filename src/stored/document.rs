@@ -11,7 +11,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-pub(super) use self::parts::{HostLine, PartsLine};
+pub(super) use self::parts::{HostLine, PartsLine, ReferrersRow};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
@@ -19,6 +19,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use crate::model::age::Basis;
 use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::endpoint::Role;
@@ -160,6 +161,16 @@ pub(super) struct Line<'a> {
     pub(super) notes: Vec<Text<'a>>,
     #[serde(borrow)]
     pub(super) parts: Option<PartsLine<'a>>,
+    #[serde(borrow)]
+    pub(super) referrers: Option<ReferrersRow<'a>>,
+    pub(super) created: Option<Word<OffsetDateTime>>,
+    pub(super) upstream_created: Option<Word<OffsetDateTime>>,
+    pub(super) stale_since: Option<Word<OffsetDateTime>>,
+    pub(super) stale_since_by: Option<Word<Basis>>,
+    pub(super) age_seconds: Option<u64>,
+    /// There is an age where this is there.
+    pub(super) within_grace: Option<bool>,
+    pub(super) grace_seconds: Option<u64>,
 }
 
 /// A text, borrowed from the file wherever it has no escapes.

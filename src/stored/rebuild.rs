@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use url::Url;
 
 use super::Saved;
 use super::document::{ByStatus, Document, Line, MirrorLine, SummaryLine, Text, Word};
+use crate::model::age::{Age, Excuse, Grace};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, Seen};
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
@@ -320,6 +322,7 @@ fn result(line: Line<'_>, image: u32, endpoint: u32) -> Result<CheckResult, Stri
     if line.http_status.is_some_and(|status| !(100..=999).contains(&status)) {
         return Err("http_status: not between 100 and 999".to_owned());
     }
+    let age = age(&line)?;
     Ok(CheckResult {
         image,
         endpoint,
@@ -337,8 +340,33 @@ fn result(line: Line<'_>, image: u32, endpoint: u32) -> Result<CheckResult, Stri
         attempts: line.attempts,
         checked_at: line.checked_at.0,
         notes: line.notes.into_iter().map(|note| note.0.into_owned()).collect(),
+        age,
+        referrers: line.referrers.map(|row| row.line().map(Box::new)).transpose()?,
         anatomy: line.parts.map(|parts| parts.anatomy().map(Box::new)).transpose()?,
     })
+}
+
+/// How old the difference is, where that is told.
+fn age(line: &Line<'_>) -> Result<Option<Box<Age>>, String> {
+    let Some(is_excused) = line.within_grace else { return Ok(None) };
+    let at = |word: &Option<Word<OffsetDateTime>>| word.as_ref().map(|word| word.0);
+    let since = match (at(&line.stale_since), line.stale_since_by.as_ref()) {
+        (Some(since), Some(basis)) => Some((since, basis.0)),
+        (None, None) => None,
+        _ => return Err("stale_since: by what it is known belongs to it".to_owned()),
+    };
+    let excuse = match (is_excused, line.grace_seconds) {
+        (true, Some(seconds)) => Excuse::Young(Grace(Duration::from_secs(seconds))),
+        (false, None) => Excuse::None,
+        _ => return Err("grace_seconds: belongs to within_grace".to_owned()),
+    };
+    Ok(Some(Box::new(Age {
+        created: at(&line.created),
+        upstream_created: at(&line.upstream_created),
+        since,
+        age: line.age_seconds.map(Duration::from_secs),
+        excuse,
+    })))
 }
 
 /// A part must say where in the whole each of its places stands.

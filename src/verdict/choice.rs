@@ -107,6 +107,8 @@ mod tests {
             checked_at: time::OffsetDateTime::UNIX_EPOCH,
             notes: Vec::new(),
             anatomy: None,
+            age: None,
+            referrers: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The order of the rules: could it be asked; is it what it claims to be; is it what upstream has.
 
+mod age;
 mod blobs;
 pub mod choice;
 mod contacts;
@@ -9,13 +10,16 @@ mod notes;
 mod parts;
 mod platforms;
 pub mod pull;
+mod referrers;
 mod schema1;
 mod sign_in;
 mod unserved;
 
+pub use age::{AgeTerms, hold, with_age};
 pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
 pub use parts::with_parts;
+pub use referrers::{Referrers, with_referrers};
 pub use sign_in::sign_in;
 
 use std::borrow::Cow;

@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
 
 mod action;
+mod age;
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
@@ -23,6 +24,7 @@ mod deadlines;
 mod depth;
 mod digests;
 mod documentation;
+mod estimate;
 mod exit_codes;
 mod explanations;
 mod fuzz_targets;
@@ -48,6 +50,7 @@ mod private_daemons;
 mod pulls;
 mod real_registries;
 mod redirects;
+mod referrers;
 mod request_counts;
 mod retries;
 mod saved_reports;

@@ -14,6 +14,7 @@ use super::error_body::{self, Shape};
 use super::exchange::{self, Call, Exchange};
 use super::manifest::Registries;
 use super::reading::{self, Failure, Reading, Trail, Trouble, content_type};
+use crate::model::age::MAX_CONFIG_BYTES;
 use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, Transfer};
 use crate::model::budget::{ByteBudget, Taken};
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
@@ -37,6 +38,8 @@ pub enum BlobAsk<'a> {
     /// All its bytes, hashed as they come, if the budget has them to spare. Without a declared size they cannot
     /// be bounded, so that this is the same as [`Self::Presence`]; none is read beyond [`MAX_BLOB_BYTES`].
     Content(&'a ByteBudget),
+    /// All its bytes, kept for what a config says of when the image was made; none beyond [`MAX_CONFIG_BYTES`].
+    Config,
 }
 
 /// What is gathered on the way to a blob.
@@ -45,6 +48,7 @@ pub(super) struct Way {
     session: Session,
     answered_by: Option<Authority>,
     pub(super) transfers: Vec<Transfer>,
+    pub(super) created: Option<OffsetDateTime>,
     /// The error status with which HEAD was answered.
     head_failed: Option<u16>,
 }
@@ -56,6 +60,7 @@ impl Way {
             session: Session::with_contacts(),
             answered_by: None,
             transfers: Vec::new(),
+            created: None,
             head_failed: None,
         }
     }
@@ -73,6 +78,7 @@ impl Way {
             answered_by: self.answered_by,
             asked_as: self.trail.asked_as,
             hosts: self.session.into_contacts(),
+            created: self.created,
             transfers: self.transfers,
             notes: self.trail.notes,
             at: OffsetDateTime::now_utc(),
@@ -131,12 +137,15 @@ impl Registries {
             _ => (None, 0),
         };
         let is_affordable = |budget: &ByteBudget| size <= MAX_BLOB_BYTES && budget.take(size) == Taken::Yes;
-        if budget.is_some_and(|budget| !is_affordable(budget)) {
+        let is_too_large =
+            matches!(ask, BlobAsk::Config) && blob.size.is_some_and(|size| size > MAX_CONFIG_BYTES);
+        if is_too_large || budget.is_some_and(|budget| !is_affordable(budget)) {
             return way.into_observation(BlobOutcome::OverBudget);
         }
-        let first_step = || match budget {
-            Some(_) => Step::Content(Box::new(Content::new(&blob.digest, size))),
-            None => Step::Head,
+        let first_step = || match (ask, budget, blob.size) {
+            (BlobAsk::Config, _, Some(size)) => Step::Content(Box::new(Content::kept(&blob.digest, size))),
+            (_, Some(_), _) => Step::Content(Box::new(Content::new(&blob.digest, size))),
+            _ => Step::Head,
         };
         let mut outcome = self.put_blob(&mut way, (&url, &repository), blob, first_step()).await;
         // Some registries break on `?ns=`; see `observe`.
@@ -156,6 +165,9 @@ impl Registries {
         }
         if let Some(budget) = budget {
             budget.give_back(size.saturating_sub(way.received_bytes()));
+        }
+        if matches!(ask, BlobAsk::Config) {
+            self.client.count_read(way.received_bytes());
         }
         way.into_observation(outcome)
     }

@@ -13,6 +13,7 @@ use super::blob::{
 };
 use super::exchange::Exchange;
 use super::reading::{Failure, Reading, Trouble};
+use crate::model::age;
 use crate::model::blob::{BlobBreakage, BlobOutcome, Transfer};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::endpoint::Authority;
@@ -35,6 +36,13 @@ impl Content {
     pub(super) fn new(digest: &Digest, declared: u64) -> Self {
         let tally = Tally::new(digest, declared);
         Self { digest: digest.clone(), declared, tally, cut: None, is_resuming: false }
+    }
+
+    /// The same, for one whose bytes are looked at when they are all there.
+    pub(super) fn kept(digest: &Digest, declared: u64) -> Self {
+        let mut content = Self::new(digest, declared);
+        content.tally.kept = Some(Vec::new());
+        content
     }
 
     /// What is still wanted, if not all.
@@ -136,7 +144,8 @@ impl Content {
     }
 
     fn outcome(&mut self, way: &mut Way) -> BlobOutcome {
-        let tally = std::mem::replace(&mut self.tally, Tally::new(&self.digest, self.declared));
+        let mut tally = std::mem::replace(&mut self.tally, Tally::new(&self.digest, self.declared));
+        let kept = tally.kept.take();
         let (as_it_came, decoded) = tally.finish();
         let is_right = |(bytes, digest): &(u64, Digest)| *bytes == self.declared && *digest == self.digest;
         let found = match decoded {
@@ -151,7 +160,10 @@ impl Content {
             (_, digest) if digest != self.digest => {
                 BlobOutcome::Broken(BlobBreakage::WrongBytes { found: digest })
             }
-            (bytes, _) => BlobOutcome::Read { bytes },
+            (bytes, _) => {
+                way.created = kept.and_then(|kept| age::created(&kept));
+                BlobOutcome::Read { bytes }
+            }
         }
     }
 }
@@ -182,6 +194,8 @@ struct Tally {
     bytes: u64,
     hasher: Hasher,
     decoder: Decoder,
+    /// The bytes as they came, where they are wanted.
+    kept: Option<Vec<u8>>,
 }
 
 enum Decoder {
@@ -193,7 +207,7 @@ enum Decoder {
 
 impl Tally {
     fn new(digest: &Digest, declared: u64) -> Self {
-        Self { declared, bytes: 0, hasher: digest.algorithm().hasher(), decoder: Decoder::None }
+        Self { declared, bytes: 0, hasher: digest.algorithm().hasher(), decoder: Decoder::None, kept: None }
     }
 
     /// From now on also what comes out when it is unpacked.
@@ -220,6 +234,9 @@ impl Tally {
         };
         if self.bytes > most {
             return Fits::No;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
         }
         self.hasher.update(bytes);
         Fits::Yes

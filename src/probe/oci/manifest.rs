@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, header};
-use time::OffsetDateTime;
 use url::Url;
 
 use super::authorize::{Authorizer, Session};
@@ -114,16 +113,15 @@ impl Registries {
             }
             other => other,
         };
-        Observation {
-            outcome,
-            http_status: trail.http_status,
-            attempts: trail.attempts,
-            latency: trail.latency,
-            asked_as: trail.asked_as,
-            redirected_to: trail.redirected_to,
-            notes: trail.notes,
-            at: OffsetDateTime::now_utc(),
-        }
+        trail.into_observation(outcome)
+    }
+
+    /// Asks for one page of a list, which is a manifest too; where it goes on comes with it.
+    pub(super) async fn observe_list(&self, url: &Url, repository: &str) -> (Observation, Option<Box<str>>) {
+        let mut trail = Trail::default();
+        let outcome = self.put(&mut trail, url, repository, ManifestRef::Tag(""), Ask::Get).await;
+        let next = trail.next_page.take();
+        (trail.into_observation(outcome), next)
     }
 
     async fn without_namespace(

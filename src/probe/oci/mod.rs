@@ -12,6 +12,7 @@ mod front;
 pub mod manifest;
 mod reading;
 pub mod realm;
+mod referrers;
 mod root;
 mod standing;
 mod token;

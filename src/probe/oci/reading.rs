@@ -4,15 +4,19 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
+use time::OffsetDateTime;
 
 use super::authorize::Wanted;
 use super::error_body::{self, Shape};
 use super::exchange::{Exchange, ExchangeFault};
 use super::front;
+use super::referrers::next_page;
 use super::token::TokenFault;
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut};
-use crate::model::observation::{Answer, AskedAs, Breakage, NotAsked, Note, Refusal, Rejection};
+use crate::model::observation::{
+    Answer, AskedAs, Breakage, NotAsked, Note, Observation, Outcome, Refusal, Rejection,
+};
 use crate::net::client::Body;
 use crate::net::redirect;
 use crate::net::retry::{self, Fault, Next, RetryPolicy};
@@ -65,6 +69,8 @@ pub(super) struct Trail {
     pub(super) asked_as: AskedAs,
     pub(super) redirected_to: Option<Box<str>>,
     pub(super) notes: Vec<Note>,
+    /// Where the answer goes on, if it is a list with pages.
+    pub(super) next_page: Option<Box<str>>,
 }
 
 impl Trail {
@@ -72,6 +78,7 @@ impl Trail {
         self.http_status = Some(exchange.status);
         self.latency = Some(exchange.latency);
         self.asked_as = exchange.asked_as.clone();
+        self.next_page = next_page(&exchange.headers);
         if exchange.hops > 0 {
             self.redirected_to = Some(redirect::display(&exchange.url).into());
         }
@@ -80,6 +87,19 @@ impl Trail {
             if let Some(text) = text.strip_prefix("299 - ") {
                 self.add(Note::Warning(text.trim_matches('"').chars().take(200).collect()));
             }
+        }
+    }
+
+    pub(super) fn into_observation(self, outcome: Outcome) -> Observation {
+        Observation {
+            outcome,
+            http_status: self.http_status,
+            attempts: self.attempts,
+            latency: self.latency,
+            asked_as: self.asked_as,
+            redirected_to: self.redirected_to,
+            notes: self.notes,
+            at: OffsetDateTime::now_utc(),
         }
     }
 

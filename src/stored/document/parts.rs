@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Milliseconds, Text, Word, Worded};
+use crate::model::age::Basis;
 use crate::model::anatomy::{
     Anatomy, Finding, MAX_FINDINGS, MAX_PLATFORMS, PartKind, PlatformLine, PlatformState, Uncovered,
 };
@@ -11,6 +12,7 @@ use crate::model::code::Code;
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Authority, Role};
+use crate::model::referrers::{MAX_NAMED, ReferrersLine};
 use crate::model::run::HostUse;
 use crate::model::status::Status;
 
@@ -79,6 +81,27 @@ pub(in super::super) struct HostLine<'a> {
     bytes_per_second: Option<u64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct ReferrersRow<'a> {
+    upstream: usize,
+    #[serde(borrow)]
+    absent: Vec<Text<'a>>,
+    absent_total: usize,
+}
+
+impl ReferrersRow<'_> {
+    /// # Errors
+    /// More are named than a report names, or than are said to be there.
+    pub(in super::super) fn line(self) -> Result<ReferrersLine, String> {
+        if self.absent.len() > MAX_NAMED.min(self.absent_total) {
+            return Err("referrers: more of them than is said or can be".to_owned());
+        }
+        let absent = self.absent.into_iter().map(|name| name.0.into()).collect();
+        Ok(ReferrersLine { upstream: self.upstream, absent, absent_total: self.absent_total })
+    }
+}
+
 /// The one of `all` that is called `text`.
 fn named<T: Copy>(what: &str, all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
     let known = all.iter().copied().find(|known| name(*known) == text);
@@ -88,6 +111,12 @@ fn named<T: Copy>(what: &str, all: &[T], name: impl Fn(T) -> &'static str, text:
 impl Worded for Depth {
     fn of(text: &str) -> Result<Self, String> {
         named("depth", &Self::ALL, Self::as_str, text)
+    }
+}
+
+impl Worded for Basis {
+    fn of(text: &str) -> Result<Self, String> {
+        named("basis", &Self::ALL, Self::as_str, text)
     }
 }
 

@@ -1,0 +1,93 @@
+//! The report of an earlier check, read for how long mirrors have been behind. Whatever else it has is passed over,
+//! so that reports of other versions will do.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Error;
+use crate::model::age::{Earlier, History};
+use crate::model::status::Status;
+
+/// The largest report that is read, in bytes: some hundred thousand images at several mirrors.
+const MAX_BYTES: u64 = 1 << 30;
+/// What stands in `schema`.
+const SCHEMA_ID: &str = "registry-check/report/v1";
+
+#[derive(Deserialize)]
+struct Report {
+    schema: String,
+    results: Vec<Line>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    artifact: String,
+    mirror: String,
+    role: String,
+    status: String,
+    checked_at: String,
+    expected_digest: Option<String>,
+    stale_since: Option<String>,
+}
+
+/// Reads a JSON report.
+///
+/// # Errors
+/// The file cannot be read, or is no such report.
+pub fn load_earlier(path: &Path) -> Result<History, Error> {
+    let unreadable = |cause| Error::Unreadable { path: path.to_owned(), cause };
+    let fault = |why: String| {
+        Error::Faults(vec![format!(
+            "{}: {why}: --since takes the JSON report of an earlier check (-o report.json)",
+            path.display()
+        )])
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(fault(format!("larger than {MAX_BYTES} bytes")));
+    }
+    let report: Report = serde_json::from_reader(BufReader::new(file.take(MAX_BYTES)))
+        .map_err(|error| fault(format!("line {}: {}", error.line(), shown(&error.to_string()))))?;
+    if report.schema != SCHEMA_ID {
+        return Err(fault(format!("'{}' is not {SCHEMA_ID}", shown(&report.schema))));
+    }
+    let mut history = HashMap::new();
+    for line in report.results {
+        if line.role != "mirror" {
+            continue;
+        }
+        if let Some(earlier) =
+            earlier(&line).map_err(|why| fault(format!("{}: {why}", shown(&line.artifact))))?
+        {
+            history.insert((line.artifact.into(), line.mirror.into()), earlier);
+        }
+    }
+    Ok(History(history))
+}
+
+/// `None` where that check could not find out whether the mirror was behind.
+fn earlier(line: &Line) -> Result<Option<Earlier>, String> {
+    let time = |key: &str, text: &str| {
+        OffsetDateTime::parse(text, &Rfc3339).map_err(|_| format!("{key} '{}' is no time", shown(text)))
+    };
+    let checked_at = time("checked_at", &line.checked_at)?;
+    let behind_since = match line.status.parse() {
+        Ok(Status::Stale) => match &line.stale_since {
+            Some(since) => Some(time("stale_since", since)?),
+            None => Some(checked_at),
+        },
+        Ok(Status::Ok | Status::SameContent) => None,
+        Ok(_) | Err(_) => return Ok(None),
+    };
+    let expected = line.expected_digest.as_deref().and_then(|text| text.parse().ok());
+    Ok(Some(Earlier { checked_at, behind_since, expected }))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect::<String>().escape_debug().to_string()
+}

@@ -1,0 +1,129 @@
+//! What a plan is going to cost: its first questions, counted, and the most that can follow from their answers.
+//!
+//! Follows the rules of `followup`; what `parts` will ask is told by manifests that nobody has read yet.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{DOCKER_HUB_ENDPOINT, followup};
+use crate::model::age::AskAge;
+use crate::model::depth::Depth;
+use crate::model::endpoint::{Authority, Endpoint};
+use crate::model::estimate::{Estimate, HostEstimate};
+use crate::model::image::ManifestRef;
+use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, Who};
+use crate::model::referrers::{AskReferrers, COSIGN_SUFFIXES};
+
+/// What `plan` is going to cost.
+#[must_use]
+pub fn estimate(plan: &Plan, max_bytes: Option<u64>) -> Estimate {
+    let mut count = Count { plan, hosts: BTreeMap::new(), urls: HashSet::new(), tokens: HashSet::new() };
+    let mut not_asked = 0;
+    for image in &plan.images {
+        let mirrors = image.mirrors.iter().enumerate().map(|(at, endpoint)| (Who::Mirror(at), *endpoint));
+        for (who, endpoint) in std::iter::once((Who::Upstream, image.upstream)).chain(mirrors) {
+            not_asked += u64::from(!count.add(image, who, endpoint));
+        }
+    }
+    Estimate {
+        images: plan.images.len() as u64,
+        not_asked,
+        hosts: count.hosts.into_values().collect(),
+        deepest: plan.deepest(),
+        max_bytes,
+    }
+}
+
+struct Count<'a> {
+    plan: &'a Plan,
+    hosts: BTreeMap<(Box<str>, Authority), HostEstimate>,
+    /// What is asked for first: two images may be one there, and are asked for once.
+    urls: HashSet<(Want, String)>,
+    tokens: HashSet<(u32, String)>,
+}
+
+impl Count<'_> {
+    /// Adds an image at an endpoint; `false` where that will not be asked.
+    fn add(&mut self, image: &PlannedImage, who: Who, index: u32) -> bool {
+        let endpoint = &*self.plan.endpoints[index as usize];
+        let Ok(repository) = endpoint.repository(&image.image) else { return false };
+        if !endpoint.accepts.takes(image.image.manifest_ref()) {
+            return false;
+        }
+        let is_alone = image.mirrors.is_empty();
+        let depth = match who {
+            Who::Upstream if !is_alone => Depth::Head,
+            _ => self.plan.depth_at(image, index),
+        };
+        let first = followup::opening(&image.image, depth, who);
+        let url = url(endpoint, image, &repository, &first);
+        let is_new = self.urls.insert((first.want, url));
+        let is_new_repository = self.tokens.insert((index, repository.into_owned()));
+        // How old a difference is: a manifest of an index, and its config.
+        let is_deep = |endpoint: &u32| self.plan.depth_at(image, *endpoint) >= Depth::Blobs;
+        let is_dated = self.plan.ask_age() == AskAge::Always
+            || match who {
+                Who::Upstream => image.mirrors.iter().any(is_deep),
+                Who::Mirror(_) => depth >= Depth::Blobs,
+            };
+        let dates = u64::from(is_dated);
+        let is_listed = self.plan.reach.referrers == AskReferrers::Yes && !is_alone;
+        let host = self.host(endpoint);
+        host.token_exchanges += u64::from(is_new_repository);
+        if !host.roles.contains(&endpoint.role) {
+            host.roles.push(endpoint.role);
+        }
+        let is_pinned = image.image.digest().is_some();
+        match first.want {
+            Want::Existence => host.heads += u64::from(is_new),
+            Want::Bytes => host.gets += u64::from(is_new) + u64::from(!is_pinned),
+        }
+        // The list, the tag in its place, and cosign's tags; longer lists have more pages.
+        if is_listed {
+            host.more_gets += 2;
+            host.more_heads += COSIGN_SUFFIXES.len() as u64;
+        }
+        match who {
+            // tag@digest: the digest itself, once the tag has moved on.
+            Who::Upstream if is_pinned && image.image.tag().is_some() => match first.want {
+                Want::Existence => host.more_heads += 1,
+                Want::Bytes => host.more_gets += 1,
+            },
+            // The tag again, its document, and what each mirror serves in its place.
+            Who::Upstream if !is_alone && !is_pinned => {
+                host.more_heads += 1 + image.mirrors.len() as u64;
+                host.more_gets += 1 + dates;
+                host.more_configs += dates;
+            }
+            // The document, or upstream's digest.
+            Who::Mirror(_) if !is_pinned => {
+                host.more_gets += u64::from(first.want == Want::Existence) + dates;
+                host.more_configs += dates;
+            }
+            Who::Upstream | Who::Mirror(_) => {}
+        }
+        true
+    }
+
+    fn host(&mut self, endpoint: &Endpoint) -> &mut HostEstimate {
+        let authority = &endpoint.authority;
+        self.hosts.entry((authority.host.clone(), authority.clone())).or_insert_with(|| HostEstimate {
+            authority: authority.clone(),
+            roles: Vec::new(),
+            heads: 0,
+            gets: 0,
+            more_heads: 0,
+            more_gets: 0,
+            more_configs: 0,
+            token_exchanges: 0,
+            is_docker_hub: &*authority.host == DOCKER_HUB_ENDPOINT,
+        })
+    }
+}
+
+fn url(endpoint: &Endpoint, image: &PlannedImage, repository: &str, first: &Question) -> String {
+    let reference = match &first.reference {
+        Reference::Digest(digest) => ManifestRef::Digest(digest),
+        Reference::Tag | Reference::Blob(_) => ManifestRef::Tag(image.image.tag().unwrap_or("latest")),
+    };
+    endpoint.manifest_url(&image.image, repository, reference)
+}

@@ -1,0 +1,34 @@
+//! What to ask about what refers to an image: upstream first, and mirrors that serve its digest only where there is
+//! something to be lacked.
+
+use crate::model::evidence::Evidence;
+use crate::model::observation::Observation;
+use crate::model::plan::{Question, Reference, Want, What, Who};
+use crate::model::referrers::AskReferrers;
+
+/// What must be asked next; empty when all is known that can be, or nobody wants to know.
+#[must_use]
+pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
+    let upstream = &evidence.upstream;
+    let is_known = upstream.answer.as_ref().and_then(Observation::digest).is_some();
+    let Some(expected) = evidence.expected().filter(|_| is_known) else { return Vec::new() };
+    let same = evidence.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.digest() == Some(expected));
+    let same: Vec<_> = same.collect();
+    if evidence.ask_referrers == AskReferrers::No || same.is_empty() {
+        return Vec::new();
+    }
+    let question = |who| Question {
+        who,
+        what: What::Referrers,
+        reference: Reference::Digest(expected.clone()),
+        want: Want::Bytes,
+    };
+    match &upstream.referrers {
+        None => vec![question(Who::Upstream)],
+        Some(known) if known.found.is_empty() => Vec::new(),
+        Some(_) => {
+            let unasked = same.into_iter().filter(|(_, mirror)| mirror.referrers.is_none());
+            unasked.map(|(index, _)| question(Who::Mirror(index))).collect()
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The report of `--plan`: what a run would cost, for people and for programs. Nothing has been asked.
+
+use std::io;
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::{escape, json};
+use crate::model::depth::Depth;
+use crate::model::estimate::{Estimate, HostEstimate};
+
+/// What stands in `schema`.
+const SCHEMA_ID: &str = "registry-check/plan/v1";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    images: u64,
+    depth: &'static str,
+    requests: Range,
+    heads: Range,
+    gets: Range,
+    token_exchanges: Most,
+    docker_hub_pulls: Range,
+    not_asked: u64,
+    max_bytes: Option<u64>,
+    unknown_until_manifests_are_read: &'static [&'static str],
+    hosts: Vec<HostLine<'a>>,
+}
+
+/// Where all is well, and at most.
+#[derive(Serialize)]
+struct Range {
+    planned: u64,
+    at_most: u64,
+}
+
+#[derive(Serialize)]
+struct Most {
+    at_most: u64,
+}
+
+#[derive(Serialize)]
+struct HostLine<'a> {
+    host: String,
+    scheme: &'a str,
+    roles: Vec<&'static str>,
+    requests: Range,
+    heads: Range,
+    gets: Range,
+    token_exchanges: Most,
+    docker_hub_pulls: Range,
+}
+
+fn heads(host: &HostEstimate) -> Range {
+    Range { planned: host.heads, at_most: host.heads + host.more_heads }
+}
+
+fn gets(host: &HostEstimate) -> Range {
+    Range { planned: host.gets, at_most: host.gets + host.more_gets + host.more_configs }
+}
+
+fn requests(host: &HostEstimate) -> Range {
+    Range { planned: host.requests(), at_most: host.most_requests() }
+}
+
+fn hub_pulls(host: &HostEstimate) -> Range {
+    let (planned, at_most) = host.hub_pulls();
+    Range { planned, at_most }
+}
+
+fn all(estimate: &Estimate, of: impl Fn(&HostEstimate) -> Range) -> Range {
+    Range { planned: estimate.sum(|host| of(host).planned), at_most: estimate.sum(|host| of(host).at_most) }
+}
+
+/// Writes it as JSON, `registry-check/plan/v1`.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn json(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
+    let hosts = estimate.hosts.iter().map(|host| HostLine {
+        host: host.authority.to_string(),
+        scheme: &host.authority.scheme,
+        roles: host.roles.iter().map(|role| role.as_str()).collect(),
+        requests: requests(host),
+        heads: heads(host),
+        gets: gets(host),
+        token_exchanges: Most { at_most: host.token_exchanges },
+        docker_hub_pulls: hub_pulls(host),
+    });
+    let document = Document {
+        schema: SCHEMA_ID,
+        images: estimate.images,
+        depth: estimate.deepest.as_str(),
+        requests: all(estimate, requests),
+        heads: all(estimate, heads),
+        gets: all(estimate, gets),
+        token_exchanges: Most { at_most: estimate.sum(|host| host.token_exchanges) },
+        docker_hub_pulls: all(estimate, hub_pulls),
+        not_asked: estimate.not_asked,
+        max_bytes: estimate.max_bytes,
+        unknown_until_manifests_are_read: estimate.unknown(),
+        hosts: hosts.collect(),
+    };
+    json::write_value(&document, out)
+}
+
+const HEADER: [&str; 6] = ["HOST", "HEAD", "GET", "AT MOST", "TOKENS", "HUB PULLS"];
+
+/// Writes it as a table, one line for each host, and what it leaves open.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn table(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
+    let row = |host: &HostEstimate| {
+        let (pulls, most_pulls) = host.hub_pulls();
+        [
+            escape::terminal(&escape::bounded(&host.authority.to_string(), escape::MAX_REMOTE_CHARS))
+                .into_owned(),
+            host.heads.to_string(),
+            host.gets.to_string(),
+            host.most_requests().to_string(),
+            format!("<= {}", host.token_exchanges),
+            if host.is_docker_hub { format!("{pulls} to {most_pulls}") } else { "-".to_owned() },
+        ]
+    };
+    let rows: Vec<_> = estimate.hosts.iter().map(row).collect();
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        rows.iter().map(|row| row[column].width()).chain([HEADER[column].len()]).max().unwrap_or(0)
+    });
+    line(out, &widths, HEADER)?;
+    for row in &rows {
+        line(out, &widths, row.each_ref().map(String::as_str))?;
+    }
+    writeln!(out)?;
+    closing(estimate).iter().try_for_each(|text| writeln!(out, "{text}"))
+}
+
+fn line(out: &mut dyn io::Write, widths: &[usize; 6], cells: [&str; 6]) -> io::Result<()> {
+    let mut text = format!("{}{}", cells[0], " ".repeat(widths[0] - cells[0].width()));
+    for (cell, width) in cells.iter().zip(widths).skip(1) {
+        // Numbers end where their column does.
+        text.push_str(&" ".repeat(2 + width - cell.width()));
+        text.push_str(cell);
+    }
+    writeln!(out, "{text}")
+}
+
+fn closing(estimate: &Estimate) -> Vec<String> {
+    let (requests, pulls) = (all(estimate, requests), all(estimate, hub_pulls));
+    let mut lines = vec![
+        format!(
+            "{} images, depth {}: {} requests for manifests where all is well, {} at most where every mirror differs",
+            estimate.images, estimate.deepest, requests.planned, requests.at_most
+        ),
+        format!(
+            "at most {} token exchanges; {} Docker Hub pulls where all is well, {} at most",
+            estimate.sum(|host| host.token_exchanges),
+            pulls.planned,
+            pulls.at_most
+        ),
+    ];
+    if estimate.not_asked > 0 {
+        lines.push(format!(
+            "{} times an image is not asked for where it could not be had",
+            estimate.not_asked
+        ));
+    }
+    match estimate.deepest {
+        Depth::Head | Depth::Manifest => {}
+        Depth::Platforms => lines.push(
+            "platforms' manifests come on top: how many there are is known only once manifests are read".to_owned(),
+        ),
+        Depth::Blobs => lines.push(
+            "platforms' manifests, configs and layers come on top: how many there are is known only once manifests \
+             are read"
+                .to_owned(),
+        ),
+        Depth::Content => {
+            let bound = match estimate.max_bytes {
+                Some(bytes) => format!("no more than {bytes} bytes of blobs (--max-bytes)"),
+                None => "without --max-bytes there is no bound on their bytes".to_owned(),
+            };
+            lines.push(format!(
+                "platforms' manifests, configs and layers come on top: how many there are, and their bytes, is known \
+                 only once manifests are read; {bound}"
+            ));
+        }
+    }
+    lines.push(
+        "not counted: retries, redirects, answers that ask for a token, and GETs where a HEAD says too little"
+            .to_owned(),
+    );
+    lines.push("nothing was asked".to_owned());
+    lines
+}

@@ -1,0 +1,90 @@
+//! Which signatures, SBOMs and attestations a mirror lacks that upstream has. Presence is all that is told: nothing is
+//! verified, and what could not be found out is a note, never a lack.
+
+use super::unserved;
+use crate::model::code::Code;
+use crate::model::evidence::Evidence;
+use crate::model::referrers::{Gap, MAX_NAMED, Referrer, ReferrersLine, ReferrersObservation};
+use crate::model::run::Verdict;
+use crate::model::status::Status;
+
+/// What a reason names.
+const IN_REASON: usize = 2;
+
+/// What is known of the referrers at the mirror with this index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Referrers {
+    /// For reports; `None` where they were not asked for, or not found out.
+    pub line: Option<ReferrersLine>,
+    /// What could not be found out.
+    pub note: Option<String>,
+}
+
+/// Adds to a verdict on the mirror with this index what it lacks beside the image.
+#[must_use]
+pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Verdict, Referrers) {
+    let mirror = &evidence.mirrors[index];
+    let Some(upstream) = &evidence.upstream.referrers else { return (found, Referrers::default()) };
+    if mirror.digest() != evidence.expected() {
+        return (found, Referrers::default());
+    }
+    let mut note = gap(upstream, &evidence.upstream.endpoint.name);
+    let Some(known) = mirror.referrers.as_ref() else {
+        let line = upstream.found.is_empty() && upstream.gap.is_none();
+        let line = line.then_some(ReferrersLine { upstream: 0, absent: Vec::new(), absent_total: 0 });
+        if !upstream.found.is_empty() {
+            note.get_or_insert_with(|| "what refers to the image was not asked for here".to_owned());
+        }
+        return (found, Referrers { line, note });
+    };
+    let absent: Vec<&Referrer> =
+        upstream.found.iter().filter(|referrer| !known.found.contains(referrer)).collect();
+    if let Some(why) = gap(known, &mirror.endpoint.name).filter(|_| !absent.is_empty()) {
+        return (found, Referrers { line: None, note: note.or(Some(why)) });
+    }
+    let line = ReferrersLine {
+        upstream: upstream.found.len(),
+        absent: absent.iter().take(MAX_NAMED).map(|referrer| name(referrer).into()).collect(),
+        absent_total: absent.len(),
+    };
+    let note = note.take();
+    let verdict = if absent.is_empty() { found } else { lacking(found, &line) };
+    (verdict, Referrers { line: Some(line), note })
+}
+
+fn lacking(found: Verdict, line: &ReferrersLine) -> Verdict {
+    let named: Vec<&str> = line.absent.iter().take(IN_REASON).map(|name| &**name).collect();
+    let more = line.absent_total.saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let told = format!(
+        "lacks {} of {} signatures, SBOMs or attestations that upstream has: {}{more} (presence only: nothing is verified)",
+        line.absent_total,
+        line.upstream,
+        named.join(", ")
+    );
+    let is_fine = matches!(found.code.status(), Status::Ok | Status::SameContent | Status::Unverified);
+    let reason = match &*found.reason {
+        "" => told,
+        reason if is_fine => format!("{told}; {reason}"),
+        reason => format!("{reason}; besides: {told}"),
+    };
+    let code = if is_fine { Code::ReferrerAbsent } else { found.code };
+    Verdict { code, reason: reason.into(), ..found }
+}
+
+fn name(referrer: &Referrer) -> String {
+    match referrer {
+        Referrer::Listed(digest) => digest.to_string(),
+        Referrer::Tag(tag) => tag.to_string(),
+    }
+}
+
+fn gap(known: &ReferrersObservation, host: &str) -> Option<String> {
+    let why = match known.gap.as_ref()? {
+        Gap::Answer(answer) => unserved::explain(answer, host).reason.into_owned(),
+        Gap::NoList => format!("{host} serves something else in the place of their list"),
+        Gap::Endless => format!("the list of {host} has no end that is in sight"),
+        Gap::Elsewhere => format!("{host} continues its list at another place"),
+    };
+    Some(format!("which signatures, SBOMs and attestations there are could not be found out: {why}"))
+}
