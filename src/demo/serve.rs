@@ -33,9 +33,11 @@ pub(super) fn answer(root: &str, store: &Store, asked: &Asked) -> Answer {
         Route::Manifest { repository, reference } => manifest(store, asked, repository, reference),
         Route::Blob { repository, digest } => blob(store, asked, repository, digest),
         Route::Tags { repository } => tags(store, repository),
-        Route::Referrers { repository, digest } => referrers(store, asked, repository, digest),
+        Route::Referrers { repository, digest } if store.has_referrers() => {
+            referrers(store, asked, repository, digest)
+        }
         Route::Login => Answer::text(StatusCode::OK, "text/html; charset=utf-8", LOGIN_PAGE),
-        Route::Token | Route::Unknown => page_not_found(),
+        Route::Token | Route::Referrers { .. } | Route::Unknown => page_not_found(),
     }
 }
 

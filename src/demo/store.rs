@@ -61,6 +61,12 @@ impl Store {
         self.referrers_page = Some(page);
     }
 
+    /// Whether there is a referrers API.
+    #[must_use]
+    pub const fn has_referrers(&self) -> bool {
+        self.referrers_page.is_some()
+    }
+
     /// Adds a document that refers to `subject`.
     pub fn refer(&mut self, repository: &str, subject: &Digest, document: Document) {
         let held = self.repository(repository);

@@ -4,7 +4,9 @@ use registry_check::demo::{Behaviour, Document, Failure, Image, Registry, Scope,
 use registry_check::model::manifest::MediaType;
 use serde_json::{Value, json};
 
-use crate::support::embedded::{PLATFORMS, Pair, REPOSITORY, Report};
+use crate::support::daemon::{DockerRegistry, Options};
+use crate::support::embedded::{Check, PLATFORMS, Pair, REPOSITORY, Report};
+use crate::support::push;
 
 const PAGE: usize = 2;
 
@@ -199,4 +201,24 @@ fn the_plan_counts_what_is_asked_for_it() {
     let most = |plan: &Value| plan["requests"]["at_most"].as_u64().expect("a number");
     assert_eq!(most(&plan), most(&plain) + 2 * 5);
     assert_eq!(pair.upstream.hits().len() + pair.mirror.hits().len(), 0);
+}
+
+#[test]
+fn real_registries_without_the_api_are_asked_by_tag() {
+    let [upstream, mirror] = [(); 2].map(|()| DockerRegistry::start(Options::default()));
+    let images = push::fill(&upstream.authority(), 2);
+    push::push(&mirror.authority(), &images);
+    let digest = images[0].top.digest();
+    let signature = push::Image { tag: format!("{}.sig", digest.replace(':', "-")), ..images[1].clone() };
+    let signature = push::Image { repository: images[0].repository.clone(), ..signature };
+    push::push(&upstream.authority(), std::slice::from_ref(&signature));
+    let image = format!("{}:{}", images[0].repository, images[0].tag);
+    let check =
+        || Check::of(&[&image]).upstream(&upstream.url()).mirror("m", &mirror.url()).args("--referrers");
+    let report = check().run();
+    let row = report.expect("incomplete/referrer-absent", 1);
+    assert!(row.reason.contains(&signature.tag), "{row:#?}");
+    assert!(row.notes.is_empty(), "{row:#?}");
+    push::push(&mirror.authority(), &[signature]);
+    check().run().expect("ok/digest-equal", 0);
 }
