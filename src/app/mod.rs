@@ -166,6 +166,9 @@ impl Error {
             Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
                 vec!["the README lists every setting"]
             }
+            Self::Config(config::Error::Earlier { .. }) => {
+                vec!["--since takes the JSON report of an earlier check (-o report.json)"]
+            }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Dynamic(_) => {
                 vec!["give these names a value, or go on without them: leave --strict-inputs out"]
