@@ -268,6 +268,9 @@ impl Error {
                 hints
             }
             Self::Merge(error) => vec![error.hint()],
+            Self::Config(config::Error::Earlier { .. }) => {
+                vec!["--since takes the JSON report of an earlier check (-o report.json)"]
+            }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
             Self::Baseline(_) => {

@@ -41,12 +41,7 @@ struct Line {
 /// The file cannot be read, or is no such report.
 pub fn load_earlier(path: &Path) -> Result<History, Error> {
     let unreadable = |cause| Error::Unreadable { path: path.to_owned(), cause };
-    let fault = |why: String| {
-        Error::Faults(vec![format!(
-            "{}: {why}: --since takes the JSON report of an earlier check (-o report.json)",
-            path.display()
-        )])
-    };
+    let fault = |why| Error::Earlier { path: path.to_owned(), why };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.len() > MAX_BYTES {
         return Err(fault(format!("larger than {MAX_BYTES} bytes")));

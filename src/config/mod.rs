@@ -32,6 +32,14 @@ pub enum Error {
         /// The limit.
         limit_bytes: u64,
     },
+    /// A file that is no earlier report.
+    #[error("{} cannot be used as an earlier report: {why}", path.display())]
+    Earlier {
+        /// The file.
+        path: PathBuf,
+        /// Why, with its line.
+        why: String,
+    },
     /// One or more faults, each with its line.
     #[error("the configuration cannot be used")]
     Faults(Vec<String>),

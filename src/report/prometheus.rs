@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::summary::StatusCounts;
@@ -57,7 +58,7 @@ fn write_run(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years from 1970")]
     let ended = (run.finished_at.unix_timestamp_nanos() / 1_000_000) as f64 / 1000.0;
     single("last_run_timestamp_seconds", "When the last run ended, since 1970.", ended, out)?;
-    single("last_run_duration_seconds", "How long the last run took.", run.duration.as_secs_f64(), out)?;
+    single("last_run_duration_seconds", "How long the last run took.", seconds(run.duration), out)?;
     let is_complete = u8::from(run.ending == Ending::Complete);
     single(
         "last_run_complete",
@@ -107,7 +108,7 @@ fn write_mirrors(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn write_latencies(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); view.run.endpoints.len()];
     for result in &view.run.results {
-        latencies[result.endpoint as usize].extend(result.latency.map(|latency| latency.as_secs_f64()));
+        latencies[result.endpoint as usize].extend(result.latency.map(seconds));
     }
     latencies.iter_mut().for_each(|of_one| of_one.sort_by(f64::total_cmp));
     for (name, help, percent) in [
@@ -144,6 +145,12 @@ fn write_quotas(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         .quotas
         .iter()
         .try_for_each(|quota| sample("pull_quota_remaining", &[("host", &quota.host)], quota.remaining, out))
+}
+
+/// In microseconds, as the JSON report has them: a saved run says the same.
+fn seconds(duration: Duration) -> f64 {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(micros).as_secs_f64()
 }
 
 /// What could not be found out has no series: it is neither up nor down.

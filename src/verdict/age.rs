@@ -3,6 +3,7 @@
 //! An earlier report counts before what images say of themselves. What dates a difference by upstream's image is
 //! the longest that it can have lasted: nobody can be behind an image that was not there yet.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub fn with_age(
     }
     let is_past = |at: &OffsetDateTime| *at <= terms.at;
     let created = created(evidence, Who::Mirror(index));
-    let upstream_created = created_of_upstream(evidence);
+    let upstream_created = self::created(evidence, Who::Upstream);
     // Moved back to an older image: when that was made says nothing.
     let newer = upstream_created.filter(|at| is_past(at) && created.is_none_or(|created| created < *at));
     let earlier = terms.earlier.filter(|earlier| is_past(&earlier.checked_at));
@@ -93,10 +94,6 @@ fn by_report(
     }
 }
 
-fn created_of_upstream(evidence: &Evidence) -> Option<OffsetDateTime> {
-    created(evidence, Who::Upstream)
-}
-
 fn created(evidence: &Evidence, who: Who) -> Option<OffsetDateTime> {
     let Some(Dated::Config(config)) = dated(evidence, who) else { return None };
     let answer = evidence.parts_at(who).configs.get(&config.digest)?;
@@ -108,10 +105,10 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
     match (age.created, age.upstream_created) {
         (Some(created), Some(upstream)) => {
             let between = |one, other| Span(Duration::try_from(one - other).unwrap_or_default());
-            let relation = if upstream >= created {
-                format!("{} newer", between(upstream, created))
-            } else {
-                format!("{} older", between(created, upstream))
+            let relation = match upstream.cmp(&created) {
+                Ordering::Equal => "no newer".to_owned(),
+                Ordering::Greater => format!("{} newer", between(upstream, created)),
+                Ordering::Less => format!("{} older", between(created, upstream)),
             };
             told.push(format!("made {}, upstream's {} ({relation})", minute(created), minute(upstream)));
         }
@@ -130,9 +127,9 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
         });
     }
     match (grace, age.excuse) {
-        (_, Excuse::Young(grace)) => told.push(format!("within the grace of {}", Span(grace.0))),
+        (_, Excuse::Young(grace)) => told.push(format!("younger than the grace of {}", Span(grace.0))),
         (Some(grace), Excuse::None) if age.age.is_some() => {
-            told.push(format!("longer than the grace of {}", Span(grace.0)));
+            told.push(format!("older than the grace of {}", Span(grace.0)));
         }
         (Some(_), Excuse::None) => told.push("for how long is not known, so that no grace holds".to_owned()),
         (None, Excuse::None) => {}
@@ -145,13 +142,15 @@ fn minute(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
 }
 
-/// A stretch of time as people say it: in its largest unit, not rounded up.
+/// A stretch of time as people say it: in its largest unit, not rounded up; in a smaller one where it is short.
 struct Span(Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         match seconds {
+            3_600 => write!(f, "1 h"),
+            86_400 => write!(f, "1 day"),
             0..120 => write!(f, "{seconds} s"),
             120..7_200 => write!(f, "{} min", seconds / 60),
             7_200..172_800 => write!(f, "{} h", seconds / 3_600),
@@ -195,7 +194,9 @@ mod tests {
         for (seconds, text) in [
             (0, "0 s"),
             (119, "119 s"),
-            (3_600, "60 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (86_400, "1 day"),
             (7_200, "2 h"),
             (172_799, "47 h"),
             (900_000, "10 days"),

@@ -47,7 +47,6 @@ pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Ver
         absent: absent.iter().take(MAX_NAMED).map(|referrer| name(referrer).into()).collect(),
         absent_total: absent.len(),
     };
-    let note = note.take();
     let verdict = if absent.is_empty() { found } else { lacking(found, &line) };
     (verdict, Referrers { line: Some(line), note })
 }

@@ -111,7 +111,7 @@ fn pipeline_fails_only_for_what_is_new_and_on_its_line() {
     assert_eq!(changes(decision, "new"), [change("three", "stale", None, &ended(&first), "images.txt:3")]);
     assert_eq!(changes(decision, "known").len(), 1);
     let table = peers.run(&[("baseline.json", &baseline)], "--baseline baseline.json").stdout;
-    let new: Vec<_> = table.lines().filter(|line| line.starts_with("NEW ")).collect();
+    let new: Vec<_> = table.lines().filter(|line| line.starts_with("✗ NEW ")).collect();
     let [new] = new[..] else { panic!("{table}") };
     assert!(new.contains("/three:1.0 at ") && new.ends_with(": STALE (images.txt:3)"), "{new}");
     assert!(table.contains("\nFAIL: 1 of 4 images failed: 1 stale; since "), "{table}");
