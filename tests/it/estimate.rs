@@ -114,7 +114,7 @@ fn what_would_end_the_check_before_its_first_request_ends_the_plan() {
         ("-f csv", "error: '--plan' has no report in the format 'csv'\n"),
         ("-f ndjson", "error: '--plan' has no report in the format 'ndjson'\n"),
         ("--require 3", "--require 3, but docker.io has only 1 mirror"),
-        ("-o report.json", "error: the argument '--plan' cannot be used with '--output <FILE>'"),
+        ("-o report.json", "error: the argument '--plan' cannot be used with '--output <[FORMAT:]FILE>'"),
     ] {
         let output = output(check(&upstream, &[&upstream]), args);
         assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{args}");
