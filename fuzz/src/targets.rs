@@ -7,20 +7,25 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use registry_check::config::load_earlier;
+use registry_check::gate::{Policy, Terms, decide};
 use registry_check::inputs::stream::Stream;
 use registry_check::inputs::{self, AnyImageKey, Built, Inputs, Kind, Options, Source};
 use registry_check::mirrors;
+use registry_check::model::age;
 use registry_check::model::compare::relate;
 use registry_check::model::digest::Digest;
 use registry_check::model::image::ImageRef;
 use registry_check::model::manifest::{Manifest, MediaType};
 use registry_check::probe::oci::{challenge, error_body};
+use registry_check::report::{Format, TableStyle, View, render};
+use registry_check::stored::{self, Saved};
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them; the fuzz crate has a binary for each.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 13] = [
     ("image", image),
     ("list", list),
     ("stream", stream),
@@ -31,6 +36,9 @@ pub const TARGETS: [Target; 10] = [
     ("manifest", manifest),
     ("hosts_toml", hosts_toml),
     ("registries_conf", registries_conf),
+    ("report", report),
+    ("earlier", earlier),
+    ("config", config),
 ];
 
 /// An image reference: what is read is written so that the same is read again.
@@ -159,6 +167,45 @@ pub fn hosts_toml(data: &[u8]) {
 /// `registries.conf`.
 pub fn registries_conf(data: &[u8]) {
     imported("registries.conf", "registries.conf", data);
+}
+
+/// A saved report: what is read is written so that the same is read again, and in the other formats.
+pub fn report(data: &[u8]) {
+    let Ok(saved) = stored::read(data) else { return };
+    let written = told(&saved, Format::Json);
+    let again = stored::read(&written).unwrap_or_else(|error| panic!("{error}: {written:?}"));
+    assert_eq!(told(&again, Format::Json), written);
+    for format in [Format::Table, Format::Markdown, Format::Junit, Format::Prometheus] {
+        told(&saved, format);
+    }
+}
+
+fn told(saved: &Saved, format: Format) -> Vec<u8> {
+    let policy = Policy::default();
+    let terms = Terms { policy: &policy, baseline: None, today: saved.run.finished_at.date() };
+    let decision = decide(&terms, &saved.run);
+    let tool_version = &saved.tool_version;
+    let view = View { run: &saved.run, decision: &decision, policy: &policy, exit_code: 0, tool_version };
+    let mut out = Vec::new();
+    render(format, &view, &TableStyle::default(), &mut out).expect("room");
+    out
+}
+
+/// An earlier report, as `--since` reads it.
+pub fn earlier(data: &[u8]) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), data).expect("a file");
+    match load_earlier(file.path()) {
+        Ok(history) => assert!(history.0.len() <= data.len()),
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
+    }
+}
+
+/// The config of an image: when it was made.
+pub fn config(data: &[u8]) {
+    if let Some(created) = age::created(data) {
+        assert!(created.offset().is_utc() && created.year() >= 2000, "{created}");
+    }
 }
 
 fn imported(file: &str, named: &str, data: &[u8]) {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::digest::Digest;
 
@@ -31,7 +31,9 @@ pub fn created(config: &[u8]) -> Option<OffsetDateTime> {
         created: Option<String>,
     }
     let text = serde_json::from_slice::<Config>(config).ok()?.created?;
-    OffsetDateTime::parse(&text, &Rfc3339).ok().filter(|at| *at >= FIRST_IMAGES)
+    let at = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
+    // The last hours of the year 9999 lie beyond it elsewhere.
+    at.checked_to_offset(UtcOffset::UTC).filter(|at| *at >= FIRST_IMAGES)
 }
 
 /// How long a mirror may be behind.
@@ -173,6 +175,7 @@ mod tests {
             r#"{"created":"yesterday"}"#,
             r#"{"created":"1970-01-01T00:00:00Z"}"#,
             r#"{"created":"0001-01-01T00:00:00Z"}"#,
+            r#"{"created":"9999-12-31T23:59:59-01:00"}"#,
             r#"{"created":"2024-03-01T12:00:00Z""#,
             "<html>",
             "",

@@ -139,7 +139,7 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
 
 fn minute(at: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
+    at.checked_to_offset(time::UtcOffset::UTC).unwrap_or(at).format(form).unwrap_or_default()
 }
 
 /// A stretch of time as people say it: in its largest unit, not rounded up; in a smaller one where it is short.

@@ -65,6 +65,19 @@ fn both_images_configs_tell_when_they_were_made() {
 }
 
 #[test]
+fn a_time_that_is_beyond_the_last_year_elsewhere_is_no_time() {
+    for (new, old) in [(NEW, "9999-12-31T23:59:59-23:59"), ("9999-12-31T23:59:59-23:59", OLD)] {
+        let report = check(&pair(new, old), "--age");
+        report.expect("stale/digest-differs", 1);
+        let row = row(&report);
+        let times = [(&row["created"], old), (&row["upstream_created"], new)];
+        for (shown, made) in times {
+            assert_eq!(shown.is_null(), made.starts_with("9999"), "{row}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_asked_for_it_unless_somebody_wants_to_know() {
     let pair = pair(NEW, OLD);
     let report = check(&pair, "");

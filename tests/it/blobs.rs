@@ -178,6 +178,36 @@ async fn what_is_no_blob_is_named() {
 }
 
 #[tokio::test]
+async fn what_does_not_say_how_long_it_is_is_looked_at_before_it_is_taken_for_the_blob() {
+    let empty = || BlobOutcome::Broken(BlobBreakage::Answer(Breakage::Empty));
+    let wrong = BlobBreakage::WrongSize { declared: SIZE as u64, found: SIZE as u64 + 1 };
+    for (behaviours, expected) in [
+        (vec![Behaviour::IgnoreRange, Behaviour::NoLength], present(SIZE)),
+        (vec![Behaviour::IgnoreRange, Behaviour::WrongBody, Behaviour::NoLength], BlobOutcome::Broken(wrong)),
+        (vec![Behaviour::Empty200, Behaviour::NoLength], empty()),
+        // The byte that was asked for, and no byte.
+        (vec![Behaviour::HeadStatus(405), Behaviour::Body(Vec::new())], empty()),
+    ] {
+        let (registry, blob) = one();
+        for behaviour in &behaviours {
+            registry.set_behaviour(Scope::Blobs, behaviour.clone());
+        }
+        assert_eq!(Asker::new().presence(&registry, &blob).await.outcome, expected, "{behaviours:?}");
+    }
+    for (behaviour, is_page) in [(Behaviour::Html, true), (Behaviour::Errors200, false)] {
+        let (registry, blob) = bent(behaviour);
+        registry.set_behaviour(Scope::Blobs, Behaviour::NoLength);
+        match Asker::new().presence(&registry, &blob).await.outcome {
+            BlobOutcome::Broken(BlobBreakage::Answer(Breakage::Html { .. })) => assert!(is_page),
+            BlobOutcome::Broken(BlobBreakage::Answer(Breakage::ErrorDocument(answer))) => {
+                assert_eq!((answer.code.as_deref(), is_page), (Some("DENIED"), false));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_web_page_that_is_the_blob_is_the_blob() {
     let page = b"<!DOCTYPE html><title>a page in an artifact</title>";
     let (registry, blob) = holding(page, Algorithm::Sha256);

@@ -289,22 +289,49 @@ async fn read_first_byte(exchange: Exchange, blob: &Blob) -> Reading<BlobOutcome
         206 => (content_range(headers).and_then(|range| range.size), false),
         200 => (length(headers).filter(|_| encoding(headers).is_none()), true),
         // An empty blob has no first byte.
-        416 if blob.size == Some(0) || is_empty(headers) => (Some(0), false),
+        416 if blob.size == Some(0) || is_empty(headers) => return sized(Some(0), blob),
         201..300 => return odd_status(&exchange),
         _ => return read_error(&exchange),
     };
-    let is_right = size.is_none_or(|size| blob.size.is_none_or(|declared| declared == size));
-    let is_suspect = is_whole && (!is_right || blob.size != size && is_html(headers));
     let host = host_of(&exchange);
     let Exchange { headers, body, status, .. } = exchange;
-    if let Body::Open(mut download) = body {
+    let Body::Open(mut download) = body else { return sized(size, blob) };
+    if let (true, Some(found)) = (is_whole, size) {
+        let is_suspect = blob.size.map_or_else(|| is_html(&headers), |declared| declared != found);
         if is_suspect && let Some(breakage) = look_at(&mut download, &headers, status).await {
             return Reading::Failed(Failure::Broken(breakage));
         }
-        if !is_whole && let (_, Some(fault)) = download.take(MAX_LOOK_BYTES).await {
-            return Reading::Again { failure: Failure::Unreached { fault, host }, why: Trouble::Net };
-        }
+        return sized(size, blob);
     }
+    let (bytes, fault) = download.take(MAX_LOOK_BYTES).await;
+    if let Some(fault) = fault {
+        return Reading::Again { failure: Failure::Unreached { fault, host }, why: Trouble::Net };
+    }
+    if let Some(size) = size {
+        let is_nothing = bytes.is_empty() && size > 0;
+        return if is_nothing {
+            Reading::Failed(Failure::Broken(Breakage::Empty))
+        } else {
+            sized(Some(size), blob)
+        };
+    }
+    let is_short = bytes.len() < MAX_LOOK_BYTES;
+    let size = (is_whole && is_short && encoding(&headers).is_none()).then_some(bytes.len() as u64);
+    // Who does not say how long the blob is may be speaking of something else. Such messages are short, or
+    // pages by their own account.
+    let is_suspect = (is_whole || content_range(&headers).is_none()) && (is_short || is_html(&headers));
+    let is_confirmed = size.is_some() && size == blob.size;
+    if is_suspect
+        && !is_confirmed
+        && let Some(breakage) = other_than_a_blob(&bytes, &headers, status)
+    {
+        return Reading::Failed(Failure::Broken(breakage));
+    }
+    sized(size, blob)
+}
+
+/// That it is there, with the size that was told.
+fn sized(size: Option<u64>, blob: &Blob) -> Reading<BlobOutcome> {
     match (size, blob.size) {
         (Some(found), Some(declared)) if found != declared => Reading::Have(wrong_size(declared, found)),
         _ => Reading::Have(present(size)),
@@ -339,11 +366,16 @@ pub(super) fn odd_status(exchange: &Exchange) -> Reading<BlobOutcome> {
 pub(super) async fn look_at(download: &mut Download, headers: &HeaderMap, status: u16) -> Option<Breakage> {
     // What came before it broke off will do.
     let (bytes, _) = download.take(MAX_LOOK_BYTES).await;
+    other_than_a_blob(&bytes, headers, status)
+}
+
+/// What the beginning of an answer is, if it is no blob's.
+fn other_than_a_blob(bytes: &[u8], headers: &HeaderMap, status: u16) -> Option<Breakage> {
     let content_type = content_type(headers);
-    if error_body::looks_like_html(content_type, &bytes) {
-        return Some(Breakage::Html { title: error_body::html_title(&bytes) });
+    if error_body::looks_like_html(content_type, bytes) {
+        return Some(Breakage::Html { title: error_body::html_title(bytes) });
     }
-    let parsed = error_body::parse(status, content_type, &bytes);
+    let parsed = error_body::parse(status, content_type, bytes);
     if parsed.shape == Shape::Registry {
         return Some(Breakage::ErrorDocument(parsed.answer));
     }
