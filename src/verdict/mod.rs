@@ -42,8 +42,8 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
     let host = &*upstream.endpoint.name;
     let Some(answer) = &upstream.answer else { return unserved::not_asked() };
     let pinned = evidence.image.digest();
-    let counted = match (&answer.outcome, pinned) {
-        // tag@digest: the digest is the question, the tag is information.
+    // tag@digest: the digest is the question, the tag is information. Where there is no tag, the digest was asked.
+    let counted = match (&answer.outcome, pinned.filter(|_| evidence.image.tag().is_some())) {
         (Outcome::Found(facts), Some(pinned)) if facts.digest != *pinned => upstream.pinned.as_ref(),
         (Outcome::Missing(_), Some(_)) => upstream.pinned.as_ref(),
         _ => Some(answer),
@@ -345,6 +345,7 @@ mod tests {
     use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
     use crate::model::observation::{Answer, AskedAs, Refusal};
     use crate::model::rewrite::Rewrite;
+    use crate::model::status::Status;
 
     fn endpoint(role: Role) -> Arc<Endpoint> {
         let url = Url::parse("https://h.example").unwrap();
@@ -439,6 +440,22 @@ mod tests {
             }
             evidence.mirrors[0].answer = found("new", DigestSource::Header);
             assert_eq!(mirror(&evidence, 0).code, Code::UpstreamMoved);
+        }
+    }
+
+    #[test]
+    fn a_digest_that_upstream_has_not_got_is_missing_with_and_without_a_tag() {
+        for (name, is_tagged) in [("nginx", false), ("nginx:1.25", true)] {
+            let mut evidence = evidence();
+            evidence.image = Arc::new(format!("{name}@{}", digest("gone")).parse().unwrap());
+            evidence.upstream.answer = observed(Outcome::Missing(Answer { status: 404, ..Answer::default() }));
+            if is_tagged {
+                // The tag's 404 says nothing of the digest.
+                assert_eq!(upstream(&evidence).code, Code::Interrupted);
+                evidence.upstream.pinned = evidence.upstream.answer.clone();
+            }
+            let verdict = upstream(&evidence);
+            assert_eq!((verdict.code.status(), verdict.expected), (Status::Missing, Some(digest("gone"))));
         }
     }
 

@@ -94,6 +94,7 @@ fn what_cannot_be_pinned_is_told_with_its_cause_and_no_file_is_touched() {
     assert!(lines[0].starts_with(&format!("list:2: {host}/none:1.0: not pinned: ")), "{}", lines[0]);
     assert!(lines[0].ends_with("[manifest-unknown]"), "{}", lines[0]);
     assert!(lines[1].starts_with(&format!("list:3: {gone}: not pinned: ")), "{}", lines[1]);
+    assert!(lines[1].ends_with("[manifest-unknown]"), "{}", lines[1]);
     assert_eq!(lines[2], "error: 2 of 3 images not pinned");
 
     let unknown = run(&format!("{host}/good:1.0\n{host}/down:1.0\n"), "-o old.lock");
@@ -106,6 +107,9 @@ fn what_cannot_be_pinned_is_told_with_its_cause_and_no_file_is_touched() {
 
     let both = run(&format!("{host}/none:1.0\n{host}/down:1.0\n"), "");
     assert_eq!((both.code, &*both.stdout), (Some(1), HEADER), "a missing image weighs more: {both:?}");
+
+    let alone = run(&gone, "");
+    assert_eq!((alone.code, &*alone.stdout), (Some(1), HEADER), "a digest that is gone is missing: {alone:?}");
 }
 
 #[test]
