@@ -240,7 +240,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 }
             };
             if !seen.contains_key(&digest) {
-                if seen.len() == MAX_BLOBS {
+                if is_asked && seen.len() == MAX_BLOBS {
                     let why =
                         format!("the image has more than {MAX_BLOBS} layers: the rest is not asked for");
                     self.find((part, None), None, None, (Code::TooManyParts, why));

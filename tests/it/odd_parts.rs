@@ -134,6 +134,21 @@ fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() 
 }
 
 #[test]
+fn more_layers_than_are_asked_for_matter_only_where_layers_are_asked_for() {
+    let layers: Vec<_> = (0..10_002)
+        .map(|number| {
+            let digest = Digest::sha256(format!("{number}").as_bytes()).to_string();
+            json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": 1, "digest": digest})
+        })
+        .collect();
+    let image = manifest_of(&layers[0], &layers[1..], Vec::new());
+    let pair = Pair::holding(&image, &image);
+    let report = pair.check().args("--depth platforms").run();
+    report.expect("ok/digest-equal", 0);
+    assert_eq!((findings(&report), blob_hits(&pair.mirror)), (vec![], 0));
+}
+
+#[test]
 fn manifests_of_megabytes_are_read_up_to_a_size() {
     let filling = "x".repeat(1_000_000);
     let large = |number: usize| {
