@@ -42,8 +42,8 @@ pub struct AgainArgs {
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,
-    /// Write a report to this file instead, its extension the format; repeatable
-    #[arg(short, long = "output", value_name = "FILE", help_heading = "Reports")]
+    /// Write a report to this file instead, as its extension or FORMAT says; repeatable
+    #[arg(short, long = "output", value_name = "[FORMAT:]FILE", help_heading = "Reports")]
     pub outputs: Vec<PathBuf>,
     /// How reports are made.
     #[command(flatten)]

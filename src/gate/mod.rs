@@ -115,6 +115,8 @@ impl Decision {
 #[must_use]
 pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
     let Terms { policy, baseline, today } = *terms;
+    // What a shard does not have may stand in another.
+    let is_part = run.scope.part.is_some();
     let mut treated = BTreeMap::new();
     let mut used = vec![0u64; policy.exceptions.len()];
     let mut better = Vec::new();
@@ -155,11 +157,11 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
     let comparison = baseline.map(|baseline| Comparison {
         taken_at: baseline.taken_at,
         better,
-        gone: gone(baseline, run),
+        gone: if is_part { Vec::new() } else { gone(baseline, run) },
     });
     let exceptions = policy.exceptions.iter().zip(used).map(|(exception, used)| match used {
         _ if exception.is_expired(today) => State::Expired,
-        0 => State::Unused,
+        0 if !is_part => State::Unused,
         used => State::Applied(used),
     });
     let mut decision = Decision {

@@ -10,6 +10,8 @@ use crate::gate::Outcome;
 use crate::model::digest::Digest;
 use crate::model::run::{CheckResult, Place};
 
+use super::gating;
+use super::problems::remark;
 use super::view::{Bearing, Row, View};
 
 /// What `Origin::file` says of standard input, which is no file to point at.
@@ -31,6 +33,7 @@ pub(super) enum Severity {
 pub(super) struct Finding<'a> {
     pub(super) row: Row<'a>,
     pub(super) severity: Severity,
+    pub(super) bearing: Bearing,
 }
 
 /// How grave a result is; `None` where it is fine, allowed, or not counted.
@@ -53,7 +56,7 @@ pub(super) fn at<'a>(view: &View<'a>, place: &'a Place) -> impl Iterator<Item = 
     view.results(place.image).iter().filter_map(move |result| {
         let severity = severity(&view, result)?;
         let row = Row::new(view.image(place.image), place, view.endpoint(result), result);
-        Some(Finding { row, severity })
+        Some(Finding { row, severity, bearing: view.bearing(result) })
     })
 }
 
@@ -69,10 +72,19 @@ impl<'a> Finding<'a> {
         file(&self.row.origin.file)
     }
 
-    /// `NOT FOUND at daocloud`; not escaped.
+    /// `NOT FOUND at daocloud`, or `NOT FOUND (known) at daocloud` if the baseline has it; not escaped.
     pub(super) fn headline(&self) -> String {
-        format!("{} at {}", self.row.status().label(), self.row.mirror)
+        let known = if self.bearing == Bearing::Known { remark(self.bearing) } else { "" };
+        format!("{}{known} at {}", self.row.status().label(), self.row.mirror)
     }
+}
+
+/// The file and line of what the gate found, or of the first image for what stands in no file.
+pub(super) fn place_of_gate<'a>(view: &View<'a>, finding: &'a gating::Finding) -> (Cow<'a, str>, u32) {
+    let (named, line) = finding.origin().unwrap_or_else(|| {
+        view.run.places.first().map_or((STDIN, 1), |place| (&place.origin.file, place.origin.line))
+    });
+    (file(named).unwrap_or(Cow::Borrowed(STDIN)), line)
 }
 
 /// As other programs compare paths: without a leading `./`, with `/` between the parts.
@@ -103,7 +115,16 @@ impl Fingerprints {
         let tag = artifact.tag().unwrap_or_default();
         let file = file(&origin.file).unwrap_or(Cow::Borrowed(STDIN));
         let role = role.as_str();
-        let mut key = format!("{code}\0{file}\0{registry}/{repository}:{tag}\0{role}\0{mirror}");
+        self.of_key(format!("{code}\0{file}\0{registry}/{repository}:{tag}\0{role}\0{mirror}"))
+    }
+
+    /// The same for what the gate itself found.
+    pub(super) fn of_gate(&mut self, finding: &gating::Finding) -> String {
+        let file = finding.origin().and_then(|(named, _)| file(named)).unwrap_or(Cow::Borrowed(""));
+        self.of_key(format!("{}\0{file}\0{}\0gate", finding.kind, finding.about))
+    }
+
+    fn of_key(&mut self, mut key: String) -> String {
         let number = self.0.entry(key.clone()).or_default();
         *number += 1;
         if *number > 1 {

@@ -7,6 +7,7 @@ use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
+use super::findings::Severity;
 use super::summary::count;
 use super::view::{Bearing, Timestamp, View};
 
@@ -17,11 +18,30 @@ pub struct Finding {
     pub bearing: Bearing,
     /// What kind it is, for programs.
     pub kind: &'static str,
+    /// Whom it is about, for fingerprints: the exception without its line, or the mirror; not escaped.
+    pub about: String,
+    /// Where the policy says it, as `file:line`; none for what no line of a file says.
+    pub place: Option<Box<str>>,
     /// One sentence without its full stop; holds what the user wrote: escape it where it is printed.
     pub text: String,
 }
 
 impl Finding {
+    /// The file and line of its place.
+    pub(super) fn origin(&self) -> Option<(&str, u32)> {
+        let (file, line) = self.place.as_deref()?.rsplit_once(':')?;
+        Some((file, line.parse().ok().filter(|line| *line > 0)?))
+    }
+
+    /// How grave it is where findings are listed; `None` for what is only told.
+    pub(super) const fn severity(&self) -> Option<Severity> {
+        match self.bearing {
+            Bearing::Fails => Some(Severity::Error),
+            Bearing::Warns => Some(Severity::Warning),
+            _ => None,
+        }
+    }
+
     /// The word for its bearing in reports.
     #[must_use]
     pub const fn level(&self) -> &'static str {
@@ -52,18 +72,22 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
         State::Expired => Some(Finding {
             bearing: Bearing::Fails,
             kind: "exception-expired",
+            place: Some(place.clone()),
             text: format!(
                 "{place}: the exception for {about} expired on {} and holds no more: renew it or take it out ({})",
                 exception.expires, exception.reason
             ),
+            about,
         }),
         State::Unused => Some(Finding {
             bearing: Bearing::Warns,
             kind: "exception-unused",
+            place: Some(place.clone()),
             text: format!(
                 "{place}: the exception for {about} changes nothing: it can go ({})",
                 exception.reason
             ),
+            about,
         }),
     }
 }
@@ -118,7 +142,7 @@ fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits
         ),
     };
     let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
-    Some(Finding { bearing, kind, text })
+    Some(Finding { bearing, kind, about: name.to_string(), place: None, text })
 }
 
 /// The results that fail or leave it open and that the baseline does not have.
@@ -206,6 +230,43 @@ mod tests {
             assert!(!visible.contains(is_hidden), "{format}: {hostile}");
             assert!(format != Format::Markdown || !hostile.contains("<script"), "{hostile}");
         }
+    }
+
+    fn told(format: Format, fixture: &Fixture) -> String {
+        let mut out = Vec::new();
+        render(format, &fixture.view(), &TableStyle::default(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_fails_the_gate_by_itself_fails_in_every_report_that_a_pipeline_reads() {
+        let mut fixture = with_exception("x");
+        fixture.policy.exceptions[0].place = "conf/registry-check.toml:48".into();
+        let text = "the exception for x at x, stale expired on 2001-01-01";
+        let github = told(Format::Github, &fixture);
+        let start = "::error file=conf/registry-check.toml,line=48,title=gate%3A exception-expired::conf/registry-check.toml:48: ";
+        assert!(github.starts_with(&format!("{start}{text}")), "{github}");
+        let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
+        let last = gitlab.as_array().unwrap().last().unwrap();
+        assert_eq!(
+            (&last["check_name"], &last["severity"]),
+            (&"exception-expired".into(), &"critical".into())
+        );
+        assert_eq!(last["location"]["path"], "conf/registry-check.toml");
+        assert_eq!(last["location"]["lines"]["begin"], 48);
+        let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
+        let run = &sarif["runs"][0];
+        let last = run["results"].as_array().unwrap().last().unwrap();
+        let rule = usize::try_from(last["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-expired");
+        assert_eq!((&last["ruleId"], &last["level"]), (&"exception-expired".into(), &"error".into()));
+        assert_eq!(last["locations"][0]["physicalLocation"]["region"]["startLine"], 48);
+        let junit = told(Format::Junit, &fixture);
+        assert!(
+            junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="1""#),
+            "{junit}"
+        );
+        assert!(junit.contains(text), "{junit}");
     }
 
     #[test]

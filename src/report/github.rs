@@ -10,6 +10,7 @@ use crate::model::run::Place;
 
 use super::escape;
 use super::findings::{self, Finding, Severity};
+use super::gating;
 use super::matrix::short_name;
 use super::summary;
 use super::view::View;
@@ -27,12 +28,18 @@ const MOST_MIRRORS: usize = 10;
 /// # Errors
 /// `out` cannot be written to.
 pub fn annotate(view: &View<'_>, folder: &str, out: &mut dyn Write) -> io::Result<()> {
-    let mut places: Vec<_> =
-        view.run.places.iter().filter_map(|place| Some((worst(view, place)?, place))).collect();
+    let gate = gating::findings(view);
+    let of_gate = gate.iter().filter_map(|finding| Some((finding.severity()?, Subject::Gate(finding))));
+    let of_places = view.run.places.iter();
+    let of_places = of_places.filter_map(|place| Some((worst(view, place)?, Subject::Place(place))));
+    let mut places: Vec<_> = of_gate.chain(of_places).collect();
     places.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     let shown = if places.len() > MOST { MOST - 1 } else { MOST };
-    for (severity, place) in places.iter().take(shown) {
-        write_place(view, folder, (*severity, place), out)?;
+    for (severity, subject) in places.iter().take(shown) {
+        match subject {
+            Subject::Place(place) => write_place(view, folder, (*severity, place), out)?,
+            Subject::Gate(finding) => write_gate(folder, (*severity, finding), out)?,
+        }
     }
     match places.get(shown..) {
         Some(rest) if !rest.is_empty() => write_rest(rest, out),
@@ -42,6 +49,26 @@ pub fn annotate(view: &View<'_>, folder: &str, out: &mut dyn Write) -> io::Resul
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     annotate(view, "", out)
+}
+
+/// What one annotation is about.
+enum Subject<'a> {
+    Place(&'a Place),
+    Gate(&'a gating::Finding),
+}
+
+fn write_gate(
+    folder: &str,
+    (severity, finding): (Severity, &gating::Finding),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "::{} ", command(severity))?;
+    if let Some((named, line)) = finding.origin()
+        && let Some(file) = findings::file(named)
+    {
+        write!(out, "file={},line={line},", property(&in_folder(folder, &file)))?;
+    }
+    writeln!(out, "title=gate%3A {}::{}", finding.kind, data(&escape::terminal(&finding.text)))
 }
 
 fn worst(view: &View<'_>, place: &Place) -> Option<Severity> {
@@ -94,7 +121,7 @@ fn message(found: &[Finding<'_>]) -> String {
     text
 }
 
-fn write_rest(rest: &[(Severity, &Place)], out: &mut dyn Write) -> io::Result<()> {
+fn write_rest(rest: &[(Severity, Subject<'_>)], out: &mut dyn Write) -> io::Result<()> {
     let mut counts = Vec::new();
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         let number = rest.iter().filter(|(other, _)| *other == severity).count();

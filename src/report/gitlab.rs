@@ -10,7 +10,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::findings::{self, Finding, Fingerprints, Severity};
 use super::view::View;
-use super::{escape, json};
+use super::{escape, gating, json};
 
 /// What GitLab takes for a path where there is none.
 const NO_FILE: &str = "stdin";
@@ -70,6 +70,18 @@ impl Serialize for Issues<'_> {
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
             list.serialize_element(&issue(&finding, &mut fingerprints))?;
+        }
+        for finding in gating::findings(&self.0) {
+            if let Some(grave) = finding.severity() {
+                let (path, line) = findings::place_of_gate(&self.0, &finding);
+                list.serialize_element(&Issue {
+                    description: escape::terminal(&finding.text).into_owned(),
+                    check_name: finding.kind,
+                    fingerprint: fingerprints.of_gate(&finding),
+                    severity: severity(grave),
+                    location: Location { path, lines: Lines { begin: line } },
+                })?;
+            }
         }
         list.end()
     }

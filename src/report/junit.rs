@@ -11,7 +11,9 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::findings::{self, Severity};
+use super::gating;
 use super::matrix::who;
+use super::problems::remark;
 use super::view::{Bearing, Row, Timestamp, View};
 use crate::gate::Outcome;
 use crate::model::run::{CheckResult, Counts, Place};
@@ -40,7 +42,38 @@ fn report(view: &View<'_>) -> Report {
     let mut report = Report::new("registry-check");
     report.set_time(view.run.duration);
     report.add_test_suites(suites.into_iter().flatten());
+    report.add_test_suites(gate(view));
     report
+}
+
+/// What the gate itself found, so that a run which fails has a case that fails.
+fn gate(view: &View<'_>) -> Option<TestSuite> {
+    let found = gating::findings(view);
+    if found.is_empty() {
+        return None;
+    }
+    let mut suite = TestSuite::new("(gate)");
+    suite.extra.insert("timestamp".into(), Timestamp(view.run.started_at).to_string().into());
+    for finding in found {
+        let is_failure = finding.bearing == Bearing::Fails;
+        let mut status = TestCaseStatus::success();
+        if is_failure {
+            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(text(&finding.text));
+            status.set_type(finding.kind);
+        }
+        let mut case = TestCase::new(text(&format!("{}: {}", finding.kind, finding.about)), status);
+        case.set_classname("(gate)");
+        if let Some((file, line)) = finding.origin() {
+            case.extra.insert("file".into(), text(file).into());
+            case.extra.insert("line".into(), line.to_string().into());
+        }
+        if !is_failure {
+            case.set_system_out(text(&finding.text));
+        }
+        suite.add_test_case(case);
+    }
+    Some(suite)
 }
 
 fn suite(view: &View<'_>, result: &CheckResult) -> TestSuite {
@@ -55,7 +88,8 @@ fn suite(view: &View<'_>, result: &CheckResult) -> TestSuite {
 fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let endpoint = view.endpoint(result);
     let row = Row::new(view.image(result.image), place, endpoint, result);
-    let said = format!("{} [{}]: {}", row.status().label(), row.code, row.reason());
+    let known = if view.bearing(result) == Bearing::Known { remark(Bearing::Known) } else { "" };
+    let said = format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason());
     let status = status(view, result, &row);
     let mut case = TestCase::new(row.artifact.to_string(), status);
     case.set_classname(text(&who(endpoint)));

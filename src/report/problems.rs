@@ -58,7 +58,7 @@ impl Group {
     }
 }
 
-/// Everything that is not `ok`: endpoints that always answer alike first, then the gravest.
+/// Everything that is not `ok`: what does not pass first, of that endpoints that always answer alike, then the gravest.
 ///
 /// At most `most` results of each group are remembered, and at least one.
 pub(super) fn problems(view: &View<'_>, most: usize) -> Vec<Group> {
@@ -94,7 +94,7 @@ pub(super) fn problems(view: &View<'_>, most: usize) -> Vec<Group> {
             group.extent = Extent::Whole;
         }
     }
-    groups.sort_by_key(|group| group.extent);
+    groups.sort_by_key(|group| (group.bearing >= Bearing::Warns, group.extent));
     groups
 }
 
@@ -127,6 +127,14 @@ mod tests {
         );
         assert_eq!(groups[1].shown.len(), 20);
         assert!(groups.iter().all(|group| group.wording == Wording::Same));
+    }
+
+    #[test]
+    fn what_fails_comes_before_a_whole_mirror_that_passes() {
+        let policy = Policy::new(Require::All, vec![], vec![Status::Unreachable]).unwrap();
+        let fixture = fixture::Fixture::new(fixture::many(100).run, policy, 1);
+        let codes: Vec<_> = problems(&fixture.view(), 1).iter().map(|group| group.code).collect();
+        assert_eq!(codes, [Code::ManifestUnknown, Code::ConnectRefused]);
     }
 
     #[test]

@@ -153,15 +153,24 @@ fn seconds(duration: Duration) -> f64 {
     Duration::from_micros(micros).as_secs_f64()
 }
 
+/// Whether the status says that nothing was found out.
+const fn is_open(status: Status) -> bool {
+    use Status::{Denied, NotChecked, RateLimited, ServerError, Unreachable};
+    matches!(status, Denied | RateLimited | ServerError | Unreachable | NotChecked)
+}
+
 /// What could not be found out has no series: it is neither up nor down.
 fn write_images(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let run = view.run;
     let counted = || {
         let counted = run.results.iter().filter(|result| result.counts == Counts::ForGate);
         counted.filter_map(|result| match view.bearing(result) {
-            // A baseline makes no image any better.
-            Bearing::Fails | Bearing::Known => Some((result, 0)),
+            Bearing::Fails => Some((result, 0)),
             Bearing::Undecided | Bearing::NotCounted => None,
+            // Nor does a policy that lets it pass find anything out.
+            _ if is_open(result.verdict.code.status()) => None,
+            // A baseline makes no image any better.
+            Bearing::Known => Some((result, 0)),
             Bearing::Warns | Bearing::Allowed | Bearing::Fine => Some((result, 1)),
         })
     };
@@ -191,12 +200,27 @@ mod tests {
 
     use super::super::fixture::{self, Fixture};
     use super::*;
+    use crate::gate::{Policy, Require};
     use crate::model::endpoint::Role;
 
     fn rendered(fixture: &Fixture) -> String {
         let mut out = Vec::new();
         write(&fixture.view(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_policy_that_lets_a_dead_mirror_pass_does_not_make_it_serve() {
+        for (fail_on, series) in [(vec![], 0), (vec![Status::Unreachable], 4)] {
+            let allowed = if fail_on.is_empty() { vec![Status::Unreachable] } else { vec![] };
+            let policy = Policy::new(Require::Any, fail_on, allowed).unwrap();
+            let text = rendered(&Fixture::new(fixture::many(4).run, policy, 0));
+            let down: Vec<_> = text.lines().filter(|line| line.contains("mirror=\"down\"")).collect();
+            let up: Vec<_> =
+                down.into_iter().filter(|line| line.starts_with("registry_check_image_up{")).collect();
+            assert_eq!(up.len(), series, "{up:?}");
+            assert!(up.iter().all(|line| line.ends_with(" 0")), "{up:?}");
+        }
     }
 
     type Labels = BTreeMap<String, String>;

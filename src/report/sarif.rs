@@ -12,6 +12,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::escape;
 use super::findings::{self, Finding, Fingerprints, Severity};
+use super::gating;
 use super::json::{self, Depth};
 use super::view::{Timestamp, View};
 use crate::gate::Level;
@@ -120,12 +121,14 @@ struct Invocation {
 #[serde(rename_all = "camelCase")]
 struct ResultLine<'a> {
     rule_id: &'static str,
-    rule_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_index: Option<usize>,
     level: &'static str,
     message: Message,
     locations: [Location; 1],
     partial_fingerprints: PartialFingerprints,
-    properties: ResultProperties<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<ResultProperties<'a>>,
 }
 
 #[derive(Serialize)]
@@ -178,7 +181,8 @@ fn run<'a>(view: &View<'a>) -> Run<'a> {
         end_time_utc: Timestamp(view.run.finished_at),
         exit_code: view.exit_code,
     };
-    let rules = RULES.iter().map(|code| rule(view, *code)).collect();
+    let mut rules: Vec<_> = RULES.iter().map(|code| rule(view, *code)).collect();
+    rules.extend(GATE_RULES.iter().map(|(kind, text)| gate_rule(kind, text)));
     Run {
         tool: Tool { driver: Driver { name: "registry-check", semantic_version: view.tool_version, rules } },
         // Ends with a slash: a category, not one run (section 3.17.3).
@@ -216,6 +220,33 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
     }
 }
 
+/// What the gate itself may find: kind, meaning and what to try.
+const GATE_RULES: [(&str, &str); 4] = [
+    (
+        "exception-expired",
+        "An exception of the policy has expired and holds no more: renew it or take it out.",
+    ),
+    ("exception-unused", "An exception of the policy changes nothing: it can go."),
+    ("mirror-too-slow", "The first bytes of a mirror came later than --max-latency allows."),
+    (
+        "mirror-slower",
+        "The first bytes of a mirror come later than in the baseline by more than --max-slowdown allows.",
+    ),
+];
+
+fn gate_rule(kind: &'static str, text: &str) -> Rule {
+    let level = if kind == "exception-unused" { "warning" } else { "error" };
+    Rule {
+        id: kind,
+        name: pascal_case(kind),
+        short_description: Message { text: message(text) },
+        full_description: Message { text: message(text) },
+        help: Help { text: message(text), markdown: message(&escape::markdown(text)) },
+        default_configuration: Configuration { level },
+        properties: RuleProperties { tags: ["container-image", "gate"] },
+    }
+}
+
 /// `digest-differs` as `DigestDiffers`, which is how rules are named (section 3.49.7).
 fn pascal_case(code: &str) -> String {
     let words = code.split('-').map(|word| {
@@ -234,6 +265,22 @@ impl Serialize for Results<'_> {
         for finding in findings::all(&self.0) {
             list.serialize_element(&result(&finding, &mut fingerprints))?;
         }
+        for finding in gating::findings(&self.0) {
+            if let Some(severity) = finding.severity() {
+                let (file, line) = findings::place_of_gate(&self.0, &finding);
+                let own = fingerprints.of_gate(&finding);
+                let of_kind = GATE_RULES.iter().position(|(kind, _)| *kind == finding.kind);
+                list.serialize_element(&ResultLine {
+                    rule_id: finding.kind,
+                    rule_index: of_kind.map(|at| RULES.len() + at),
+                    level: level(severity),
+                    message: Message { text: message(&finding.text) },
+                    locations: [Location { physical_location: located(&file, line) }],
+                    partial_fingerprints: prints(own),
+                    properties: None,
+                })?;
+            }
+        }
         list.end()
     }
 }
@@ -244,36 +291,44 @@ fn result<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultL
     let told = format!("{}: {}: {}", row.artifact, finding.headline(), row.reason());
     ResultLine {
         rule_id: row.code.as_str(),
-        rule_index: RULE_INDEX.get(&row.code).copied().unwrap_or_default(),
-        level: match finding.severity {
-            Severity::Note => "note",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        },
+        rule_index: RULE_INDEX.get(&row.code).copied(),
+        level: level(finding.severity),
         message: Message { text: message(&told) },
         locations: [Location { physical_location: place(finding) }],
-        partial_fingerprints: PartialFingerprints {
-            primary_location_line_hash: format!("{}:1", own.get(..16).unwrap_or(&own)),
-            own,
-        },
-        properties: ResultProperties {
+        partial_fingerprints: prints(own),
+        properties: Some(ResultProperties {
             image: row.artifact.to_string(),
             mirror: row.mirror,
             status: row.status().as_str(),
-        },
+        }),
     }
 }
 
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+fn prints(own: String) -> PartialFingerprints {
+    PartialFingerprints { primary_location_line_hash: format!("{}:1", own.get(..16).unwrap_or(&own)), own }
+}
+
 fn place(finding: &Finding<'_>) -> PhysicalLocation {
-    let file = finding.file().unwrap_or(NO_FILE.into());
+    located(&finding.file().unwrap_or(NO_FILE.into()), finding.row.origin.line)
+}
+
+fn located(file: &str, line: u32) -> PhysicalLocation {
     let (uri, uri_base_id) = if file.starts_with('/') {
-        (format!("file://{}", path(&file)), None)
+        (format!("file://{}", path(file)), None)
     } else {
-        (path(&file), Some(ROOT))
+        (path(file), Some(ROOT))
     };
     PhysicalLocation {
         artifact_location: ArtifactLocation { uri, uri_base_id },
-        region: Region { start_line: finding.row.origin.line },
+        region: Region { start_line: line },
     }
 }
 
@@ -392,7 +447,7 @@ mod tests {
         let fixture = fixture::all_statuses();
         let log = parsed(&fixture);
         let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
-        assert_eq!(rules.len(), RULES.len());
+        assert_eq!(rules.len(), RULES.len() + GATE_RULES.len());
         let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
         let rows: Vec<Row<'_>> = findings::all(&fixture.view()).map(|finding| finding.row).collect();
         assert_eq!(results.len(), rows.len());
