@@ -448,7 +448,8 @@ mod tests {
         for (name, is_tagged) in [("nginx", false), ("nginx:1.25", true)] {
             let mut evidence = evidence();
             evidence.image = Arc::new(format!("{name}@{}", digest("gone")).parse().unwrap());
-            evidence.upstream.answer = observed(Outcome::Missing(Answer { status: 404, ..Answer::default() }));
+            evidence.upstream.answer =
+                observed(Outcome::Missing(Answer { status: 404, ..Answer::default() }));
             if is_tagged {
                 // The tag's 404 says nothing of the digest.
                 assert_eq!(upstream(&evidence).code, Code::Interrupted);

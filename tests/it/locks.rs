@@ -109,7 +109,11 @@ fn what_cannot_be_pinned_is_told_with_its_cause_and_no_file_is_touched() {
     assert_eq!((both.code, &*both.stdout), (Some(1), HEADER), "a missing image weighs more: {both:?}");
 
     let alone = run(&gone, "");
-    assert_eq!((alone.code, &*alone.stdout), (Some(1), HEADER), "a digest that is gone is missing: {alone:?}");
+    assert_eq!(
+        (alone.code, &*alone.stdout),
+        (Some(1), HEADER),
+        "a digest that is gone is missing: {alone:?}"
+    );
 }
 
 #[test]
