@@ -22,8 +22,8 @@ use crate::verdict;
 /// Most backups of one file.
 const MOST_BACKUPS: u32 = 10_000;
 
-/// Exits 0 when every registry has a mirror that serves all, 1 when one has no mirror left, 3 when it has only
-/// such as serve a part or could not be asked.
+/// Exits 0 when every registry has a mirror that serves all, 1 when one has no mirror left that this runtime
+/// can be told of, 3 when it has only such as serve a part or could not be asked.
 pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Error> {
     if let Some(format) = args.check.format {
         return Err(Error::Format { command: "mirrors export", format: format.as_str() });
@@ -62,7 +62,7 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         Some(path) => write(path, &export)?,
         None => print(target, &export)?,
     }
-    Ok(exit_code(&choices))
+    Ok(exit_code(&export.best))
 }
 
 /// Secrets are not carried from one file to another, and that a mirror needs them is no secret.
@@ -83,11 +83,10 @@ fn warn_of_secrets(nodes: &[Node], choices: &[Choice], export: &Export) {
     }
 }
 
-fn exit_code(choices: &[Choice]) -> u8 {
-    let best = |choice: &Choice| choice.chosen.iter().map(|chosen| chosen.standing).min();
+fn exit_code(best: &[Option<Standing>]) -> u8 {
     match () {
-        () if choices.is_empty() || choices.iter().any(|choice| best(choice).is_none()) => exit::FAILED,
-        () if choices.iter().any(|choice| best(choice) != Some(Standing::Works)) => exit::UNDECIDED,
+        () if best.is_empty() || best.contains(&None) => exit::FAILED,
+        () if best.iter().any(|best| *best != Some(Standing::Works)) => exit::UNDECIDED,
         () => exit::PASSED,
     }
 }

@@ -141,7 +141,8 @@ impl FileFault {
             }
             Self::Hcl => Some("make JSON of it: docker buildx bake --print"),
             Self::Io(_) | Self::TooDeep { .. } => None,
-            Self::Binary | Self::LongLine { .. } | Self::TooLarge { .. } => {
+            Self::TooLarge { .. } => Some("cut it into several files, and name them all"),
+            Self::Binary | Self::LongLine { .. } => {
                 Some("an input is a plain text file with one image a line")
             }
             Self::Utf16 | Self::NotUtf8 { .. } => Some("save the file as UTF-8"),

@@ -118,6 +118,8 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
         let named = tool.line("images good.yaml").args([name]).run();
         assert_eq!((named.code, &*named.stdout), (Some(2), ""), "{name}: {named:?}");
         assert!(named.stderr.starts_with(&format!("error: {told}")), "{name}: {}", named.stderr);
+        let is_cut = named.stderr.ends_with("hint: cut it into several files, and name them all\n");
+        assert_eq!(is_cut, name == "large.yaml", "{name}: {}", named.stderr);
 
         let tool = Tool::new().file("folder/good.yaml", POD);
         fill(&tool, "folder");

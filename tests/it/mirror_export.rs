@@ -202,8 +202,8 @@ fn a_registries_yaml_keeps_its_text_around_the_list() {
     let world = World::new();
     for (old, expected) in [
         (
-            "# ours\nmirrors:\n  quay.io:\n    endpoint: [\"https://q.example\"]\n  docker.io: # hub\n    rewrite: {}\n    endpoint:\n      # old\n      - \"http://{stale}\"\n      - https://other.example # somebody else's\n      # new\n      - 'http://{good}'   # fast\nconfigs:\n  \"other.example\":\n    auth: {username: u, password: correct-horse}\n",
-            "# ours\nmirrors:\n  quay.io:\n    endpoint: [\"https://q.example\"]\n  docker.io: # hub\n    rewrite: {}\n    endpoint:\n      # new\n      - 'http://{good}'   # fast\n      - \"http://{down}\"\n      # old\n      # left out by registry-check: http://{stale}: WHY\n      - https://other.example # somebody else's\nconfigs:\n  \"other.example\":\n    auth: {username: u, password: correct-horse}\n",
+            "# ours\nmirrors:\n  quay.io:\n    endpoint: [\"https://q.example\"]\n  docker.io: # hub\n    rewrite: {}\n    endpoint:\n      # old\n      - \"http://{stale}\" # slow\n      - https://other.example # somebody else's\n      # new\n      - 'http://{good}'   # fast\nconfigs:\n  \"other.example\":\n    auth: {username: u, password: correct-horse}\n",
+            "# ours\nmirrors:\n  quay.io:\n    endpoint: [\"https://q.example\"]\n  docker.io: # hub\n    rewrite: {}\n    endpoint:\n      # new\n      - 'http://{good}'   # fast\n      - \"http://{down}\"\n      # old\n      # - \"http://{stale}\" # slow\n      # left out by registry-check: http://{stale}: WHY\n      - https://other.example # somebody else's\nconfigs:\n  \"other.example\":\n    auth: {username: u, password: correct-horse}\n",
         ),
         (
             "mirrors:\n  \"docker.io\":\n    endpoint: [http://{good}, 'https://other.example']\n",
@@ -403,7 +403,44 @@ fn what_a_runtime_cannot_say_is_told_of_and_left_alone() {
         output.stderr.contains("flat cannot be written here: its names are rewritten by a rule"),
         "{output:?}"
     );
-    assert_eq!((output.code, &*output.stdout), (Some(3), ""), "{output:?}");
+    assert_eq!((output.code, &*output.stdout), (Some(1), ""), "{output:?}");
+
+    // A mirror that works is worth nothing where it cannot be written.
+    let config = format!(
+        "[[registries]]\nname = \"reg.example\"\nurl = \"{}\"\n[[mirrors]]\nname = \"good\"\nurl = \"{}\"\nfor = [\"reg.example\"]\n",
+        world.upstream.url(),
+        world.good.url()
+    );
+    let docker = Tool::new()
+        .file("images.txt", "reg.example/library/app:1.0\n")
+        .file("registry-check.toml", config)
+        .line("mirrors export images.txt --to docker")
+        .run();
+    assert!(docker.stderr.contains("good cannot be written here: dockerd has mirrors of docker.io only"));
+    assert_eq!((docker.code, &*docker.stdout), (Some(1), ""), "{docker:?}");
+}
+
+#[test]
+fn a_mirror_of_many_registries_that_the_new_entry_hides_is_told_of() {
+    let world = World::new();
+    let any = "[host.\"https://any.example\"]\n";
+    for (to, path, file, text) in [
+        ("k3s", "r.yaml", "r.yaml", "mirrors:\n  \"*\":\n    endpoint:\n      - https://any.example\n"),
+        ("containerd", "certs.d", "certs.d/_default/hosts.toml", any),
+    ] {
+        let output = world
+            .tool()
+            .file(file, text)
+            .line(&format!("mirrors export images.txt --retries 0 --to {to} --base {path}"))
+            .run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let told = " is asked for it no more: it stands in an entry for many registries, which that of docker.io hides";
+        let lines: Vec<_> = output.stderr.lines().filter(|line| line.ends_with(told)).collect();
+        assert!(
+            matches!(lines[..], [line] if line.starts_with("warn: docker.io: any.example")),
+            "{to}: {lines:?}"
+        );
+    }
 }
 
 #[test]

@@ -35,6 +35,17 @@ pub(super) fn file(base: Option<&Path>, registry: &str) -> Result<(PathBuf, Docu
     Ok((name, document))
 }
 
+/// What containerd reads for `registry` as long as the folder of the file `name` is not there.
+pub(super) fn default_of(base: &Path, name: &Path, registry: &str) -> Option<Node> {
+    let folder = base.join(name.parent()?);
+    let default = base.join("_default").join(FILE);
+    if folder.is_dir() || !default.is_file() {
+        return None;
+    }
+    // An invalid one is ignored by containerd as well.
+    read(&Document::read(&default).ok()?, registry).ok()
+}
+
 pub(super) fn read(document: &Document, registry: &str) -> Result<Node, Error> {
     let mut node = node(Runtime::Containerd, &document.name);
     let scope = Scope::Registry(registry.into());

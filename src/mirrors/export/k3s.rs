@@ -247,7 +247,12 @@ fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> V
     for (entry, why) in &wanted.left_out {
         let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
         if let Some(at) = rest.iter().position(|item| is_it(item, entry)) {
-            lines.extend(rest.remove(at).lines.iter().filter(|line| says_nothing(line)).cloned());
+            lines.extend(rest.remove(at).lines.iter().filter_map(|line| match line.trim_start() {
+                _ if says_nothing(line) => Some(line.clone()),
+                // Somebody's words about it stay; the note has the URL.
+                text if text.contains(" #") => Some(format!("{blanks}# {text}")),
+                _ => None,
+            }));
         }
         if !known.contains(&note) {
             lines.push(note);

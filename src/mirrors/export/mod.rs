@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Document, Flaw};
 use super::{Error, Fault};
-use crate::model::choice::{Choice, Part};
+use crate::model::choice::{Choice, Part, Standing};
 use crate::model::node::{Node, Part as HopPart};
 use crate::model::tls::HostTls;
 use entry::Entry;
@@ -41,6 +41,8 @@ pub struct Export {
     pub files: Vec<ExportedFile>,
     /// What a person should know: mirrors that are left out or cannot be expressed.
     pub notes: Vec<String>,
+    /// How well the best mirror did that stands in it, for each choice; nothing where none does.
+    pub best: Vec<Option<Standing>>,
 }
 
 /// One file.
@@ -59,6 +61,7 @@ struct Wanted<'a> {
     entries: Vec<Entry>,
     /// These not at all; with the reason, in one line.
     left_out: Vec<(Entry, String)>,
+    best: Option<Standing>,
     tls: &'a [HostTls],
 }
 
@@ -72,7 +75,7 @@ pub fn export(
     tls: &[HostTls],
     base: Option<&Path>,
 ) -> Result<Export, Vec<Error>> {
-    let mut export = Export { files: Vec::new(), notes: Vec::new() };
+    let mut export = Export { files: Vec::new(), notes: Vec::new(), best: Vec::new() };
     if target == Target::Containerd {
         let mut errors = Vec::new();
         for choice in choices {
@@ -83,9 +86,16 @@ pub fn export(
                     continue;
                 }
             };
-            match edit(target, std::slice::from_ref(choice), tls, &document, &mut export.notes) {
+            match edit(target, std::slice::from_ref(choice), tls, &document, &mut export) {
                 Ok(text) if text.is_empty() => {}
-                Ok(text) => export.files.push(ExportedFile { name, text }),
+                Ok(text) => {
+                    let before = base.and_then(|base| containerd::default_of(base, &name, &choice.registry));
+                    let after = containerd::read(&with_text(&document, &text), &choice.registry).ok();
+                    if let (Some(before), Some(after)) = (before, after) {
+                        export.notes.extend(hidden(choice, &before, &after));
+                    }
+                    export.files.push(ExportedFile { name, text });
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -95,7 +105,7 @@ pub fn export(
         Some(path) => Document::read(path).map_err(|error| vec![error])?,
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
-    let text = edit(target, choices, tls, &document, &mut export.notes).map_err(|error| vec![error])?;
+    let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
         export.files.push(ExportedFile { name: PathBuf::new(), text });
     }
@@ -151,18 +161,20 @@ fn edit(
     choices: &[Choice],
     tls: &[HostTls],
     document: &Document,
-    notes: &mut Vec<String>,
+    export: &mut Export,
 ) -> Result<String, Error> {
     let mut current = with_text(document, &document.text);
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
-        let wanted = wanted(target, choice, (&before, tls), notes);
+        let wanted = wanted(target, choice, (&before, tls), &mut export.notes);
+        export.best.push(wanted.best);
         if wanted.entries.is_empty() && wanted.left_out.is_empty() {
             continue;
         }
         let text = target.edit(&current, &wanted).map_err(|flaw| current.error(flaw))?;
         let edited = with_text(&current, &text);
-        hold(target, &edited, choice, &wanted)?;
+        let after = hold(target, &edited, choice, &wanted)?;
+        export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }
     Ok(current.text)
@@ -176,13 +188,16 @@ fn wanted<'a>(
     notes: &mut Vec<String>,
 ) -> Wanted<'a> {
     let registry = &*choice.registry;
-    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), tls };
+    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls };
     for chosen in &choice.chosen {
         let name = &chosen.endpoint.name;
         let entry = match chosen.part {
             Part::All => Entry::of(target, &chosen.endpoint, choice),
             Part::Some => Err(format!("it stands in for a part of {registry} only")),
         };
+        if entry.is_ok() {
+            wanted.best = wanted.best.into_iter().chain([chosen.standing]).min();
+        }
         match entry {
             Ok(entry) if is_primary(before, choice, &entry) => {}
             Ok(entry) => {
@@ -222,7 +237,7 @@ fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
 }
 
 /// Reads what was written, and holds it to what was wanted.
-fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>) -> Result<(), Error> {
+fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>) -> Result<Node, Error> {
     let refused = |why: String| Error { place: edited.name.clone(), fault: Fault::Unusable(why) };
     let node = target
         .read(edited, wanted.registry)
@@ -240,5 +255,33 @@ fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>)
             )));
         }
     }
-    Ok(())
+    Ok(node)
+}
+
+/// Mirrors that an entry for many registries gave this one, which now has an entry of its own.
+fn hidden(choice: &Choice, before: &Node, after: &Node) -> Vec<String> {
+    let mut notes = Vec::new();
+    for image in &choice.images {
+        let mirrors = |node: &Node| -> Vec<(String, String)> {
+            let hops = node.route(image).map_or(&[][..], |route| &route.hops);
+            hops.iter()
+                .filter(|hop| hop.part == HopPart::Mirror)
+                .filter_map(|hop| Some((hop.endpoint.name.to_string(), entry::place(&hop.endpoint, image)?)))
+                .collect()
+        };
+        let now = mirrors(after);
+        let is_told = |place: &String| {
+            choice.left_out.iter().any(|left| entry::place(&left.endpoint, image).as_ref() == Some(place))
+        };
+        for (name, place) in mirrors(before) {
+            let note = format!(
+                "{}: {name} is asked for it no more: it stands in an entry for many registries, which that of {} hides",
+                choice.registry, choice.registry
+            );
+            if !now.iter().any(|(_, other)| *other == place) && !is_told(&place) && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
 }
