@@ -213,7 +213,7 @@ mod tests {
             fault(FileFault::TooLarge { most: 1 }),
             fault(FileFault::Binary),
         ]);
-        assert_eq!(error.hints().len(), 2);
+        assert_eq!(error.hints().len(), 3);
         assert_eq!(error.to_string().lines().count(), 6);
     }
 }
