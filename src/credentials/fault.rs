@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::shown::Shown;
 use super::source::Place;
 use crate::model::fault::seconds;
+use crate::model::shown::Shown;
 
 /// Files named with `--auth-file` that cannot be used, all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

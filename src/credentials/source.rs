@@ -1,9 +1,8 @@
 //! The names of the places that credentials come from, as errors and reports show them.
 
+use crate::model::shown::Shown;
 use std::fmt;
 use std::path::PathBuf;
-
-use super::shown::Shown;
 
 /// Where a set of credentials is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

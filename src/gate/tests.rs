@@ -11,6 +11,7 @@ use super::*;
 use crate::model::endpoint::{Accepts, Authority, Namespace};
 use crate::model::rewrite::Rewrite;
 use crate::model::run::{Cost, Ending, Verdict};
+use crate::model::scope::{Part, Shard};
 
 const TODAY: Date = date!(2025 - 03 - 09);
 const EARLIER: OffsetDateTime = datetime!(2025-03-08 8:00 UTC);
@@ -185,6 +186,20 @@ fn first_exception_that_matches_holds_and_an_unused_one_is_told() {
     let treated = decision.treated(&run.results[1]).unwrap();
     assert_eq!((treated.level, treated.exception), (Level::Warn, Some(0)));
     assert_eq!(decision.treated(&run.results[0]), None);
+}
+
+#[test]
+fn a_shard_says_nothing_of_what_other_shards_may_have() {
+    let policy = Policy { exceptions: vec![exception(Some("i9"), None, Level::Pass)], ..Policy::default() };
+    let known = baseline(&[(0, "a", Status::Missing), (9, "a", Status::Missing)]);
+    let mut run = run(&[vec![GONE]]);
+    let of = |run: &Run| {
+        let decision = judged(&policy, Some(&known), run);
+        (decision.exceptions, decision.comparison.unwrap().gone.len())
+    };
+    assert_eq!(of(&run), (vec![State::Unused], 1));
+    run.scope.part = Some(Part { shard: Shard::new(1, 2).unwrap(), places: Vec::new() });
+    assert_eq!(of(&run), (vec![State::Applied(0)], 0));
 }
 
 #[test]

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use crate::model::origin::Origin;
+use crate::model::shown::Shown;
 
-/// Most characters of a bad line that are kept and shown.
-pub const MAX_SHOWN_CHARS: usize = 200;
+pub use crate::model::shown::MAX_SHOWN_CHARS;
 
 /// A line that could not be read as an image; without text, a part of a file that could not be read at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,32 +38,11 @@ impl BadLine {
 impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Origin { file, line, .. } = &self.origin;
-        write!(f, "{}:{line}: ", Escaped(file))?;
+        write!(f, "{}:{line}: ", Shown(file))?;
         if !self.text.is_empty() {
-            write!(f, "{}: ", Escaped(&self.text))?;
+            write!(f, "{}: ", Shown(&self.text))?;
         }
         f.write_str(&self.why)
-    }
-}
-
-/// A text with everything invisible or obeyed by terminals written out, cut at [`MAX_SHOWN_CHARS`].
-pub(super) struct Escaped<'a>(pub(super) &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut room = MAX_SHOWN_CHARS;
-        for letter in self.0.chars() {
-            // Quotes and backslashes harm nobody; written out they would only be harder to read.
-            let is_plain = letter.is_ascii_graphic();
-            let escape = letter.escape_debug();
-            let width = if is_plain { 1 } else { escape.len() };
-            if width > room {
-                return f.write_str("…");
-            }
-            room -= width;
-            if is_plain { write!(f, "{letter}")? } else { escape.fmt(f)? }
-        }
-        Ok(())
     }
 }
 
@@ -97,7 +76,7 @@ mod tests {
             ("a\u{a0}b", "a\\u{a0}b"),
             ("\u{2028}", "\\u{2028}"),
         ] {
-            assert_eq!(Escaped(text).to_string(), shown);
+            assert_eq!(Shown(text).to_string(), shown);
         }
     }
 
@@ -108,14 +87,14 @@ mod tests {
         assert!(bad.to_string().contains(&format!("{}…: no tag", "x".repeat(MAX_SHOWN_CHARS))));
         let exact = "é".repeat(MAX_SHOWN_CHARS);
         assert_eq!(line(&exact).text, exact);
-        assert_eq!(Escaped(&exact).to_string(), exact);
+        assert_eq!(Shown(&exact).to_string(), exact);
         assert!(line(&"\u{1b}".repeat(500)).to_string().len() < 300);
     }
 
     proptest! {
         #[test]
         fn shown_text_is_bounded_and_has_no_control_characters(text in any::<String>()) {
-            let shown = Escaped(&text).to_string();
+            let shown = Shown(&text).to_string();
             prop_assert!(shown.chars().count() <= MAX_SHOWN_CHARS + 1);
             prop_assert!(!shown.contains(char::is_control));
         }

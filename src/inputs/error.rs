@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::model::shown::Shown;
 use thiserror::Error;
-
-use super::bad_line::Escaped;
 
 /// Why there is nothing to check.
 #[derive(Debug, Error)]
@@ -54,7 +53,7 @@ impl Error {
 
 /// One input that cannot be used.
 #[derive(Debug, Error)]
-#[error("{}: {fault}", Escaped(.file))]
+#[error("{}: {fault}", Shown(.file))]
 pub struct FileError {
     /// As it was named on the command line; standard input is `stdin`.
     pub file: Arc<str>,
@@ -178,7 +177,7 @@ struct In<'a>(&'a [Arc<str>]);
 impl fmt::Display for In<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, file) in self.0.iter().enumerate() {
-            write!(f, "{}{}", if at == 0 { " in " } else { ", " }, Escaped(file))?;
+            write!(f, "{}{}", if at == 0 { " in " } else { ", " }, Shown(file))?;
         }
         Ok(())
     }

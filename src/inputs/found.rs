@@ -8,11 +8,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::bad_line::{BadLine, Escaped};
+use super::bad_line::BadLine;
 use super::key_path::KeyPath;
 use super::{Inputs, list};
 use crate::model::image::ReferenceError;
 use crate::model::origin::{Located, Origin};
+use crate::model::shown::Shown;
 
 /// A name that cannot be known offline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Dynamic {
 impl fmt::Display for Dynamic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Origin { file, line, .. } = &self.origin;
-        write!(f, "{}:{line}: {}: {}", Escaped(file), Escaped(&self.text), self.why)
+        write!(f, "{}:{line}: {}: {}", Shown(file), Shown(&self.text), self.why)
     }
 }
 
@@ -123,7 +124,7 @@ impl<'a> Found<'a> {
 
     /// Something that is left out, which the user should know.
     pub(super) fn warn(&mut self, line: u32, what: &str) {
-        self.inputs.warnings.push(format!("{}:{line}: {what}", Escaped(&self.file)));
+        self.inputs.warnings.push(format!("{}:{line}: {what}", Shown(&self.file)));
     }
 
     /// Forgets names that could not be known where `line` has given an image all the same.

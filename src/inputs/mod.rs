@@ -43,13 +43,13 @@ pub use found::Dynamic;
 pub use kind::Kind;
 pub use kubernetes::AnyImageKey;
 
-use self::bad_line::Escaped;
 use self::found::{Found, Spot};
 use self::kind::Reading;
 use self::variables::Variables;
 use self::yaml::Budget;
 use crate::model::image::ImageRef;
 use crate::model::origin::Located;
+use crate::model::shown::Shown;
 
 /// Most bytes of one input: far above any list of names, far below what would hurt.
 pub const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
@@ -96,7 +96,7 @@ impl From<&str> for Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Escaped(&self.name()), f)
+        fmt::Display::fmt(&Shown(&self.name()), f)
     }
 }
 

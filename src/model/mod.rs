@@ -33,6 +33,7 @@ pub mod rewrite;
 pub mod run;
 pub mod scope;
 pub mod secret;
+pub mod shown;
 pub mod sign_in;
 pub mod status;
 pub mod tls;
