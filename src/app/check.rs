@@ -52,9 +52,9 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let Prepared { options, plan, sources, read } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
-    let plan = scoped(plan, &args);
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
+    let plan = scoped(plan, &args, &outputs);
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.first().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
@@ -110,8 +110,10 @@ impl Ended<'_> {
 }
 
 /// What of a whole plan this run carries out, and from where.
-fn scoped(mut plan: Plan, args: &CheckArgs) -> Plan {
-    plan.scope.list = Some(part::list(&plan));
+fn scoped(mut plan: Plan, args: &CheckArgs, outputs: &Outputs) -> Plan {
+    if args.shard.is_some() || outputs.are_to_be_merged() {
+        plan.scope.list = Some(part::list(&plan));
+    }
     if let Some(shard) = args.shard {
         plan = part::cut(plan, shard);
     }

@@ -126,6 +126,15 @@ impl Outputs {
         self.places.iter().any(is_for_people)
     }
 
+    /// Whether any report is one that other runs can be put together with.
+    pub(super) fn are_to_be_merged(&self) -> bool {
+        let has_list = |output: &Output| match output.form {
+            Form::Format(format) => matches!(format, Format::Json | Format::Ndjson),
+            Form::Template => true,
+        };
+        self.places.iter().any(has_list)
+    }
+
     /// Whether results are to be told one by one anywhere.
     pub(super) fn has_rows(&self) -> bool {
         self.places.iter().any(Output::is_rows)

@@ -164,9 +164,12 @@ impl fmt::Display for ManifestRef<'_> {
 
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry(), self.repository())?;
+        for part in [self.registry(), "/", self.repository()] {
+            f.write_str(part)?;
+        }
         if let Some(tag) = self.tag() {
-            write!(f, ":{tag}")?;
+            f.write_str(":")?;
+            f.write_str(tag)?;
         }
         if let Some(digest) = &self.digest {
             write!(f, "@{digest}")?;

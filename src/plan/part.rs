@@ -2,35 +2,58 @@
 //!
 //! A shard keeps all endpoints of the whole, asked or not, so that the reports of all shards have the same.
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use crate::model::digest::Digest;
+use crate::model::digest::{Algorithm, Hasher};
 use crate::model::endpoint::{Endpoint, Seen};
 use crate::model::plan::{Plan, PlannedImage};
 use crate::model::run::Place;
 use crate::model::scope::{List, Part, Shard, Vantage};
 
 /// What tells the list of `plan`, which is whole, from every other, and its settings from others.
+///
+/// It costs as much as some parts of the check itself: for reports that hold it, and for shards.
 #[must_use]
 pub fn list(plan: &Plan) -> List {
-    let mentions = plan.places.iter().map(|place| {
-        let Place { image, input, origin } = place;
+    let mut mentions = Hashed(Algorithm::Sha256.hasher());
+    for Place { image, input, origin } in &plan.places {
         let document = origin.document.unwrap_or(0);
         let path = origin.path.as_deref().unwrap_or_default();
         // Lengths, so that no text can pass for the end of another.
         let image = &plan.images[*image as usize].image;
-        format!("{image} {}:{input} {} {document} {}:{path}\n", input.len(), origin.line, path.len())
-    });
-    let endpoints = plan.endpoints.iter().map(|endpoint| format!("{endpoint:?}\n"));
-    let asked = plan.images.iter().map(|image| format!("{} {:?}\n", image.upstream, image.mirrors));
-    let options = plan.images.iter().map(|image| &image.options);
-    let depth = std::iter::once(format!("{:?} {:?}\n", plan.reach, plan.depths))
-        .chain(options.map(|options| format!("{options:?}\n")));
+        let (line, typed, key) = (origin.line, input.len(), path.len());
+        mentions.line(format_args!("{image} {typed}:{input} {line} {document} {key}:{path}"));
+    }
+    let mut settings = Hashed(Algorithm::Sha256.hasher());
+    settings.line(format_args!("{:?} {:?}", plan.reach, plan.depths));
+    for PlannedImage { options, upstream, mirrors, .. } in &plan.images {
+        settings.line(format_args!("{options:?} {upstream} {mirrors:?}"));
+    }
+    plan.endpoints.iter().for_each(|endpoint| settings.line(format_args!("{endpoint:?}")));
     List {
-        fingerprint: Digest::sha256_of(mentions),
+        fingerprint: mentions.0.finish(),
         images: count(plan.images.len()),
         mentions: count(plan.places.len()),
-        settings: Digest::sha256_of(depth.chain(endpoints).chain(asked)),
+        settings: settings.0.finish(),
+    }
+}
+
+/// Hashes text as it is formatted.
+struct Hashed(Hasher);
+
+impl Hashed {
+    fn line(&mut self, text: fmt::Arguments<'_>) {
+        // Hashing takes everything.
+        let _ = self.write_fmt(text);
+        self.0.update(b"\n");
+    }
+}
+
+impl fmt::Write for Hashed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
     }
 }
 

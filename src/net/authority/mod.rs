@@ -248,6 +248,7 @@ fn change(state: &Arc<Mutex<State>>, change: impl FnOnce(&mut State, Instant) ->
         let now = now();
         let lane = change(&mut state, now);
         state.make_ready(lane);
+        state.keep_share(lane, now, &mut wakes);
         state.let_in(now, &mut wakes);
     }
     deliver(state, wakes);
@@ -303,6 +304,17 @@ impl State {
         if !known.is_ready && !known.waiters.is_empty() {
             known.is_ready = true;
             self.ready.push_back(lane);
+        }
+    }
+
+    /// Lets the next in `lane` go before others while it has less than its share of all places: a place that
+    /// it gave back comes with a connection that is open already.
+    fn keep_share(&mut self, lane: usize, now: Instant, wakes: &mut Wakes) {
+        let share = self.policy.all / self.ready.len().max(1);
+        let is_below = self.lanes[lane].is_ready && self.lanes[lane].host.in_flight() < share;
+        if is_below && self.total < self.policy.all {
+            // Where it must wait, its turn tells.
+            let _served = self.serve(lane, now, wakes);
         }
     }
 

@@ -91,6 +91,34 @@ async fn the_bound_on_all_holds_and_hosts_take_turns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hosts_that_have_more_to_ask_keep_the_places_of_their_share_however_slow_others_are() {
+    let limits = limits(4, 4);
+    let (quick, slow) = (host(1), host(2));
+    let mut of_quick = vec![now_or_panic(&limits, &quick), now_or_panic(&limits, &quick)];
+    let of_slow = [now_or_panic(&limits, &slow), now_or_panic(&limits, &slow)];
+    let mut quicks: Vec<_> = (0..10).map(|_| ask(&limits, &quick)).collect();
+    let mut slows: Vec<_> = (0..10).map(|_| ask(&limits, &slow)).collect();
+    let went = |who: &mut Vec<Acquiring<'_>>| -> Vec<Permit> {
+        let mut permits = Vec::new();
+        who.retain_mut(|one| match one.as_mut().now_or_never() {
+            Some(permit) => {
+                permits.push(permit.unwrap());
+                false
+            }
+            None => true,
+        });
+        permits
+    };
+    for _ in 0..8 {
+        answer(of_quick.remove(0), 200);
+        of_quick.extend(went(&mut quicks));
+        assert_eq!((of_quick.len(), went(&mut slows).len()), (2, 0));
+    }
+    drop(of_slow);
+    assert_eq!((went(&mut quicks).len(), went(&mut slows).len()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stuck_host_leaves_a_place_to_each_host_that_was_busy_a_moment_ago() {
     let limits = limits(8, 4);
     let (stuck, other) = (host(1), host(2));

@@ -108,7 +108,8 @@ pub fn looks_like_html(content_type: Option<&[u8]>, body: &[u8]) -> bool {
         let Some((_, after)) = comment.split_once("-->") else { return true };
         text = after.trim_start();
     }
-    let tag: String = text.chars().take(14).map(|c| c.to_ascii_lowercase()).collect();
+    let tag = text.chars().take(if text.starts_with('<') { 14 } else { 0 });
+    let tag: String = tag.map(|c| c.to_ascii_lowercase()).collect();
     let begins = |name: &str| tag.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_name_char));
     if ["<!doctype html", "<html", "<head", "<body", "<title", "<script", "<meta", "<center", "<h1"]
         .iter()

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
 use super::authorize::{Authorizer, Session};
@@ -345,9 +345,11 @@ fn note_content_type(content_type: Option<&[u8]>, known: Option<MediaType>, trai
     }
 }
 
+static DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
 /// `Docker-Content-Digest`, if it is a digest; rubbish counts as absent.
 fn digest_header(headers: &HeaderMap) -> Option<Digest> {
-    let mut values = headers.get_all("docker-content-digest").iter();
+    let mut values = headers.get_all(&DOCKER_CONTENT_DIGEST).iter();
     let value = values.next()?;
     // Of two that differ, neither can be believed.
     if values.any(|other| other != value) {
