@@ -218,11 +218,13 @@ impl FromStr for Digest {
     /// Reads `algorithm:hex`; the hex digits must be lower case, as go-digest demands.
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let (name, hex) = text.split_once(':').ok_or(DigestError::Format)?;
-        if hex.is_empty() || !is_algorithm(name) {
-            return Err(DigestError::Format);
-        }
-        let algorithm = Algorithm::from_name(name).ok_or(DigestError::Algorithm)?;
-        if !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        let algorithm = match Algorithm::from_name(name) {
+            Some(algorithm) if !hex.is_empty() => algorithm,
+            None if !hex.is_empty() && is_algorithm(name) => return Err(DigestError::Algorithm),
+            _ => return Err(DigestError::Format),
+        };
+        // To the end, whatever was found: several bytes are then looked at in one step.
+        if !hex.bytes().fold(true, |all, b| all & matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(DigestError::Format);
         }
         let expected = algorithm.hex_digits();
@@ -245,7 +247,8 @@ fn is_algorithm(name: &str) -> bool {
 
 /// `hex` holds exactly `2 * N` lower-case hex digits: checked by the caller.
 fn decode<const N: usize>(hex: &str) -> [u8; N] {
-    let value = |b: u8| if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 };
+    // ASCII: letters, and no digits, have 0x40.
+    let value = |b: u8| (b & 0x0f) + 9 * (b >> 6);
     let mut bytes = [0u8; N];
     for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
         *byte = value(pair[0]) << 4 | value(pair[1]);
