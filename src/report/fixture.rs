@@ -68,6 +68,11 @@ fn place(image: u32, input: &str, file: &str, line: u32) -> Place {
     Place { image, input: input.into(), origin: Origin::line(file.into(), line) }
 }
 
+/// The same in a file with documents and keys.
+fn place_in(place: Place, document: u32, path: &str) -> Place {
+    Place { origin: Origin { document: Some(document), path: Some(path.into()), ..place.origin }, ..place }
+}
+
 fn empty_run() -> Run {
     Run {
         started_at: datetime!(2025-03-09 08:00:00.125 UTC),
@@ -160,7 +165,8 @@ pub(super) fn all_statuses() -> Fixture {
     ];
     run.images = inputs.iter().map(|input| Arc::new(input.parse().unwrap())).collect();
     run.places = (0..).zip(inputs).map(|(at, input)| place(at, input, "images.txt", at + 1)).collect();
-    run.places.insert(3, place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12));
+    let again = place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12);
+    run.places.insert(3, place_in(again, 2, "services.web.image"));
     run.cost = Cost { requests: 17, token_exchanges: 3, ..Cost::default() };
     run.scope.list = Some(List {
         fingerprint: Digest::sha256(b"list"),
@@ -239,7 +245,7 @@ pub(super) fn saying(text: &str) -> Fixture {
     run.endpoints =
         vec![Arc::new(mirror), endpoint("docker.io", "https://registry-1.docker.io", Role::Upstream)];
     run.images = vec![Arc::new("nginx".parse().unwrap())];
-    run.places = vec![place(0, text, text, 1)];
+    run.places = vec![place_in(place(0, text, text, 1), 1, text)];
     push(&mut run, 0, 1, (Code::ServerError, text));
     push(&mut run, 0, 0, (Code::AccessDenied, text));
     run.results[1].url = Some(text.into());

@@ -7,6 +7,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::markdown::origin as markdown_origin;
 use super::{Format, csv, escape, json};
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
@@ -139,7 +140,7 @@ fn rows(listing: &Listing) -> impl Iterator<Item = Vec<String>> {
 fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "| image | places |\n| --- | --- |")?;
     for listed in &listing.images {
-        let places: Vec<_> = places(listed).map(|place| escape::markdown_code(&place)).collect();
+        let places: Vec<_> = listed.places.iter().map(|(origin, _)| markdown_origin(origin)).collect();
         let image = escape::markdown_code(&listed.image.to_string());
         writeln!(out, "| {image} | {} |", places.join(", "))?;
     }
@@ -147,7 +148,7 @@ fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "\nNot known offline:\n")?;
     }
     for entry in &listing.dynamic {
-        let [text, place] = [entry.text.as_str(), &entry.origin.to_string()].map(escape::markdown_code);
+        let (text, place) = (escape::markdown_code(&entry.text), markdown_origin(&entry.origin));
         writeln!(out, "- {text} ({place}): {}", escape::markdown(&entry.why))?;
     }
     Ok(())
@@ -213,10 +214,11 @@ mod tests {
         assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n"));
         let markdown = written(Format::Markdown);
         assert!(
-            !markdown.contains('\u{1b}') && markdown.contains("\n- `${{ x }}` (`d:7`): a run\n"),
+            !markdown.contains('\u{1b}')
+                && markdown.contains("\n- `${{ x }}` (`d:7` (`document 2, y`)): a run\n"),
             "{markdown}"
         );
-        assert!(markdown.lines().nth(2).unwrap().ends_with(", `=c:7` |"), "{markdown}");
+        assert!(markdown.lines().nth(2).unwrap().ends_with(", `=c:7` (`document 2, x`) |"), "{markdown}");
         let json = written(Format::Json);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["schema"], SCHEMA_ID);

@@ -96,6 +96,12 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     case.set_time(result.latency.unwrap_or_default());
     case.extra.insert("file".into(), text(&row.origin.file).into());
     case.extra.insert("line".into(), row.origin.line.to_string().into());
+    if let Some(document) = row.origin.document {
+        case.add_property(("document", document.to_string().as_str()));
+    }
+    if let Some(path) = &row.origin.path {
+        case.add_property(("path", text(&bounded(path, MAX_REMOTE_CHARS)).as_str()));
+    }
     let is_success = matches!(case.status, TestCaseStatus::Success { .. });
     if is_success && view.bearing(result) != Bearing::Fine {
         case.set_system_out(text(&said));
@@ -123,7 +129,7 @@ fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatu
 
 /// What a page shows below the message.
 fn description(row: &Row<'_>) -> String {
-    let mut lines = vec![format!("{} at {}: {}", row.artifact, row.origin, row.code.meaning())];
+    let mut lines = vec![format!("{} at {}: {}", row.artifact, row.origin.in_full(), row.code.meaning())];
     if !row.code.advice().is_empty() {
         lines.push(format!("What to try: {}.", row.code.advice()));
     }

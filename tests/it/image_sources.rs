@@ -75,6 +75,8 @@ fn a_check_reads_manifests_and_says_where_each_image_stands() {
     // The upstream and the mirror have a row each.
     assert_eq!(report::csv(&output.stdout).len(), 2, "{}", output.stdout);
     assert_eq!(output.stdout.matches("web.yaml:8").count(), 2, "{}", output.stdout);
+    let path = ",1,spec.template.spec.containers[0].image";
+    assert!(output.stdout.lines().skip(1).all(|line| line.ends_with(path)), "{}", output.stdout);
 
     let quiet = registry(&["app"]);
     let broken = format!("{}---\na: [\n", manifest.replace(&upstream.authority(), &quiet.authority()));

@@ -229,10 +229,17 @@ fn vantage_points_become_a_column_each() {
     assert_eq!(merged.code, Some(1), "{merged:?}");
     let table = merged.file("all.txt");
     let head: Vec<_> = table.lines().next().unwrap().split("  ").filter(|cell| !cell.is_empty()).collect();
-    let columns =
-        ["upstream (eu)", "upstream (cn-east)", "good (eu)", "good (cn-east)", "bad (eu)", "bad (cn-east)"];
+    let columns = [
+        "upstream (eu)",
+        "upstream (cn-east)",
+        "good (eu)",
+        "good (cn-east)",
+        "bad (eu)",
+        "bad (cn-east)",
+        "PLACE",
+    ];
     assert_eq!(head.iter().map(|cell| cell.trim()).skip(1).collect::<Vec<_>>(), columns);
-    assert!(merged.file("all.md").contains(&format!("| Image | {} |", columns.join(" | "))));
+    assert!(merged.file("all.md").contains(&format!("| Image | {} | Place |", columns[..6].join(" | "))));
     let document = report::json(&merged.file("all.json"));
     assert_eq!(document.get("vantage"), None);
     assert_eq!(document["summary"]["artifacts"], 40);
@@ -261,8 +268,12 @@ fn vantage_points_become_a_column_each() {
         ]
     );
     let csv = merged.file("all.csv");
-    assert!(csv.lines().next().unwrap().ends_with(",checked_at,vantage"), "{csv}");
-    assert!(csv.lines().skip(1).all(|line| line.ends_with(",eu") || line.ends_with(",cn-east")), "{csv}");
+    assert!(
+        csv.lines().next().unwrap().ends_with(",checked_at,vantage,origin_document,origin_path"),
+        "{csv}"
+    );
+    let is_from = |line: &str| [",eu,", ",cn-east,"].iter().any(|from| line.contains(&format!("Z{from}")));
+    assert!(csv.lines().skip(1).all(is_from), "{csv}");
     // What was put together is a report like any other, but is not put together again.
     let text = merged.file("all.json");
     let again = Tool::new().file("all.json", &text).line("render all.json -f json").run();
