@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::cli::{Cli, Command, MirrorsCommand};
+use crate::model::dynamic::Dynamic;
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
@@ -52,7 +53,7 @@ pub enum Error {
     BadLines(Vec<inputs::BadLine>),
     /// Names that cannot be known offline, where none may be.
     #[error("{} not known offline", count(.0.len(), "name"))]
-    Dynamic(Vec<inputs::Dynamic>),
+    Dynamic(Vec<Dynamic>),
     /// No name that is known.
     #[error("no image left to check: no name is known offline")]
     NothingKnown,

@@ -4,34 +4,16 @@
 //! origin in the same way.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
 use super::key_path::KeyPath;
 use super::{Inputs, list};
+use crate::model::dynamic::Dynamic;
 use crate::model::image::ReferenceError;
 use crate::model::origin::{Located, Origin};
 use crate::model::shown::Shown;
-
-/// A name that cannot be known offline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dynamic {
-    /// Where it stands.
-    pub origin: Origin,
-    /// As it was typed, cut behind [`MAX_SHOWN_CHARS`](super::MAX_SHOWN_CHARS) characters. Not escaped.
-    pub text: String,
-    /// What it depends on.
-    pub why: String,
-}
-
-impl fmt::Display for Dynamic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Origin { file, line, .. } = &self.origin;
-        write!(f, "{}:{line}: {}: {}", Shown(file), Shown(&self.text), self.why)
-    }
-}
 
 /// A text and where it stands.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ use crate::model::blob::Part;
 use crate::model::code::Code;
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
+use crate::model::dynamic::{Dynamic, DynamicNames};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
@@ -262,6 +263,17 @@ pub(super) fn with_parts() -> Fixture {
     result.anatomy = Some(Box::new(anatomy("404 BLOB_UNKNOWN")));
     fixture.run.hosts = vec![host_use("half")];
     fixture.run.cost = Cost { requests: 9, token_exchanges: 0, bytes: 12_345, hub_pulls: 2 };
+    Fixture::new(fixture.run, fixture.policy, 1)
+}
+
+/// Names that are not known, so many; each says `text`.
+pub(super) fn with_dynamic(names: u32, text: &str) -> Fixture {
+    let mut fixture = many(1);
+    let name = |line| {
+        let place = place_in(place(0, "", &format!("{text}.yaml"), line), 1, text);
+        Dynamic { origin: place.origin, text: text.to_owned(), why: text.to_owned() }
+    };
+    fixture.run.scope.dynamic = DynamicNames::of((1..=names).map(name).collect());
     Fixture::new(fixture.run, fixture.policy, 1)
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::markdown::origin as markdown_origin;
 use super::{Format, csv, escape, json};
+use crate::model::dynamic::Dynamic;
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
 
@@ -21,7 +22,7 @@ pub struct Listing {
     /// Each image once.
     pub images: Vec<Listed>,
     /// Names that cannot be known offline.
-    pub dynamic: Vec<Unknown>,
+    pub dynamic: Vec<Dynamic>,
 }
 
 /// An image and its places.
@@ -31,17 +32,6 @@ pub struct Listed {
     pub image: ImageRef,
     /// Where it stands, and what is typed there.
     pub places: Vec<(Origin, Box<str>)>,
-}
-
-/// A name that depends on something.
-#[derive(Clone, Debug)]
-pub struct Unknown {
-    /// Where it stands.
-    pub origin: Origin,
-    /// As it was typed.
-    pub text: String,
-    /// What it depends on.
-    pub why: String,
 }
 
 #[derive(Serialize)]
@@ -192,7 +182,7 @@ mod tests {
                     (origin("=c", "x"), "=n".into()),
                 ],
             }],
-            dynamic: vec![Unknown {
+            dynamic: vec![Dynamic {
                 origin: origin("d", "y"),
                 text: "${{ x }}".to_owned(),
                 why: "a run".to_owned(),

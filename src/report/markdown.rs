@@ -28,6 +28,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write_matrix(view, out)?;
     write_depth(view, out)?;
     write_problems(view, out)?;
+    write_dynamic(view, out)?;
     write_gate(view, out)
 }
 
@@ -211,6 +212,29 @@ pub(super) fn origin(origin: &Origin) -> String {
         }
         None => place,
     }
+}
+
+/// The names that nobody could be asked for.
+pub(super) fn write_dynamic(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let dynamic = &view.run.scope.dynamic;
+    if dynamic.total() == 0 {
+        return Ok(());
+    }
+    let names = summary::count(dynamic.total(), "name");
+    writeln!(out, "\n## Not known offline\n\n{names} not checked.\n")?;
+    let is_folded = dynamic.names().len() > FOLDED_FROM;
+    if is_folded {
+        writeln!(out, "<details><summary>{names}</summary>\n")?;
+    }
+    for name in dynamic.names() {
+        let why = escape::markdown(&bounded(&name.why, MAX_REMOTE_CHARS));
+        writeln!(out, "- {}: {why} ({})", escape::markdown_code(&name.text), origin(&name.origin))?;
+    }
+    let more = dynamic.total() - dynamic.names().len() as u64;
+    if more > 0 {
+        writeln!(out, "- and {more} more")?;
+    }
+    if is_folded { writeln!(out, "\n</details>") } else { Ok(()) }
 }
 
 /// Everything that is not as it should be.

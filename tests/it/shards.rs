@@ -57,6 +57,39 @@ impl Peers {
     }
 }
 
+/// What cannot be known offline belongs to the list, and not to one of its shards.
+#[test]
+fn names_that_are_not_known_offline_are_told_once_of_all_shards_and_vantage_points() {
+    let upstream = registry(&["one", "two", "three"]);
+    let host = upstream.authority();
+    let compose = format!(
+        "services:\n  a: {{image: '{host}/one:1.0'}}\n  b: {{image: '{host}/two:1.0'}}\n  c:\n    image: app:${{TAG}}\n"
+    );
+    let check = |flags: &str| {
+        let output = Tool::new().file("web.yaml", &compose).line("web.yaml -f json").line(flags).run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output.stdout
+    };
+    let expected = serde_json::json!([{
+        "origin": "web.yaml:5", "origin_document": 1, "origin_path": "services.c.image", "input": "app:${TAG}",
+        "why": "the variable TAG without a value",
+    }]);
+    let is_told_once = |text: &str| {
+        let report = report::json(text);
+        assert_eq!((&report["dynamic"], &report["dynamic_total"]), (&expected, &1.into()));
+    };
+    let shards = [check("--shard 1/2"), check("--shard 2/2")];
+    shards.iter().for_each(|text| is_told_once(text));
+    let merged = merge(&[("1.json", &shards[0]), ("2.json", &shards[1])], "-f json");
+    is_told_once(&merged.stdout);
+    let seen = [check("--vantage eu"), check("--vantage cn")];
+    is_told_once(&merge(&[("eu.json", &seen[0]), ("cn.json", &seen[1])], "-f json").stdout);
+    let table = Tool::new().file("all.json", &merged.stdout).line("render all.json").run();
+    let told = "1 name not known offline, and not checked:\n  \
+                app:${TAG}: the variable TAG without a value (web.yaml:5 (document 1, services.c.image))\n";
+    assert!(table.stdout.contains(told), "{}", table.stdout);
+}
+
 /// A report with its times taken out.
 fn timeless(report: &str) -> String {
     let mut text = report.to_owned();

@@ -4,6 +4,7 @@
 //! the gate. What fails alike is told once; the full set is in CSV and JSON.
 //! All text from outside passes through [`escape::terminal`].
 
+mod dynamic;
 mod gate;
 mod layout;
 mod order;
@@ -61,6 +62,7 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
     write_counts(view, style, out)?;
     write_depth(view, style, out)?;
     write_problems(view, style, out)?;
+    dynamic::write(view, style, out)?;
     gate::write(view, style, out)?;
     write_decision(view, style, out)
 }
