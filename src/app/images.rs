@@ -8,7 +8,7 @@ use super::{Error, OutputError};
 use crate::cli::ImagesArgs;
 use crate::exit;
 use crate::inputs::Inputs;
-use crate::report::images::{self, Listed, Listing};
+use crate::report::images::{self, Listed, Listing, NamedAt};
 use crate::report::{self, Format};
 
 /// Prints the list, also where something else is wrong: exits 0, or 2 then.
@@ -34,7 +34,8 @@ fn listing(inputs: Inputs) -> Listing {
             images.push(Listed { image: found.value, places: Vec::new() });
             images.len() - 1
         });
-        images[index].places.push((found.origin, found.input));
+        let platforms = found.options.and_then(|options| options.platforms);
+        images[index].places.push(NamedAt { origin: found.origin, input: found.input, platforms });
     }
     Listing { images, dynamic: inputs.dynamic }
 }
