@@ -252,9 +252,16 @@ impl Error {
         match self {
             Self::Inputs(error) => error.hints(),
             Self::BadLines(_) => vec!["correct these lines, or go on without them: --skip-invalid"],
-            Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
-                vec!["the README lists every setting"]
+            Self::Mirrors(items) => {
+                let mut hints = Vec::new();
+                for hint in items.iter().map(mirrors::Error::hint) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
             }
+            Self::Config(config::Error::Faults(_)) => vec!["the README lists every setting"],
             Self::TemplateUnused => vec!["leave -f out, or name its file: -o template:FILE"],
             Self::Saved(items) => {
                 let mut hints: Vec<_> = items
