@@ -7,8 +7,8 @@ use super::sources::{self, BadLines};
 use super::{Error, OutputError};
 use crate::cli::ImagesArgs;
 use crate::exit;
-use crate::inputs::{Dynamic, Inputs};
-use crate::report::images::{self, Listed, Listing, Unknown};
+use crate::inputs::Inputs;
+use crate::report::images::{self, Listed, Listing, NamedAt};
 use crate::report::{self, Format};
 
 /// Prints the list, also where something else is wrong: exits 0, or 2 then.
@@ -19,9 +19,9 @@ pub(super) fn run(args: &ImagesArgs) -> Result<u8, Error> {
     let mut inputs = sources::read(&args.sources)?;
     sources::warn(&inputs);
     let bad = std::mem::take(&mut inputs.bad);
-    let dynamic = inputs.dynamic.clone();
-    write(args.format.unwrap_or(Format::Table), &listing(inputs))?;
-    sources::hold(&args.sources, bad, dynamic, BadLines::of(&args.sources))?;
+    let listing = listing(inputs);
+    write(args.format.unwrap_or(Format::Table), &listing)?;
+    sources::hold(&args.sources, bad, &listing.dynamic, BadLines::of(&args.sources))?;
     Ok(exit::PASSED)
 }
 
@@ -34,10 +34,10 @@ fn listing(inputs: Inputs) -> Listing {
             images.push(Listed { image: found.value, places: Vec::new() });
             images.len() - 1
         });
-        images[index].places.push((found.origin, found.input));
+        let platforms = found.options.and_then(|options| options.platforms);
+        images[index].places.push(NamedAt { origin: found.origin, input: found.input, platforms });
     }
-    let unknown = |Dynamic { origin, text, why }| Unknown { origin, text, why };
-    Listing { images, dynamic: inputs.dynamic.into_iter().map(unknown).collect() }
+    Listing { images, dynamic: inputs.dynamic }
 }
 
 fn write(format: Format, listing: &Listing) -> Result<(), Error> {

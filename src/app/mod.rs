@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::cli::{Cli, Command, MirrorsCommand};
+use crate::model::dynamic::Dynamic;
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
@@ -52,7 +53,7 @@ pub enum Error {
     BadLines(Vec<inputs::BadLine>),
     /// Names that cannot be known offline, where none may be.
     #[error("{} not known offline", count(.0.len(), "name"))]
-    Dynamic(Vec<inputs::Dynamic>),
+    Dynamic(Vec<Dynamic>),
     /// No name that is known.
     #[error("no image left to check: no name is known offline")]
     NothingKnown,
@@ -251,9 +252,16 @@ impl Error {
         match self {
             Self::Inputs(error) => error.hints(),
             Self::BadLines(_) => vec!["correct these lines, or go on without them: --skip-invalid"],
-            Self::Mirrors(_) | Self::Config(config::Error::Faults(_)) => {
-                vec!["the README lists every setting"]
+            Self::Mirrors(items) => {
+                let mut hints = Vec::new();
+                for hint in items.iter().map(mirrors::Error::hint) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
             }
+            Self::Config(config::Error::Faults(_)) => vec!["the README lists every setting"],
             Self::TemplateUnused => vec!["leave -f out, or name its file: -o template:FILE"],
             Self::Saved(items) => {
                 let mut hints: Vec<_> = items

@@ -12,6 +12,7 @@ use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{Inputs, Source};
 use crate::model::depth::Reach;
+use crate::model::dynamic::DynamicNames;
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::node::End;
 use crate::model::plan::Plan;
@@ -52,8 +53,9 @@ pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Resul
     let mut inputs = usable(sources::read(&args.sources)?, &args.sources)?;
     let mut read = files_read(args, &options);
     read.append(&mut inputs.files);
-    let plan =
+    let mut plan =
         plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
+    plan.scope.dynamic = DynamicNames::of(inputs.dynamic);
     secure_addresses(&mut options, &plan);
     warn_of_blocked(&options, &plan);
     if args.insecure {
@@ -130,7 +132,7 @@ fn usable(mut inputs: Inputs, args: &InputArgs) -> Result<Inputs, Error> {
     sources::warn(&inputs);
     let bad = std::mem::take(&mut inputs.bad);
     let had_bad = !bad.is_empty();
-    sources::hold(args, bad, std::mem::take(&mut inputs.dynamic), BadLines::of(args))?;
+    sources::hold(args, bad, &inputs.dynamic, BadLines::of(args))?;
     match inputs.images.is_empty() {
         false => Ok(inputs),
         true if had_bad => Err(Error::NothingLeft),

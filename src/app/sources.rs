@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Error;
 use crate::cli::{InputArgs, KindArg};
-use crate::inputs::{self, AnyImageKey, BadLine, Built, Dynamic, Inputs, Kind, Options, Recursion, Source};
+use crate::inputs::{self, AnyImageKey, BadLine, Built, Inputs, Kind, Options, Recursion, Source};
+use crate::model::dynamic::Dynamic;
 
 /// What happens to lines that name no image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ fn tell(warnings: &[String]) {
 pub(super) fn hold(
     args: &InputArgs,
     bad: Vec<BadLine>,
-    dynamic: Vec<Dynamic>,
+    dynamic: &[Dynamic],
     bad_lines: BadLines,
 ) -> Result<(), Error> {
     if !bad.is_empty() && bad_lines == BadLines::Refuse {
@@ -90,7 +91,7 @@ pub(super) fn hold(
         log::warn!("skipped {line}");
     }
     if args.strict_inputs && !dynamic.is_empty() {
-        return Err(Error::Dynamic(dynamic));
+        return Err(Error::Dynamic(dynamic.to_vec()));
     }
     Ok(())
 }

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::dockerfile::{self, Given};
+use super::dockerfile::{self, Given, Inside};
 use super::found::{Found, Spot};
 use super::interpolate::{Fault, interpolate};
 use super::key_path::KeyPath;
 use super::variables::Variables;
 use super::yaml::{Budget, Node};
+use crate::model::platform::Platform;
 
 /// What happens to `image` where `build` stands beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +94,8 @@ impl Compose<'_> {
         }
         let build = service.get("build");
         if build.is_none() || self.built == Built::Take {
-            self.text(service.get("image"), &path.key("image"), |text| Some(text), found);
+            let platform = service.str("platform").and_then(|text| self.platform(text));
+            self.text((service.get("image"), platform), &path.key("image"), |text| Some(text), found);
         }
         let Some(build) = build else { return };
         let path = path.key("build");
@@ -102,17 +104,17 @@ impl Compose<'_> {
             let path = path.key("additional_contexts");
             for (name, context) in contexts.pairs(self.budget) {
                 named.push(name.to_owned());
-                self.text(Some(context), &path.key(name), image_context, found);
+                self.text((Some(context), None), &path.key(name), image_context, found);
             }
             for (at, context) in contexts.items(self.budget) {
                 named.extend(context.text().and_then(|text| Some(text.split_once('=')?.0.to_owned())));
-                self.text(Some(context), &path.index(at), named_image_context, found);
+                self.text((Some(context), None), &path.index(at), named_image_context, found);
             }
         }
         if let Some(caches) = build.get("cache_from") {
             let path = path.key("cache_from");
             for (at, cache) in caches.items(self.budget) {
-                self.text(Some(cache), &path.index(at), cache_image, found);
+                self.text((Some(cache), None), &path.index(at), cache_image, found);
             }
         }
         let args = self.build_args(build);
@@ -121,12 +123,15 @@ impl Compose<'_> {
         match build.get("dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
             None => {}
             // Compose puts values in before BuildKit sees the text.
-            Some((node, text)) => match interpolate(text, &|name| self.variables.get(name)) {
+            Some((node, typed)) => match interpolate(typed, &|name| self.variables.get(name)) {
                 // What has no value here, the Dockerfile has none for either, and says so where it matters.
                 Ok(done) => {
-                    let text = if done.unset.is_empty() { &*done.text } else { text };
-                    let spot = Spot { line: node.line, path: Some(&path) };
-                    dockerfile::read(text, Given { inside: Some(spot), ..given }, found);
+                    let text = if done.unset.is_empty() { &*done.text } else { typed };
+                    let inside = Inside::of(node, &path);
+                    // A value of several lines moves those below it.
+                    let is_moved = text.lines().count() != typed.lines().count();
+                    let inside = if is_moved { inside.without_lines() } else { inside };
+                    dockerfile::read(text, Given { inside: Some(inside), ..given }, found);
                 }
                 Err(fault) => {
                     found.dynamic(Spot { line: node.line, path: Some(&path) }, "", fault.to_string())
@@ -147,10 +152,16 @@ impl Compose<'_> {
         known.collect()
     }
 
+    /// For which platform a service is pulled; none where that depends on a variable without a value.
+    fn platform(&self, typed: &str) -> Option<Platform> {
+        let done = interpolate(typed, &|name| self.variables.get(name)).ok()?;
+        if done.unset.is_empty() { done.text.parse().ok() } else { None }
+    }
+
     /// `part` cuts the image out of the text once the variables have their values.
     fn text(
         &self,
-        node: Option<&Node>,
+        (node, platform): (Option<&Node>, Option<Platform>),
         path: &KeyPath<'_>,
         part: impl Fn(&str) -> Option<&str>,
         found: &mut Found<'_>,
@@ -164,7 +175,7 @@ impl Compose<'_> {
                 Some(_) if !done.unset.is_empty() => {
                     found.dynamic(spot, typed, format!("{} without a value", variables(&done.unset)));
                 }
-                Some(image) => found.image(spot, typed, image),
+                Some(image) => found.image_for(spot, typed, image, platform),
             },
             Err(fault @ Fault::Required { .. }) => found.dynamic(spot, typed, fault.to_string()),
             Err(fault @ Fault::Template) => found.bad(spot, typed, fault.to_string()),

@@ -14,6 +14,7 @@ use super::compose::variables;
 use super::found::{Found, Spot};
 use super::key_path::KeyPath;
 use super::yaml::Node;
+use crate::model::platform::Platform;
 
 /// Given by BuildKit, and different for every builder and target.
 const PLATFORM_ARGS: [&str; 9] = [
@@ -52,8 +53,35 @@ pub(super) struct Given<'a> {
     pub(super) args: Option<&'a BTreeMap<String, String>>,
     /// Named contexts: such names are no images of their own.
     pub(super) contexts: &'a [String],
-    /// Where the text stands in another file, which is the place of all its lines.
-    pub(super) inside: Option<Spot<'a>>,
+    /// Where the text stands in another file.
+    pub(super) inside: Option<Inside<'a>>,
+}
+
+/// A text in another file.
+#[derive(Clone, Copy)]
+pub(super) struct Inside<'a> {
+    /// Where the value begins: the place of all that is found, where no line is known.
+    spot: Spot<'a>,
+    /// The line of the file on which the text begins, where each line of it is one of the file.
+    first_line: Option<u32>,
+}
+
+impl<'a> Inside<'a> {
+    /// The text of `node`, which is the value at `path`.
+    pub(super) fn of(node: &Node, path: &'a KeyPath<'a>) -> Self {
+        Self { spot: Spot { line: node.line, path: Some(path) }, first_line: node.first_line() }
+    }
+
+    /// A text that has not the lines of the file.
+    pub(super) const fn without_lines(self) -> Self {
+        Self { first_line: None, ..self }
+    }
+
+    fn spot(self, line: u32) -> Spot<'a> {
+        let line =
+            self.first_line.map_or(self.spot.line, |first| first.saturating_add(line.saturating_sub(1)));
+        Spot { line, ..self.spot }
+    }
 }
 
 pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
@@ -74,7 +102,7 @@ pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
 /// A Dockerfile that is a value of another file.
 pub(super) fn read_inline(node: Option<&Node>, path: &KeyPath<'_>, given: Given<'_>, found: &mut Found<'_>) {
     if let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) {
-        read(text, Given { inside: Some(Spot { line: node.line, path: Some(path) }), ..given }, found);
+        read(text, Given { inside: Some(Inside::of(node, path)), ..given }, found);
     }
 }
 
@@ -89,7 +117,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn spot(&self, line: u32) -> Spot<'a> {
-        self.given.inside.unwrap_or(Spot { line, path: None })
+        self.given.inside.map_or(Spot { line, path: None }, |inside| inside.spot(line))
     }
 
     fn take(&mut self, instruction: &Instruction, found: &mut Found<'_>) {
@@ -173,9 +201,17 @@ impl<'a> Reader<'a> {
                 found.bad(spot, base.1, "the name of the base image is empty".to_owned());
             }
             Some(name) if name.text == "scratch" || self.is_stage(&name.text) => {}
-            Some(name) => found.image(spot, base.1, &name.text),
+            Some(name) => found.image_for(spot, base.1, &name.text, self.platform(words)),
         }
         self.stages.push(stage);
+    }
+
+    /// What `--platform` asks for, where that is the same for every builder and target.
+    fn platform(&self, words: &[(usize, &str)]) -> Option<Platform> {
+        let mut flags = words.iter().take_while(|(_, word)| word.starts_with("--"));
+        let typed = flags.find_map(|(_, flag)| flag.strip_prefix("--platform="))?;
+        let platform = expand(typed, self.escape, &|name| self.known(name))?;
+        if platform.unknown.is_empty() { platform.text.parse().ok() } else { None }
     }
 
     fn is_stage(&self, name: &str) -> bool {

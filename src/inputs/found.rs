@@ -4,34 +4,18 @@
 //! origin in the same way.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
 use super::key_path::KeyPath;
 use super::{Inputs, list};
+use crate::model::depth::ImageOptions;
+use crate::model::dynamic::Dynamic;
 use crate::model::image::ReferenceError;
 use crate::model::origin::{Located, Origin};
+use crate::model::platform::Platform;
 use crate::model::shown::Shown;
-
-/// A name that cannot be known offline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dynamic {
-    /// Where it stands.
-    pub origin: Origin,
-    /// As it was typed, cut behind [`MAX_SHOWN_CHARS`](super::MAX_SHOWN_CHARS) characters. Not escaped.
-    pub text: String,
-    /// What it depends on.
-    pub why: String,
-}
-
-impl fmt::Display for Dynamic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Origin { file, line, .. } = &self.origin;
-        write!(f, "{}:{line}: {}: {}", Shown(file), Shown(&self.text), self.why)
-    }
-}
 
 /// A text and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -84,14 +68,27 @@ impl<'a> Found<'a> {
 
     /// `name` is an image as it is pulled; `typed` is what stands in the file. Empty names are none.
     pub(super) fn image(&mut self, spot: Spot<'_>, typed: &str, name: &str) {
+        self.image_for(spot, typed, name, None);
+    }
+
+    /// The same, where the file also says for which platform it is pulled.
+    pub(super) fn image_for(&mut self, spot: Spot<'_>, typed: &str, name: &str, platform: Option<Platform>) {
         let name = name.trim();
-        if name.is_empty() || !self.is_new(spot.line, name) {
+        let is_new = match &platform {
+            Some(platform) => self.is_new(spot.line, &format!("{name} {platform}")),
+            None => self.is_new(spot.line, name),
+        };
+        if name.is_empty() || !is_new {
             return;
         }
         let origin = self.origin(spot);
         match list::image(name) {
             Ok(value) => {
-                self.inputs.images.push(Located { value, input: typed.trim().into(), origin, options: None })
+                let platforms = platform.map(|platform| Arc::from([platform]));
+                let options =
+                    platforms.map(|platforms| ImageOptions { depth: None, platforms: Some(platforms) });
+                let (input, options) = (typed.trim().into(), options.map(Box::new));
+                self.inputs.images.push(Located { value, input, origin, options });
             }
             Err(Fault { error: Some(ReferenceError::Variable), .. }) => {
                 let why = "depends on something that is known only when it runs".to_owned();

@@ -39,7 +39,6 @@ pub use bad_line::{BadLine, MAX_SHOWN_CHARS};
 pub use compose::Built;
 pub use error::{Error, FileError, FileFault};
 pub use files::Recursion;
-pub use found::Dynamic;
 pub use kind::Kind;
 pub use kubernetes::AnyImageKey;
 
@@ -47,6 +46,7 @@ use self::found::{Found, Spot};
 use self::kind::Reading;
 use self::variables::Variables;
 use self::yaml::Budget;
+use crate::model::dynamic::Dynamic;
 use crate::model::image::ImageRef;
 use crate::model::origin::Located;
 use crate::model::shown::Shown;

@@ -606,3 +606,77 @@ fn aliases_that_multiply_are_told_and_what_was_found_stays() {
     let kubernetes = format!("image: first:1\n{bomb}");
     assert_eq!(found_with("k.yaml", &kubernetes.replace("services", "kept"), &any), ["1 first:1", "1 ! "]);
 }
+
+/// What `text` wants, as `IMAGE PLATFORM`, or `IMAGE` where nothing is said.
+fn wanted(name: &str, text: &str) -> Vec<String> {
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new(name)), &options(None), &Arc::from(name), &mut inputs).unwrap();
+    assert_eq!((&inputs.bad[..], &inputs.dynamic[..]), (&[][..], &[][..]));
+    let each = inputs.images.iter().map(|image| {
+        let mut words = vec![image.value.repository().to_owned()];
+        let platforms = image.options.as_ref().and_then(|options| options.platforms.clone());
+        words.extend(platforms.iter().flat_map(|all| all.iter()).map(ToString::to_string));
+        words.join(" ")
+    });
+    each.collect()
+}
+
+#[test]
+fn a_platform_that_a_dockerfile_names_is_wanted_and_one_that_depends_on_the_builder_stays_open() {
+    let text = "ARG P=linux/arm/v7\nFROM --platform=linux/arm64 a/one\nFROM --platform=$P a/two\n\
+                FROM --platform=$BUILDPLATFORM a/three\nFROM --platform=${TARGETPLATFORM} a/four\n\
+                FROM --platform=linux/$TARGETARCH a/five\nFROM --platform='linux/amd64' a/six AS x\n\
+                FROM a/seven\nFROM --platform=nonsense a/eight\nFROM --platform=linux/s390x x\n\
+                COPY --from=a/nine / /\n";
+    let expected = [
+        "a/one linux/arm64",
+        "a/two linux/arm/v7",
+        "a/three",
+        "a/four",
+        "a/five",
+        "a/six linux/amd64",
+        "a/seven",
+        "a/eight",
+        "a/nine",
+    ];
+    assert_eq!(wanted("Dockerfile", text), expected);
+}
+
+#[test]
+fn the_platform_of_a_compose_service_is_wanted_of_its_image() {
+    let text = "services:\n  a: {image: a/one, platform: linux/arm64}\n  b: {image: a/two, platform: 'linux/${A:-riscv64}'}\n  \
+                c: {image: a/three, platform: $P}\n  d: {image: a/four}\n  e: {image: a/five, platform: [x]}\n  \
+                f: {image: a/one, platform: linux/amd64}\n";
+    let expected =
+        ["a/one linux/arm64", "a/two linux/riscv64", "a/three", "a/four", "a/five", "a/one linux/amd64"];
+    assert_eq!(wanted("compose.yaml", text), expected);
+}
+
+#[test]
+fn a_dockerfile_inside_a_block_has_the_lines_of_the_file() {
+    let compose = "services:\n  a:\n    build:\n      dockerfile_inline: |\n\n        # first\n        FROM ${B:-a/one:1} \\\n          AS x\n        FROM\n        COPY --from=a/two:1 / /\n  b:\n    build:\n      dockerfile_inline: &it |-\n        FROM a/three:1\n\n        FROM a/four:$V\n  c:\n    build: {dockerfile_inline: *it}\n";
+    let expected = ["7 a/one:1", "9 ! FROM", "10 a/two:1", "14 a/three:1", "16 ? a/four:$V"];
+    assert_found("compose.yaml", compose, &expected);
+    let crlf = compose.replace('\n', "\r\n");
+    assert_found("compose.yaml", &crlf, &expected);
+    let second = format!(
+        "# one\na: 1\n---\n{}",
+        "services:\n  a:\n    build:\n      dockerfile_inline: |2\n          FROM a/one:1\n        FROM a/two:1\n"
+    );
+    assert_found("compose.yaml", &second, &["8 a/one:1", "9 a/two:1"]);
+}
+
+#[test]
+fn a_dockerfile_that_is_folded_or_quoted_has_the_line_of_its_value() {
+    let of = |value: &str| format!("services:\n  a:\n    build:\n      dockerfile_inline: {value}\n");
+    for (value, line) in [
+        ("\"# x\\nFROM a/one:1\\nFROM a/two:1\"", 4),
+        (">\n        FROM a/one:1\n\n        FROM a/two:1", 5),
+        ("'FROM a/one:1\n\n        FROM a/two:1'", 4),
+    ] {
+        let (one, two) = (format!("{line} a/one:1"), format!("{line} a/two:1"));
+        assert_found("compose.yaml", &of(value), &[&one, &two]);
+    }
+    let bake = "{\"target\": {\"a\": {\n\"dockerfile-inline\": \"# x\\nFROM a/one:1\"}}}";
+    assert_found("docker-bake.json", bake, &["2 a/one:1"]);
+}

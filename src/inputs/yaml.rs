@@ -37,9 +37,20 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 enum Value {
-    Scalar { text: Box<str>, is_plain: bool },
+    Scalar { text: Box<str>, style: Style },
     Seq(Vec<Rc<Node>>),
     Map { pairs: Vec<(Rc<Node>, Rc<Node>)>, index: HashMap<Box<str>, usize> },
+}
+
+/// How a scalar is written, as far as that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// Without quotes and tag: may be a null.
+    Plain,
+    /// Below a `|`: each of its lines is one of the file.
+    Literal,
+    /// Quoted, folded, tagged.
+    Other,
 }
 
 /// How much may still be looked at.
@@ -70,13 +81,25 @@ impl Node {
     /// The text of a scalar; none for a null.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar { is_plain: true, text }
+            Value::Scalar { style: Style::Plain, text }
                 if matches!(&**text, "" | "~" | "null" | "Null" | "NULL") =>
             {
                 None
             }
             Value::Scalar { text, .. } => Some(text),
             Value::Seq(_) | Value::Map { .. } => None,
+        }
+    }
+
+    /// The line on which the text begins, where each line of it is one of the file.
+    pub(super) fn first_line(&self) -> Option<u32> {
+        match &self.value {
+            Value::Scalar { style: Style::Literal, text } => {
+                // The parser's mark stands behind the blank lines at the beginning.
+                let blank = text.bytes().take_while(|b| *b == b'\n').count();
+                Some(self.line.saturating_sub(u32::try_from(blank).unwrap_or(u32::MAX)).max(1))
+            }
+            Value::Scalar { .. } | Value::Seq(_) | Value::Map { .. } => None,
         }
     }
 
@@ -313,8 +336,12 @@ impl Tree {
         };
         match event {
             Event::Scalar(text, style, anchor, found) => {
-                let is_plain = style == ScalarStyle::Plain && found.is_none();
-                let value = Value::Scalar { text: text.into(), is_plain };
+                let style = match style {
+                    ScalarStyle::Plain if found.is_none() => Style::Plain,
+                    ScalarStyle::Literal => Style::Literal,
+                    _ => Style::Other,
+                };
+                let value = Value::Scalar { text: text.into(), style };
                 self.whole(Rc::new(Node { line, tag: tag(found), value }), anchor)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor) {

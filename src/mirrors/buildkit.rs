@@ -5,9 +5,9 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::Error;
 use super::document::{Document, Flaw, Single, array, entries, flag, get, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
+use super::{Error, advice};
 use crate::model::endpoint::{Endpoint, Namespace};
 use crate::model::node::{End, Node, Part, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
@@ -15,7 +15,7 @@ use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
 /// Reads the file.
 pub(super) fn read(path: &Path) -> Result<Node, Error> {
-    let document = Document::read(path)?;
+    let document = Document::read(path)?.advising(advice::BUILDKIT);
     parse(&document).map_err(|flaw| document.error(flaw))
 }
 

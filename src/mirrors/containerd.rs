@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
-use super::{Error, Fault};
+use super::{Error, advice};
 use crate::model::access::HostHeaders;
 use crate::model::endpoint::{Accepts, Namespace};
 use crate::model::image::DOCKER_HUB;
@@ -60,7 +60,7 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
 
 /// Reads one `hosts.toml`; its folder's name is the registry.
 pub(super) fn read_file(path: &Path) -> Result<Node, Error> {
-    let document = Document::read(path)?;
+    let document = Document::read(path)?.advising(advice::HOSTS);
     let name = path
         .canonicalize()
         .ok()
@@ -73,8 +73,10 @@ pub(super) fn read_file(path: &Path) -> Result<Node, Error> {
 }
 
 fn folders(root: &Path) -> Result<Vec<String>, Error> {
-    let error = |why: String| Error { place: root.display().to_string(), fault: Fault::Unusable(why) };
-    let unreadable = |cause: std::io::Error| error(format!("cannot be read: {cause}"));
+    let name = root.display().to_string();
+    let unreadable = |cause: std::io::Error| {
+        Error::unusable(&name, format!("cannot be read: {cause}"), advice::of_io(&cause))
+    };
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -82,7 +84,8 @@ fn folders(root: &Path) -> Result<Vec<String>, Error> {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
         if names.len() > MAX_FOLDERS {
-            return Err(error(format!("has more than {MAX_FOLDERS} folders")));
+            let why = format!("has more than {MAX_FOLDERS} folders");
+            return Err(Error::unusable(&name, why, advice::TOO_LARGE));
         }
     }
     Ok(names)

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::Error;
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure};
+use super::{Error, advice};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
 use crate::model::image::is_repository;
 use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope};
@@ -25,7 +25,10 @@ struct Entry {
 
 /// Reads the files in their order: what a later one says of a prefix replaces what was said before.
 pub(super) fn read(files: &[PathBuf]) -> Result<Node, Error> {
-    let documents = files.iter().map(|path| Document::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let documents = files
+        .iter()
+        .map(|path| Ok(Document::read(path)?.advising(advice::REGISTRIES_CONF)))
+        .collect::<Result<Vec<_>, _>>()?;
     merge(&documents)
 }
 
@@ -79,7 +82,7 @@ fn file(node: &mut Node, document: &Document) -> Result<Vec<Entry>, Flaw> {
                 } else {
                     "[registries.…] is version 1 of this format, which is not read: write [[registry]]"
                 };
-                return Err(Flaw::new(at, why));
+                return Err(Flaw::new(at, why).advising(advice::VERSION_1));
             }
             "unqualified-search-registries" => {
                 let hosts = strings(&root, name, Single::Refused)?;
@@ -194,7 +197,8 @@ fn unknown(node: &mut Node, document: &Document, table: &DeTable<'_>, known: &[&
 fn location(text: &str, at: usize) -> Result<String, Flaw> {
     let text = text.trim_end_matches('/');
     if text.contains("://") {
-        return Err(Flaw::new(at, format!("invalid location '{}': no scheme here", text.escape_debug())));
+        let why = format!("invalid location '{}': no scheme here", text.escape_debug());
+        return Err(Flaw::new(at, why).advising(advice::LOCATION));
     }
     Ok(text.to_owned())
 }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use super::Error;
 use super::document::{Document, Flaw};
 use super::place::{endpoint, hop, https, node, route, secure, url};
+use super::{Error, advice};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
 use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
@@ -17,41 +17,96 @@ use crate::model::tls::{TlsSettings, Verification};
 /// What dockerd takes for insecure without being told.
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// What the file says, as far as it matters here.
 struct Settings {
-    #[serde(default)]
     registry_mirrors: Vec<String>,
-    #[serde(default)]
     insecure_registries: Vec<String>,
-    #[serde(default)]
-    features: Features,
+    containerd_snapshotter: Option<bool>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Features {
-    containerd_snapshotter: Option<bool>,
+impl Settings {
+    /// Values are looked at one by one: where one is of the wrong kind, the reader's own words would quote it, and
+    /// a URL may hold a password.
+    fn read(document: &Document) -> Result<Self, Vec<Error>> {
+        let root: Value = serde_json::from_str(&document.text).map_err(|error| {
+            vec![Error::unusable(document.line(error.line()), error.to_string(), advice::JSON)]
+        })?;
+        if !root.is_object() {
+            let why = format!("expected an object, found {}", kind_of(&root));
+            return Err(vec![document.error(Flaw::new(0, why).advising(advice::DOCKER_KIND))]);
+        }
+        let (mirrors, insecure) =
+            (strings(document, &root, "registry-mirrors"), strings(document, &root, "insecure-registries"));
+        let snapshotter = snapshotter(document, &root);
+        match (mirrors, insecure, snapshotter) {
+            (Ok(registry_mirrors), Ok(insecure_registries), Ok(containerd_snapshotter)) => {
+                Ok(Self { registry_mirrors, insecure_registries, containerd_snapshotter })
+            }
+            (mirrors, insecure, snapshotter) => {
+                let flaws = [mirrors.err(), insecure.err(), snapshotter.err()];
+                Err(flaws.into_iter().flatten().map(|flaw| document.error(flaw)).collect())
+            }
+        }
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+fn wrong(document: &Document, key: &str, expected: &str, found: &Value) -> Flaw {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let why = format!("{key}: expected {expected}, found {}", kind_of(found));
+    Flaw::new(document.find(&format!("\"{name}\"")), why).advising(advice::DOCKER_KIND)
+}
+
+fn strings(document: &Document, root: &Value, key: &str) -> Result<Vec<String>, Flaw> {
+    // Go takes a null for nothing.
+    let items = match root.get(key) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(other) => return Err(wrong(document, key, "a list of texts", other)),
+    };
+    let text = |item: &Value| match item {
+        Value::String(text) => Ok(text.clone()),
+        other => Err(wrong(document, key, "a list of texts", other)),
+    };
+    items.iter().map(text).collect()
+}
+
+fn snapshotter(document: &Document, root: &Value) -> Result<Option<bool>, Flaw> {
+    let features = match root.get("features") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(features)) => features,
+        Some(other) => return Err(wrong(document, "features", "a map", other)),
+    };
+    match features.get("containerd-snapshotter") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(is_on)) => Ok(Some(*is_on)),
+        Some(other) => Err(wrong(document, "features.containerd-snapshotter", "true or false", other)),
+    }
 }
 
 /// Reads the file; every mirror that dockerd would refuse is an error, as it is to dockerd.
 pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
-    let document = Document::read(path).map_err(|error| vec![error])?;
+    let document = Document::read(path).map_err(|error| vec![error])?.advising(advice::DOCKER);
     parse(&document)
 }
 
 pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
-    let settings: Settings = serde_json::from_str(&document.text).map_err(|error| {
-        let line = document.line(error.line());
-        // Where a value is of the wrong kind the reader quotes it, and a URL may hold a password.
-        let why = if error.is_data() { "a value of the wrong kind".to_owned() } else { error.to_string() };
-        vec![Error { place: line, fault: super::Fault::Unusable(why) }]
-    })?;
+    let settings = Settings::read(document)?;
     let mut node = node(Runtime::Docker, &document.name);
     let mut errors = Vec::new();
     let mut mirrors =
         route(document, document.find("\"registry-mirrors\""), Scope::Registry(DOCKER_HUB.into()));
-    let (namespace, why) = match settings.features.containerd_snapshotter {
+    let (namespace, why) = match settings.containerd_snapshotter {
         Some(true) => (Namespace::Always, "registry-mirrors, in listed order"),
         Some(false) => (Namespace::Never, "registry-mirrors, in listed order"),
         None => (
@@ -59,7 +114,7 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
             "registry-mirrors, in listed order (with the containerd image store, ?ns=docker.io is added)",
         ),
     };
-    if settings.features.containerd_snapshotter == Some(true) {
+    if settings.containerd_snapshotter == Some(true) {
         node.rules = Rules::Containerd;
     }
     for mirror in &settings.registry_mirrors {
@@ -86,9 +141,11 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
 fn validate(mirror: &str, at: usize) -> Result<::url::Url, Flaw> {
     if !mirror.contains("://") {
         let why = "no scheme specified for registry mirror: it must begin with http:// or https://";
-        return Err(Flaw::new(at, format!("'{}': {why}", mirror.escape_debug())));
+        let why = format!("'{}': {why}", mirror.escape_debug());
+        return Err(Flaw::new(at, why).advising(advice::DOCKER_SCHEME));
     }
-    url(mirror, at).map_err(|flaw| Flaw::new(at, format!("registry mirror: {}", flaw.why)))
+    url(mirror, at)
+        .map_err(|flaw| Flaw::new(at, format!("registry mirror: {}", flaw.why)).advising(advice::URL))
 }
 
 /// `mirrorsToRegistryHosts`: `/v2` goes behind every path but those that end in it.
@@ -184,7 +241,7 @@ mod tests {
         }
         assert!(!lines.concat().contains("hunter2"));
         let broken = lines_of("{\n\"registry-mirrors\": \"https://u:hunter2@x\"}");
-        assert_eq!(broken, "daemon.json:2: a value of the wrong kind");
+        assert_eq!(broken, "daemon.json:2: registry-mirrors: expected a list of texts, found a text");
         assert!(lines_of("{\n\"registry-mirrors\": [}").starts_with("daemon.json:2: expected value"));
     }
 

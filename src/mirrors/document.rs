@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Error, Fault};
+use super::{Error, advice};
 use crate::model::node::Note;
 
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -22,6 +22,8 @@ pub(super) struct Document {
     /// What paths in it start from.
     pub(super) folder: PathBuf,
     pub(super) text: String,
+    /// What to do about a flaw that has no advice of its own.
+    hint: &'static str,
 }
 
 /// What is wrong, and at which byte.
@@ -29,11 +31,17 @@ pub(super) struct Document {
 pub(super) struct Flaw {
     pub(super) at: usize,
     pub(super) why: String,
+    hint: Option<&'static str>,
 }
 
 impl Flaw {
     pub(super) fn new(at: usize, why: impl Into<String>) -> Self {
-        Self { at, why: why.into() }
+        Self { at, why: why.into(), hint: None }
+    }
+
+    /// With what to do about it.
+    pub(super) fn advising(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 }
 
@@ -42,28 +50,36 @@ pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 impl Document {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let fault = |why: String| Error { place: name.clone(), fault: Fault::Unusable(why) };
-        let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
+        let unreadable = |error: std::io::Error| {
+            Error::unusable(&name, format!("cannot be read: {error}"), advice::of_io(&error))
+        };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
         if !file.metadata().map_err(unreadable)?.is_file() {
-            return Err(fault("is not a file".to_owned()));
+            return Err(Error::unusable(&name, "is not a file", advice::NOT_A_FILE));
         }
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(fault(format!("is larger than {MAX_BYTES} bytes: not a configuration")));
+            let why = format!("is larger than {MAX_BYTES} bytes: not a configuration");
+            return Err(Error::unusable(&name, why, advice::TOO_LARGE));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            Error { place: format!("{name}:{line}"), fault: Fault::Unusable("not UTF-8 text".to_owned()) }
+            Error::unusable(format!("{name}:{line}"), "not UTF-8 text", advice::UTF_8)
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self::of(name, folder, &text))
     }
 
     pub(super) fn of(name: String, folder: PathBuf, text: &str) -> Self {
-        Self { name, folder, text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned() }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        Self { name, folder, text, hint: advice::UNKNOWN }
+    }
+
+    /// With what to do about flaws, as the format goes.
+    pub(super) fn advising(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
     }
 
     /// `file:line` of a byte.
@@ -82,7 +98,7 @@ impl Document {
     }
 
     pub(super) fn error(&self, flaw: Flaw) -> Error {
-        Error { place: self.place(flaw.at), fault: Fault::Unusable(flaw.why) }
+        Error::unusable(self.place(flaw.at), flaw.why, flaw.hint.unwrap_or(self.hint))
     }
 
     pub(super) fn note(&self, at: usize, text: impl Into<Box<str>>) -> Note {
@@ -92,7 +108,7 @@ impl Document {
     pub(super) fn toml(&self) -> Result<DeTable<'_>, Flaw> {
         DeTable::parse(&self.text).map(Spanned::into_inner).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            Flaw::new(at, error.message().trim().replace('\n', ", "))
+            Flaw::new(at, error.message().trim().replace('\n', ", ")).advising(advice::TOML)
         })
     }
 }

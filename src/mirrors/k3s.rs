@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
 use super::place::{api_host, endpoint, hop, https, node, secure, url};
-use super::{Error, Fault};
+use super::{Error, advice};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
@@ -98,7 +98,7 @@ struct Tls {
 
 /// Reads the file.
 pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
-    let document = Document::read(path).map_err(|error| vec![error])?;
+    let document = Document::read(path).map_err(|error| vec![error])?.advising(advice::K3S);
     parse(&document)
 }
 
@@ -110,7 +110,7 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
         };
         // The reader's words may quote the text, and passwords stand in it.
         let why = "not what registries.yaml holds: broken YAML, a key twice, or a value of the wrong kind";
-        vec![Error { place, fault: Fault::Unusable(why.to_owned()) }]
+        vec![Error::unusable(place, why, advice::K3S)]
     })?;
     let mut node = node(Runtime::K3s, &document.name);
     let mut errors = Vec::new();
@@ -135,13 +135,13 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
     let mut patterns = Vec::new();
     for (expression, to) in &mirror.rewrite.0 {
         let line = line_of(to);
-        let pattern = Pattern::new(expression, &to.value).map_err(|error| Error {
-            place: document.line(line),
-            fault: Fault::Unusable(format!(
+        let pattern = Pattern::new(expression, &to.value).map_err(|error| {
+            let why = format!(
                 "rewrite '{}' is no regular expression: {}",
                 expression.escape_debug(),
                 error.to_string().lines().last().unwrap_or_default().trim()
-            )),
+            );
+            Error::unusable(document.line(line), why, advice::REGEX)
         })?;
         patterns.push(pattern);
     }
@@ -160,7 +160,7 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
     for written in &mirror.endpoint {
         let line = line_of(written);
-        let error = |why: String| Error { place: document.line(line), fault: Fault::Unusable(why) };
+        let error = |why: String| Error::unusable(document.line(line), why, advice::URL);
         let (full, path) = normalise(&written.value).map_err(&error)?;
         if own.as_ref() == Some(&full) {
             let text = format!("{key}: an endpoint equal to the default one is dropped, with its rewrites");

@@ -3,6 +3,7 @@
 //! `native` reads what our own configuration says. `runtimes` reads what containerd, docker and others were
 //! told, with one importer each; what an importer cannot represent is a note, never silence.
 
+mod advice;
 mod buildkit;
 mod containerd;
 mod containers;
@@ -36,12 +37,33 @@ pub struct Error {
     pub fault: Fault,
 }
 
+impl Error {
+    /// Something in a runtime's file.
+    fn unusable(place: impl Into<String>, why: impl Into<String>, hint: &'static str) -> Self {
+        Self { place: place.into(), fault: Fault::Unusable { why: why.into(), hint } }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self.fault {
+            Fault::Unusable { hint, .. } => hint,
+            _ => "the README lists every setting",
+        }
+    }
+}
+
 /// What is wrong with a setting.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
     /// Something in a runtime's file.
-    #[error("{0}")]
-    Unusable(String),
+    #[error("{why}")]
+    Unusable {
+        /// What.
+        why: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// The `url`.
     #[error("{0}")]
     Url(#[from] UrlError),

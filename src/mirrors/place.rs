@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::url::Url;
 
+use super::advice;
 use super::document::{Document, Flaw};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::DOCKER_HUB;
@@ -45,11 +46,12 @@ pub(super) fn api_host(registry: &str) -> &str {
 
 /// Reads an http or https URL with nothing in it that an API root cannot have. No secret is repeated.
 pub(super) fn url(text: &str, at: usize) -> Result<Url, Flaw> {
-    let flaw = |why: &str| Flaw::new(at, why.to_owned());
-    let url = Url::parse(text).map_err(|error| Flaw::new(at, format!("not a URL: {error}")))?;
+    let flaw = |why: &str| Flaw::new(at, why.to_owned()).advising(advice::URL);
+    let url = Url::parse(text)
+        .map_err(|error| Flaw::new(at, format!("not a URL: {error}")).advising(advice::URL))?;
     match url.scheme() {
         "http" | "https" => {}
-        other => return Err(Flaw::new(at, format!("unsupported scheme '{other}': use http:// or https://"))),
+        other => return Err(flaw(&format!("unsupported scheme '{other}': use http:// or https://"))),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(flaw("the URL holds user-info"));

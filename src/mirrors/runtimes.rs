@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document::{Document, get};
-use super::{Error, Fault, buildkit, containerd, containers, docker_daemon, k3s};
+use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
 use crate::model::endpoint::Endpoint;
 use crate::model::mirror::MirrorMap;
 use crate::model::node::{Node, Note};
@@ -41,7 +41,7 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
                     confs.extend(files);
                     continue;
                 }
-                Err(error) => Err(vec![unusable(path, format!("cannot be read: {error}"))]),
+                Err(error) => Err(vec![unreadable(path, &error)]),
             },
             Ok(Kind::RegistriesConf) => {
                 confs.push(path.clone());
@@ -120,8 +120,12 @@ pub fn join(map: &mut MirrorMap, mut nodes: Vec<Node>) {
     map.nodes.extend(nodes);
 }
 
-fn unusable(path: &Path, why: impl Into<String>) -> Error {
-    Error { place: path.display().to_string(), fault: Fault::Unusable(why.into()) }
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::unusable(path.display().to_string(), format!("cannot be read: {error}"), advice::of_io(error))
+}
+
+fn unknown(path: &Path) -> Error {
+    Error::unusable(path.display().to_string(), UNKNOWN, advice::UNKNOWN)
 }
 
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -129,16 +133,13 @@ fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     folder.push(".d");
     let folder = Path::new(&folder);
     match containers::drop_ins(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(unusable(folder, format!("cannot be read: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unreadable(folder, &error)),
         files => Ok(files.unwrap_or_default()),
     }
 }
 
 fn kind(path: &Path) -> Result<Kind, Error> {
-    let found =
-        std::fs::metadata(path).map_err(|error| unusable(path, format!("cannot be read: {error}")))?;
+    let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if found.is_dir() {
         let has_drop_ins = || containers::drop_ins(path).is_ok_and(|files| !files.is_empty());
@@ -154,7 +155,7 @@ fn kind(path: &Path) -> Result<Kind, Error> {
         "yaml" | "yml" => Ok(Kind::K3s),
         "conf" => Ok(Kind::RegistriesConf),
         "toml" => by_content(path),
-        _ => Err(unusable(path, UNKNOWN)),
+        _ => Err(unknown(path)),
     }
 }
 
@@ -170,7 +171,7 @@ fn by_content(path: &Path) -> Result<Kind, Error> {
         Some(value) if value.get_ref().is_array() => Ok(Kind::RegistriesConf),
         _ if is_buildkit => Ok(Kind::Buildkit),
         _ if get(&root, "host").is_some() || get(&root, "server").is_some() => Ok(Kind::HostsFile),
-        _ => Err(unusable(path, UNKNOWN)),
+        _ => Err(unknown(path)),
     }
 }
 

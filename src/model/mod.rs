@@ -13,6 +13,7 @@ pub mod code;
 pub mod compare;
 pub mod depth;
 pub mod digest;
+pub mod dynamic;
 pub mod endpoint;
 pub mod estimate;
 pub mod evidence;

@@ -29,6 +29,37 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Where in its file, beyond the line: `document 2, spec.containers[0].image`; none in files without keys.
+    #[must_use]
+    pub fn within(&self) -> Option<Within<'_>> {
+        (self.document.is_some() || self.path.is_some()).then_some(Within(self))
+    }
+
+    /// File, line, document and key path: `web.yaml:42 (document 2, spec.containers[0].image)`. Not escaped.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self.within() {
+            Some(within) => format!("{self} ({within})"),
+            None => self.to_string(),
+        }
+    }
+}
+
+/// Document and key path of an [`Origin`], as people read them. Not escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a>(&'a Origin);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin { document, path, .. } = self.0;
+        if let Some(document) = document {
+            write!(f, "document {document}{}", if path.is_some() { ", " } else { "" })?;
+        }
+        path.as_deref().map_or(Ok(()), |path| f.write_str(path))
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
@@ -46,4 +77,21 @@ pub struct Located<T> {
     pub origin: Origin,
     /// What else is said there of how it is to be checked.
     pub options: Option<Box<ImageOptions>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_with_as_much_as_is_known_of_it() {
+        let mut origin = Origin::line("web.yaml".into(), 42);
+        assert_eq!((origin.in_full().as_str(), origin.within().is_none()), ("web.yaml:42", true));
+        origin.document = Some(2);
+        assert_eq!(origin.in_full(), "web.yaml:42 (document 2)");
+        origin.path = Some("services.web.image".into());
+        assert_eq!(origin.in_full(), "web.yaml:42 (document 2, services.web.image)");
+        origin.document = None;
+        assert_eq!(origin.in_full(), "web.yaml:42 (services.web.image)");
+    }
 }

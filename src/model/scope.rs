@@ -11,6 +11,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::digest::Digest;
+use super::dynamic::DynamicNames;
 use super::image::ImageRef;
 
 /// Most shards of a list.
@@ -27,6 +28,8 @@ pub struct Scope {
     pub part: Option<Part>,
     /// Where the run was made; `None` if nobody said, or if it is put together from several places.
     pub vantage: Option<Vantage>,
+    /// The names of the whole list that nobody could ask for, since they cannot be known offline.
+    pub dynamic: DynamicNames,
 }
 
 /// A whole list, and what it is checked with.

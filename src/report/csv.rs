@@ -8,7 +8,8 @@ use std::io;
 use super::escape;
 use super::view::{Row, View};
 
-/// The columns, in order: a promise to users. Behind them stands [`VANTAGE`], in runs that say from where.
+/// The columns, in order: a promise to users. Behind them stand those that not every run has: [`VANTAGE`] where
+/// it is said from where, [`WITHIN`] where an image stands in a file with documents and keys.
 pub(super) const HEADER: [&str; 16] = [
     "artifact",
     "input",
@@ -28,19 +29,29 @@ pub(super) const HEADER: [&str; 16] = [
     "checked_at",
 ];
 
-/// The last column of runs that say from where they were made.
+/// The column of runs that say from where they were made.
 const VANTAGE: &str = "vantage";
+/// The columns of runs with images in files that have documents and keys.
+const WITHIN: [&str; 2] = ["origin_document", "origin_path"];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    if view.run.endpoints.iter().any(|endpoint| endpoint.vantage().is_some()) {
-        let rows = view.rows().map(|row| {
-            let mut cells = cells(&row).to_vec();
+    let has_vantage = view.run.endpoints.iter().any(|endpoint| endpoint.vantage().is_some());
+    let has_within = view.run.places.iter().any(|place| place.origin.within().is_some());
+    let mut header = HEADER.to_vec();
+    header.extend(has_vantage.then_some(VANTAGE));
+    header.extend(WITHIN.iter().filter(|_| has_within));
+    let rows = view.rows().map(|row| {
+        let mut cells = cells(&row).to_vec();
+        if has_vantage {
             cells.push(shown(row.vantage()));
-            cells
-        });
-        return write_rows(&[&HEADER[..], &[VANTAGE]].concat(), &mut { rows }, out);
-    }
-    write_rows(&HEADER, &mut view.rows().map(|row| cells(&row)), out)
+        }
+        if has_within {
+            cells.push(shown(row.origin.document));
+            cells.push(shown(row.origin.path.as_deref()));
+        }
+        cells
+    });
+    write_rows(&header, &mut { rows }, out)
 }
 
 /// Writes a header and rows of cells, each made harmless.
@@ -109,7 +120,8 @@ mod tests {
 
     fn read(text: &str) -> Vec<::csv::StringRecord> {
         let mut reader = ::csv::Reader::from_reader(text.as_bytes());
-        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), HEADER);
+        let expected: Vec<_> = HEADER.iter().chain(&WITHIN).copied().collect();
+        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), expected);
         reader.records().map(Result::unwrap).collect()
     }
 
@@ -121,6 +133,18 @@ mod tests {
     #[test]
     fn the_header_stands_there_even_without_rows() {
         assert_eq!(rendered(&fixture::many(0)), format!("{}\n", HEADER.join(",")));
+    }
+
+    #[test]
+    fn document_and_key_path_are_the_last_columns_where_any_image_has_them() {
+        let text = rendered(&fixture::all_statuses());
+        assert!(text.starts_with(&format!("{},origin_document,origin_path\n", HEADER.join(","))));
+        let of_compose = read(&text).into_iter().find(|row| &row[2] == "deploy/compose.yaml:12").unwrap();
+        assert_eq!((&of_compose[16], &of_compose[17]), ("2", "services.web.image"));
+        let of_list = read(&text).into_iter().find(|row| &row[2] == "images.txt:1").unwrap();
+        assert_eq!((&of_list[16], &of_list[17]), ("", ""));
+        let plain = rendered(&fixture::many(1));
+        assert_eq!(plain.lines().next(), Some(&*HEADER.join(",")));
     }
 
     #[test]

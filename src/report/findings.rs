@@ -10,6 +10,7 @@ use crate::gate::Outcome;
 use crate::model::digest::Digest;
 use crate::model::run::{CheckResult, Place};
 
+use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::gating;
 use super::problems::remark;
 use super::view::{Bearing, Row, View};
@@ -76,6 +77,19 @@ impl<'a> Finding<'a> {
     pub(super) fn headline(&self) -> String {
         let known = if self.bearing == Bearing::Known { remark(self.bearing) } else { "" };
         format!("{}{known} at {}", self.row.status().label(), self.row.mirror)
+    }
+}
+
+impl Finding<'_> {
+    /// Image, headline, reason, and where in the file beyond the line; not escaped.
+    pub(super) fn told(&self) -> String {
+        let row = &self.row;
+        let within = row
+            .origin
+            .within()
+            .map(|within| format!(" ({})", bounded(&within.to_string(), MAX_REMOTE_CHARS)));
+        let within = within.unwrap_or_default();
+        format!("{}: {}: {}{within}", row.artifact, self.headline(), row.reason())
     }
 }
 

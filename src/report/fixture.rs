@@ -13,6 +13,7 @@ use crate::model::blob::Part;
 use crate::model::code::Code;
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
+use crate::model::dynamic::{Dynamic, DynamicNames};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::manifest::MediaType;
 use crate::model::origin::Origin;
@@ -66,6 +67,11 @@ fn endpoint(name: &str, url: &str, role: Role) -> Arc<Endpoint> {
 
 fn place(image: u32, input: &str, file: &str, line: u32) -> Place {
     Place { image, input: input.into(), origin: Origin::line(file.into(), line) }
+}
+
+/// The same in a file with documents and keys.
+fn place_in(place: Place, document: u32, path: &str) -> Place {
+    Place { origin: Origin { document: Some(document), path: Some(path.into()), ..place.origin }, ..place }
 }
 
 fn empty_run() -> Run {
@@ -160,7 +166,8 @@ pub(super) fn all_statuses() -> Fixture {
     ];
     run.images = inputs.iter().map(|input| Arc::new(input.parse().unwrap())).collect();
     run.places = (0..).zip(inputs).map(|(at, input)| place(at, input, "images.txt", at + 1)).collect();
-    run.places.insert(3, place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12));
+    let again = place(0, "docker.io/nginx:1.25", "deploy/compose.yaml", 12);
+    run.places.insert(3, place_in(again, 2, "services.web.image"));
     run.cost = Cost { requests: 17, token_exchanges: 3, ..Cost::default() };
     run.scope.list = Some(List {
         fingerprint: Digest::sha256(b"list"),
@@ -239,7 +246,7 @@ pub(super) fn saying(text: &str) -> Fixture {
     run.endpoints =
         vec![Arc::new(mirror), endpoint("docker.io", "https://registry-1.docker.io", Role::Upstream)];
     run.images = vec![Arc::new("nginx".parse().unwrap())];
-    run.places = vec![place(0, text, text, 1)];
+    run.places = vec![place_in(place(0, text, text, 1), 1, text)];
     push(&mut run, 0, 1, (Code::ServerError, text));
     push(&mut run, 0, 0, (Code::AccessDenied, text));
     run.results[1].url = Some(text.into());
@@ -256,6 +263,17 @@ pub(super) fn with_parts() -> Fixture {
     result.anatomy = Some(Box::new(anatomy("404 BLOB_UNKNOWN")));
     fixture.run.hosts = vec![host_use("half")];
     fixture.run.cost = Cost { requests: 9, token_exchanges: 0, bytes: 12_345, hub_pulls: 2 };
+    Fixture::new(fixture.run, fixture.policy, 1)
+}
+
+/// Names that are not known, so many; each says `text`.
+pub(super) fn with_dynamic(names: u32, text: &str) -> Fixture {
+    let mut fixture = many(1);
+    let name = |line| {
+        let place = place_in(place(0, "", &format!("{text}.yaml"), line), 1, text);
+        Dynamic { origin: place.origin, text: text.to_owned(), why: text.to_owned() }
+    };
+    fixture.run.scope.dynamic = DynamicNames::of((1..=names).map(name).collect());
     Fixture::new(fixture.run, fixture.policy, 1)
 }
 

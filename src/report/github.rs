@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use crate::model::run::Place;
 
-use super::escape;
+use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::findings::{self, Finding, Severity};
 use super::gating;
 use super::matrix::short_name;
@@ -100,12 +100,16 @@ fn write_place(
     if let Some(file) = findings::file(&place.origin.file) {
         write!(out, "file={},line={},", property(&in_folder(folder, &file)), place.origin.line)?;
     }
-    writeln!(out, "title={}::{}", property(&title), data(&message(&found)))
+    writeln!(out, "title={}::{}", property(&title), data(&message(place, &found)))
 }
 
 /// Lines, of which each is inert.
-fn message(found: &[Finding<'_>]) -> String {
+fn message(place: &Place, found: &[Finding<'_>]) -> String {
     let mut text = String::new();
+    if let Some(within) = place.origin.within() {
+        let within = bounded(&within.to_string(), MAX_REMOTE_CHARS).into_owned();
+        let _ = writeln!(text, "in {}", escape::terminal(&within));
+    }
     for finding in found.iter().take(MOST_MIRRORS) {
         let row = &finding.row;
         let told = format!("{}: {} [{}]", finding.headline(), row.reason(), row.code);

@@ -51,9 +51,8 @@ const fn severity(severity: Severity) -> &'static str {
 
 fn issue<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> Issue<'a> {
     let row = &finding.row;
-    let told = format!("{}: {}: {}", row.artifact, finding.headline(), row.reason());
     Issue {
-        description: escape::terminal(&told).into_owned(),
+        description: escape::terminal(&finding.told()).into_owned(),
         check_name: row.code.as_str(),
         fingerprint: fingerprints.of(finding),
         severity: severity(finding.severity),

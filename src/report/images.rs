@@ -4,12 +4,16 @@
 //! pull requests. File names are a user's, and pass through [`escape`] like all else.
 
 use std::io;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::markdown::origin as markdown_origin;
 use super::{Format, csv, escape, json};
+use crate::model::dynamic::Dynamic;
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
+use crate::model::platform::Platform;
 
 /// The name and version of the JSON form.
 pub const SCHEMA_ID: &str = "registry-check/images/v1";
@@ -20,7 +24,7 @@ pub struct Listing {
     /// Each image once.
     pub images: Vec<Listed>,
     /// Names that cannot be known offline.
-    pub dynamic: Vec<Unknown>,
+    pub dynamic: Vec<Dynamic>,
 }
 
 /// An image and its places.
@@ -28,19 +32,19 @@ pub struct Listing {
 pub struct Listed {
     /// Normalised.
     pub image: ImageRef,
-    /// Where it stands, and what is typed there.
-    pub places: Vec<(Origin, Box<str>)>,
+    /// Where it stands.
+    pub places: Vec<NamedAt>,
 }
 
-/// A name that depends on something.
+/// A place that names an image.
 #[derive(Clone, Debug)]
-pub struct Unknown {
-    /// Where it stands.
+pub struct NamedAt {
+    /// Where.
     pub origin: Origin,
-    /// As it was typed.
-    pub text: String,
-    /// What it depends on.
-    pub why: String,
+    /// What is typed there.
+    pub input: Box<str>,
+    /// The platforms that matter there; `None` where nothing is said of them.
+    pub platforms: Option<Arc<[Platform]>>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +68,8 @@ struct Place<'a> {
     document: Option<u32>,
     path: Option<&'a str>,
     input: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platforms: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -82,7 +88,13 @@ impl<'a> Place<'a> {
             document: origin.document,
             path: origin.path.as_deref(),
             input,
+            platforms: None,
         }
+    }
+
+    fn of(place: &'a NamedAt) -> Self {
+        let shown = |platforms: &Arc<[Platform]>| platforms.iter().map(ToString::to_string).collect();
+        Self { platforms: place.platforms.as_ref().map(shown), ..Self::new(&place.origin, &place.input) }
     }
 }
 
@@ -106,7 +118,7 @@ pub fn write(format: Format, listing: &Listing, out: &mut dyn io::Write) -> io::
 }
 
 fn places(listed: &Listed) -> impl Iterator<Item = String> {
-    listed.places.iter().map(|(origin, _)| origin.to_string())
+    listed.places.iter().map(|place| place.origin.to_string())
 }
 
 fn lines(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
@@ -122,7 +134,7 @@ const CSV_HEADER: [&str; 7] = ["image", "origin", "file", "line", "document", "p
 /// One row for each place.
 fn rows(listing: &Listing) -> impl Iterator<Item = Vec<String>> {
     listing.images.iter().flat_map(|listed| {
-        listed.places.iter().map(|(origin, input)| {
+        listed.places.iter().map(|NamedAt { origin, input, .. }| {
             vec![
                 listed.image.to_string(),
                 origin.to_string(),
@@ -139,7 +151,7 @@ fn rows(listing: &Listing) -> impl Iterator<Item = Vec<String>> {
 fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "| image | places |\n| --- | --- |")?;
     for listed in &listing.images {
-        let places: Vec<_> = places(listed).map(|place| escape::markdown_code(&place)).collect();
+        let places: Vec<_> = listed.places.iter().map(|place| markdown_origin(&place.origin)).collect();
         let image = escape::markdown_code(&listed.image.to_string());
         writeln!(out, "| {image} | {} |", places.join(", "))?;
     }
@@ -147,7 +159,7 @@ fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "\nNot known offline:\n")?;
     }
     for entry in &listing.dynamic {
-        let [text, place] = [entry.text.as_str(), &entry.origin.to_string()].map(escape::markdown_code);
+        let (text, place) = (escape::markdown_code(&entry.text), markdown_origin(&entry.origin));
         writeln!(out, "- {text} ({place}): {}", escape::markdown(&entry.why))?;
     }
     Ok(())
@@ -161,7 +173,7 @@ fn document(listing: &Listing) -> Document<'_> {
             .iter()
             .map(|listed| Image {
                 image: listed.image.to_string(),
-                places: listed.places.iter().map(|(origin, input)| Place::new(origin, input)).collect(),
+                places: listed.places.iter().map(Place::of).collect(),
             })
             .collect(),
         dynamic: listing
@@ -187,11 +199,15 @@ mod tests {
             images: vec![Listed {
                 image: "nginx".parse().unwrap(),
                 places: vec![
-                    (origin("a|b\u{1b}.yaml", "spec"), "nginx".into()),
-                    (origin("=c", "x"), "=n".into()),
+                    NamedAt {
+                        origin: origin("a|b\u{1b}.yaml", "spec"),
+                        input: "nginx".into(),
+                        platforms: Some(["linux/arm64".parse().unwrap()].into()),
+                    },
+                    NamedAt { origin: origin("=c", "x"), input: "=n".into(), platforms: None },
                 ],
             }],
-            dynamic: vec![Unknown {
+            dynamic: vec![Dynamic {
                 origin: origin("d", "y"),
                 text: "${{ x }}".to_owned(),
                 why: "a run".to_owned(),
@@ -213,15 +229,18 @@ mod tests {
         assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n"));
         let markdown = written(Format::Markdown);
         assert!(
-            !markdown.contains('\u{1b}') && markdown.contains("\n- `${{ x }}` (`d:7`): a run\n"),
+            !markdown.contains('\u{1b}')
+                && markdown.contains("\n- `${{ x }}` (`d:7` (`document 2, y`)): a run\n"),
             "{markdown}"
         );
-        assert!(markdown.lines().nth(2).unwrap().ends_with(", `=c:7` |"), "{markdown}");
+        assert!(markdown.lines().nth(2).unwrap().ends_with(", `=c:7` (`document 2, x`) |"), "{markdown}");
         let json = written(Format::Json);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["schema"], SCHEMA_ID);
         assert_eq!(value["images"][0]["places"][1]["file"], "=c");
         assert_eq!(value["images"][0]["places"][0]["path"], "spec");
+        assert_eq!(value["images"][0]["places"][0]["platforms"], serde_json::json!(["linux/arm64"]));
+        assert_eq!(value["images"][0]["places"][1].get("platforms"), None);
         assert_eq!(value["dynamic"][0]["why"], "a run");
         assert!(!json.contains('\u{1b}'));
     }

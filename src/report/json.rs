@@ -6,6 +6,7 @@
 
 mod anatomy;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::model::age::Excuse;
 use crate::model::digest::Digest;
+use crate::model::dynamic::Dynamic;
 use crate::model::endpoint::Endpoint;
 use crate::model::referrers::ReferrersLine;
 use crate::model::run::{Counts, HostUse, Quota};
@@ -62,6 +64,10 @@ pub(super) fn write_scope<S: SerializeStruct>(scope: &Scope, document: &mut S) -
     if let Some(vantage) = &scope.vantage {
         document.serialize_field("vantage", vantage.as_str())?;
     }
+    if scope.dynamic.total() > 0 {
+        document.serialize_field("dynamic", &DynamicLines(scope.dynamic.names()))?;
+        document.serialize_field("dynamic_total", &scope.dynamic.total())?;
+    }
     Ok(())
 }
 
@@ -78,6 +84,31 @@ struct ShardLine<'a> {
     number: u32,
     count: u32,
     places: &'a [u32],
+}
+
+#[derive(Serialize)]
+struct DynamicLine<'a> {
+    origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_document: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_path: Option<&'a str>,
+    input: &'a str,
+    why: Cow<'a, str>,
+}
+
+struct DynamicLines<'a>(&'a [Dynamic]);
+
+impl Serialize for DynamicLines<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|Dynamic { origin, text, why }| DynamicLine {
+            origin: origin.to_string(),
+            origin_document: origin.document,
+            origin_path: origin.path.as_deref(),
+            input: text,
+            why: bounded(why, MAX_REMOTE_CHARS),
+        }))
+    }
 }
 
 /// The whole report, as a value.
@@ -546,6 +577,18 @@ mod tests {
             broken.pointer_mut(pointer).unwrap()["surprise"] = json!(1);
             assert_ne!(faults(&broken), [""; 0], "{pointer}");
         }
+    }
+
+    #[test]
+    fn names_that_are_not_known_are_in_the_document_and_bounded() {
+        let document = parsed(&fixture::with_dynamic(1, "$X"));
+        assert_eq!(faults(&document), [""; 0]);
+        let line = json!({"origin": "$X.yaml:1", "origin_document": 1, "origin_path": "$X", "input": "$X", "why": "$X"});
+        assert_eq!((&document["dynamic"], &document["dynamic_total"]), (&json!([line]), &json!(1)));
+        let many = parsed(&fixture::with_dynamic(3000, "$X"));
+        assert_eq!(faults(&many), [""; 0]);
+        assert_eq!(many["dynamic"].as_array().unwrap().len(), 1000);
+        assert_eq!(many["dynamic_total"], 3000);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::matrix::who;
 use super::problems::remark;
 use super::view::{Bearing, Row, Timestamp, View};
 use crate::gate::Outcome;
+use crate::model::dynamic::Dynamic;
+use crate::model::origin::Origin;
 use crate::model::run::{CheckResult, Counts, Place};
 use crate::model::status::Status;
 
@@ -42,8 +44,28 @@ fn report(view: &View<'_>) -> Report {
     let mut report = Report::new("registry-check");
     report.set_time(view.run.duration);
     report.add_test_suites(suites.into_iter().flatten());
+    report.add_test_suites(dynamic(view));
     report.add_test_suites(gate(view));
     report
+}
+
+/// The names that nobody could be asked for: skipped.
+fn dynamic(view: &View<'_>) -> Option<TestSuite> {
+    let names = view.run.scope.dynamic.names();
+    if names.is_empty() {
+        return None;
+    }
+    let mut suite = TestSuite::new("(not known offline)");
+    suite.extra.insert("timestamp".into(), Timestamp(view.run.started_at).to_string().into());
+    for Dynamic { origin, text: name, why } in names {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(text(&bounded(why, MAX_REMOTE_CHARS)));
+        let mut case = TestCase::new(text(name), status);
+        case.set_classname("(not known offline)");
+        add_place(&mut case, origin);
+        suite.add_test_case(case);
+    }
+    Some(suite)
 }
 
 /// What the gate itself found, so that a run which fails has a case that fails.
@@ -94,13 +116,24 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let mut case = TestCase::new(row.artifact.to_string(), status);
     case.set_classname(text(&who(endpoint)));
     case.set_time(result.latency.unwrap_or_default());
-    case.extra.insert("file".into(), text(&row.origin.file).into());
-    case.extra.insert("line".into(), row.origin.line.to_string().into());
+    add_place(&mut case, row.origin);
     let is_success = matches!(case.status, TestCaseStatus::Success { .. });
     if is_success && view.bearing(result) != Bearing::Fine {
         case.set_system_out(text(&said));
     }
     case
+}
+
+/// Where it stands.
+fn add_place(case: &mut TestCase, origin: &Origin) {
+    case.extra.insert("file".into(), text(&origin.file).into());
+    case.extra.insert("line".into(), origin.line.to_string().into());
+    if let Some(document) = origin.document {
+        case.add_property(("document", document.to_string().as_str()));
+    }
+    if let Some(path) = &origin.path {
+        case.add_property(("path", text(&bounded(path, MAX_REMOTE_CHARS)).as_str()));
+    }
 }
 
 fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatus {
@@ -123,7 +156,7 @@ fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatu
 
 /// What a page shows below the message.
 fn description(row: &Row<'_>) -> String {
-    let mut lines = vec![format!("{} at {}: {}", row.artifact, row.origin, row.code.meaning())];
+    let mut lines = vec![format!("{} at {}: {}", row.artifact, row.origin.in_full(), row.code.meaning())];
     if !row.code.advice().is_empty() {
         lines.push(format!("What to try: {}.", row.code.advice()));
     }

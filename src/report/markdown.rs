@@ -6,7 +6,8 @@
 use std::io::{self, Write};
 
 use crate::model::anatomy::MAX_FINDINGS;
-use crate::model::run::{CheckResult, Counts};
+use crate::model::origin::Origin;
+use crate::model::run::{CheckResult, Counts, Place};
 use crate::model::status::Status;
 
 use super::depth;
@@ -19,12 +20,15 @@ use super::view::{Bearing, Places, Timestamp, View};
 
 /// From so many lines on, a group is folded.
 const FOLDED_FROM: usize = 20;
+/// Places named of an image in the matrix.
+const SHOWN_PLACES: usize = 3;
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     write_head(view, out)?;
     write_matrix(view, out)?;
     write_depth(view, out)?;
     write_problems(view, out)?;
+    write_dynamic(view, out)?;
     write_gate(view, out)
 }
 
@@ -81,8 +85,7 @@ fn write_change(
         write!(out, ", was {}", was.label())?;
     }
     for (at, place) in places.at(result.image).enumerate() {
-        let origin = escape::markdown_code(&place.origin.to_string());
-        write!(out, "{}{origin}", if at == 0 { " (" } else { ", " })?;
+        write!(out, "{}{}", if at == 0 { " (" } else { ", " }, origin(&place.origin))?;
     }
     writeln!(out, ")")
 }
@@ -158,16 +161,17 @@ fn write_matrix(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for column in &columns {
         write!(out, " {} |", escape::markdown(&bounded(&column.name(view), MAX_REMOTE_CHARS)))?;
     }
-    write!(out, "\n| --- |")?;
+    write!(out, " Place |\n| --- |")?;
     columns.iter().try_for_each(|_| write!(out, " --- |"))?;
-    writeln!(out)?;
+    writeln!(out, " --- |")?;
+    let places = Places::of(&view.run.places);
     for (at, image) in (0..).zip(&view.run.images) {
         write!(out, "| {} |", escape::markdown_code(&short_name(image)))?;
         let results = view.results(at);
         for column in &columns {
             write_cell(view, *column, results, out)?;
         }
-        writeln!(out)?;
+        write_places(places.at(at), out)?;
     }
     writeln!(out)
 }
@@ -185,6 +189,52 @@ fn write_cell(
         }
         None => write!(out, " – |"),
     }
+}
+
+fn write_places<'a>(places: impl ExactSizeIterator<Item = &'a Place>, out: &mut dyn Write) -> io::Result<()> {
+    let more = places.len().saturating_sub(SHOWN_PLACES);
+    for (at, place) in places.take(SHOWN_PLACES).enumerate() {
+        write!(out, "{}{}", if at == 0 { " " } else { ", " }, origin(&place.origin))?;
+    }
+    if more > 0 {
+        write!(out, " and {more} more")?;
+    }
+    writeln!(out, " |")
+}
+
+/// A place with document and key path.
+pub(super) fn origin(origin: &Origin) -> String {
+    let place = escape::markdown_code(&origin.to_string());
+    match origin.within() {
+        Some(within) => {
+            let within = bounded(&within.to_string(), MAX_REMOTE_CHARS).into_owned();
+            format!("{place} ({})", escape::markdown_code(&within))
+        }
+        None => place,
+    }
+}
+
+/// The names that nobody could be asked for.
+pub(super) fn write_dynamic(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let dynamic = &view.run.scope.dynamic;
+    if dynamic.total() == 0 {
+        return Ok(());
+    }
+    let names = summary::count(dynamic.total(), "name");
+    writeln!(out, "\n## Not known offline\n\n{names} not checked.\n")?;
+    let is_folded = dynamic.names().len() > FOLDED_FROM;
+    if is_folded {
+        writeln!(out, "<details><summary>{names}</summary>\n")?;
+    }
+    for name in dynamic.names() {
+        let why = escape::markdown(&bounded(&name.why, MAX_REMOTE_CHARS));
+        writeln!(out, "- {}: {why} ({})", escape::markdown_code(&name.text), origin(&name.origin))?;
+    }
+    let more = dynamic.total() - dynamic.names().len() as u64;
+    if more > 0 {
+        writeln!(out, "- and {more} more")?;
+    }
+    if is_folded { writeln!(out, "\n</details>") } else { Ok(()) }
 }
 
 /// Everything that is not as it should be.
@@ -235,8 +285,7 @@ fn write_problem(
         write!(out, ": {}", reason(result))?;
     }
     for (at, place) in places.at(result.image).enumerate() {
-        let origin = escape::markdown_code(&place.origin.to_string());
-        write!(out, "{}{origin}", if at == 0 { " (" } else { ", " })?;
+        write!(out, "{}{}", if at == 0 { " (" } else { ", " }, origin(&place.origin))?;
     }
     writeln!(out, ")")?;
     let Some(anatomy) = result.anatomy.as_deref() else { return Ok(()) };

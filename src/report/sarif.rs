@@ -288,12 +288,11 @@ impl Serialize for Results<'_> {
 fn result<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultLine<'a> {
     let row = &finding.row;
     let own = fingerprints.of(finding);
-    let told = format!("{}: {}: {}", row.artifact, finding.headline(), row.reason());
     ResultLine {
         rule_id: row.code.as_str(),
         rule_index: RULE_INDEX.get(&row.code).copied(),
         level: level(finding.severity),
-        message: Message { text: message(&told) },
+        message: Message { text: message(&finding.told()) },
         locations: [Location { physical_location: place(finding) }],
         partial_fingerprints: prints(own),
         properties: Some(ResultProperties {

@@ -22,7 +22,8 @@ pub fn step_summary(view: &View<'_>, room: usize) -> Vec<u8> {
     }
     let part = Limited::fill(room.saturating_sub(CUT_OFF.len() + CLOSE.len()), |out| {
         markdown::write_head(view, out)?;
-        markdown::write_problems(view, out)
+        markdown::write_problems(view, out)?;
+        markdown::write_dynamic(view, out)
     });
     cut(part.bytes)
 }

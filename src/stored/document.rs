@@ -42,6 +42,10 @@ pub(super) struct Document<'a> {
     pub(super) list: Option<ListLine>,
     pub(super) shard: Option<ShardLine>,
     pub(super) vantage: Option<Word<Vantage>>,
+    #[serde(borrow, default)]
+    pub(super) dynamic: Vec<DynamicLine<'a>>,
+    #[serde(default)]
+    pub(super) dynamic_total: u64,
     #[serde(borrow)]
     pub(super) summary: SummaryLine<'a>,
     pub(super) decision: DecisionLine,
@@ -66,6 +70,21 @@ pub(super) struct ShardLine {
     pub(super) number: u32,
     pub(super) count: u32,
     pub(super) places: Vec<u32>,
+}
+
+/// A name that was not known.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DynamicLine<'a> {
+    #[serde(borrow)]
+    pub(super) origin: Text<'a>,
+    pub(super) origin_document: Option<u32>,
+    #[serde(borrow)]
+    pub(super) origin_path: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) input: Text<'a>,
+    #[serde(borrow)]
+    pub(super) why: Text<'a>,
 }
 
 #[derive(Deserialize)]

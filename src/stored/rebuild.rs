@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::Saved;
-use super::document::{ByStatus, Document, Line, MirrorLine, SummaryLine, Text, Word};
+use super::document::{ByStatus, Document, DynamicLine, Line, MirrorLine, SummaryLine, Text, Word};
 use crate::model::age::{Age, Excuse, Grace};
+use crate::model::dynamic::{Dynamic, DynamicNames};
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, Seen};
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
@@ -47,6 +48,7 @@ pub(super) fn rebuild(document: Document<'_>) -> Result<Saved, Fault> {
     for (at, line) in document.results.into_iter().enumerate() {
         rows.add(line).map_err(|why| Fault::at(format!("results[{at}]"), why))?;
     }
+    let dynamic = dynamic(document.dynamic, document.dynamic_total, &mut rows)?;
     let (images, places, results, endpoints) = rows.end().map_err(|why| Fault::at("results", why))?;
     let list = document.list.map(|list| List {
         fingerprint: list.fingerprint.0,
@@ -78,7 +80,7 @@ pub(super) fn rebuild(document: Document<'_>) -> Result<Saved, Fault> {
             INTERRUPTED => Ending::Interrupted,
             _ => Ending::Complete,
         },
-        scope: Scope { list, part, vantage: run_vantage },
+        scope: Scope { list, part, vantage: run_vantage, dynamic },
         endpoints,
         images,
         places,
@@ -95,6 +97,18 @@ pub(super) fn rebuild(document: Document<'_>) -> Result<Saved, Fault> {
     hold_to_scope(&run)?;
     hold_to_summary(&summary, &Summary::of(&run))?;
     Ok(Saved { run, tool_version })
+}
+
+/// The names that were not known.
+fn dynamic(lines: Vec<DynamicLine<'_>>, total: u64, rows: &mut Rows<'_>) -> Result<DynamicNames, Fault> {
+    let each = lines.into_iter().enumerate().map(|(at, line)| {
+        let origin = rows.origin(&line.origin.0, line.origin_document, line.origin_path.as_ref());
+        let origin = origin.map_err(|why| Fault::at(format!("dynamic[{at}]"), why))?;
+        Ok(Dynamic { origin, text: line.input.0.into_owned(), why: line.why.0.into_owned() })
+    });
+    let names = each.collect::<Result<_, Fault>>()?;
+    let unfit = || Fault::at("dynamic_total", "it does not count the names in dynamic");
+    DynamicNames::kept(names, total).ok_or_else(unfit)
 }
 
 /// What fits the schema.

@@ -59,6 +59,28 @@ fn what_was_read_is_written_the_same() {
 }
 
 #[test]
+fn names_that_were_not_known_are_read_and_written_the_same_and_their_count_is_held() {
+    let name = |at: u32| json!({"origin": format!("a:b.yaml:{at}"), "origin_path": "x[0]", "input": "$X", "why": "unset"});
+    let with = |names: u32, total: u32| {
+        let mut document: Value = serde_json::from_str(&sample()).unwrap();
+        document["dynamic"] = (1..=names).map(name).collect();
+        document["dynamic_total"] = total.into();
+        document
+    };
+    for document in [with(2, 2), with(1000, 1234)] {
+        let saved = read(document.to_string().as_bytes()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&told(&saved, Format::Json)).unwrap(), document);
+    }
+    let why = "dynamic_total: it does not count the names in dynamic";
+    for document in [with(2, 3), with(2, 1), with(1001, 1001), with(0, 1)] {
+        assert!(error(&document.to_string()).contains(why));
+    }
+    let mut document = with(2, 2);
+    document["dynamic"][1]["origin"] = json!("nowhere");
+    assert!(error(&document.to_string()).contains("dynamic[1]: origin 'nowhere': not file:line"));
+}
+
+#[test]
 fn order_of_keys_blanks_and_a_byte_order_mark_do_not_matter() {
     let document: Value = serde_json::from_str(&sample()).unwrap();
     // Keys sorted, one line.

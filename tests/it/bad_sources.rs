@@ -140,3 +140,105 @@ fn a_template_where_an_image_should_be_is_not_passed_over() {
     let told = "warn: not known offline: x.yaml:5: {…}: no text: if it is a template, render it first (`helm template`)\n";
     assert_eq!(output.stderr, told);
 }
+
+/// A file of a node that cannot be used, what is told of it, and what to do about that.
+const BAD_NODES: [(&str, &str, &str, &str); 14] = [
+    (
+        "daemon.json",
+        "{\n \"registry-mirrors\": [\"m.example\"]}",
+        "daemon.json:2: 'm.example': no scheme specified for registry mirror: it must begin with http:// or https://",
+        "write http:// or https:// in front of the host of each of registry-mirrors",
+    ),
+    (
+        "daemon.json",
+        "{\n\"insecure-registries\": {\"a\": \"hunter2\"}}",
+        "daemon.json:2: insecure-registries: expected a list of texts, found a map",
+        "registry-mirrors and insecure-registries are lists of texts, features a map of true and false",
+    ),
+    (
+        "daemon.json",
+        "{\n\n\"registry-mirrors\": [1]}",
+        "daemon.json:3: registry-mirrors: expected a list of texts, found a number",
+        "registry-mirrors and insecure-registries are lists of texts, features a map of true and false",
+    ),
+    (
+        "daemon.json",
+        "{\"features\": {\n\"containerd-snapshotter\": \"yes\"}}",
+        "daemon.json:2: features.containerd-snapshotter: expected true or false, found a text",
+        "registry-mirrors and insecure-registries are lists of texts, features a map of true and false",
+    ),
+    (
+        "daemon.json",
+        "[]",
+        "daemon.json:1: expected an object, found a list",
+        "registry-mirrors and insecure-registries are",
+    ),
+    (
+        "daemon.json",
+        "{\n// x\n}",
+        "daemon.json:2: key must be a string",
+        "look for a missing or superfluous comma",
+    ),
+    (
+        "registries.conf",
+        "unqualified-search-registries = []\n[registries.search]\nregistries = []\n",
+        "registries.conf:2: [registries.…] is version 1 of this format and cannot be mixed with version 2",
+        "write [registries.search] as unqualified-search-registries",
+    ),
+    (
+        "registries.conf",
+        "[[registry]]\nlocation = \"https://a.example\"\n",
+        "registries.conf:2: invalid location 'https://a.example': no scheme here",
+        "prefix and location are host[:port][/path] without https://",
+    ),
+    (
+        "registries.conf",
+        "[[registry]]\nprefix = \"a.example\"\n",
+        "registries.conf:1: [[registry]] has no location",
+        "containers-registries.conf(5) has the keys",
+    ),
+    ("registries.conf", "[[registry]\n", "registries.conf:1: ", "look for a missing quote, bracket or ="),
+    (
+        "registries.yaml",
+        "mirrors:\n  docker.io:\n    rewrite:\n      \"^(a\": b\n    endpoint: [https://m.example]\n",
+        "registries.yaml:4: rewrite '^(a' is no regular expression: error: unclosed group",
+        "the left side of a rewrite is a regular expression of Go",
+    ),
+    (
+        "registries.yaml",
+        "mirrors: 7\n",
+        "registries.yaml:1: not what registries.yaml holds",
+        "registries.yaml has `mirrors:`",
+    ),
+    (
+        "hosts.toml",
+        "[host.\"ftp://m.example\"]\ncapabilities = [\"x\"]\n",
+        "hosts.toml:",
+        "a hosts.toml has server =",
+    ),
+    (
+        "buildkitd.toml",
+        "[registry.\"docker.io\"]\nmirrors = \"m.example\"\n",
+        "buildkitd.toml:2: expected a list",
+        "buildkitd.toml has tables [registry.",
+    ),
+];
+
+#[test]
+fn every_reason_why_a_nodes_file_cannot_be_used_has_a_next_step_of_its_own() {
+    for (name, text, told, hint) in BAD_NODES {
+        let output = Tool::new().file(name, text).line("resolve nginx --mirrors-from").args([name]).run();
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{name}: {output:?}");
+        assert!(output.stderr.starts_with(told), "{}", output.stderr);
+        assert!(output.stderr.contains(&format!("\nhint: {hint}")), "{}", output.stderr);
+        assert!(!output.stderr.contains("hunter2") && !output.stderr.contains("README"), "{}", output.stderr);
+    }
+    let gone = Tool::new()
+        .file("x.ini", "")
+        .line("resolve nginx --mirrors-from gone.json --mirrors-from x.ini")
+        .run();
+    assert_eq!(gone.code, Some(2), "{gone:?}");
+    assert!(gone.stderr.starts_with("gone.json: cannot be read: No such file"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("\nhint: check the path; "), "{}", gone.stderr);
+    assert!(gone.stderr.contains("\nhint: name the file or folder as the runtime does: "), "{}", gone.stderr);
+}

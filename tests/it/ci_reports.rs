@@ -245,7 +245,10 @@ fn only_problems_and_their_order_are_the_users() {
     let output = tool(&peers).line("--only problems --sort status").run();
     let matrix: Vec<_> = output.stdout.lines().take_while(|line| !line.starts_with("2 images")).collect();
     assert_eq!(matrix.len(), 5, "{output:?}");
-    assert!(matrix[1].contains("/two:1.0 ") && matrix[1].ends_with("  ✓ OK      ✗ NOT FOUND"), "{output:?}");
+    assert!(
+        matrix[1].contains("/two:1.0 ") && matrix[1].ends_with("  ✓ OK      ✗ NOT FOUND      images.txt:2"),
+        "{output:?}"
+    );
     assert_eq!(matrix[3], "1 image without problems not shown");
     let output = tool(&peers).line("--only some").run();
     assert_eq!(output.code, Some(2));

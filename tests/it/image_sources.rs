@@ -1,5 +1,7 @@
 //! Images read where they stand: the list alone, and a check of it.
 
+use registry_check::demo::{Registry, Store, content};
+
 use crate::support::report;
 use crate::support::small::{assert_not_asked, mirror, registry};
 use crate::support::tool::Tool;
@@ -75,6 +77,8 @@ fn a_check_reads_manifests_and_says_where_each_image_stands() {
     // The upstream and the mirror have a row each.
     assert_eq!(report::csv(&output.stdout).len(), 2, "{}", output.stdout);
     assert_eq!(output.stdout.matches("web.yaml:8").count(), 2, "{}", output.stdout);
+    let path = ",1,spec.template.spec.containers[0].image";
+    assert!(output.stdout.lines().skip(1).all(|line| line.ends_with(path)), "{}", output.stdout);
 
     let quiet = registry(&["app"]);
     let broken = format!("{}---\na: [\n", manifest.replace(&upstream.authority(), &quiet.authority()));
@@ -166,4 +170,44 @@ fn what_patterns_folders_and_files_beside_led_to_is_not_overwritten() {
         .line("deploy --recursive -o deploy/report.json")
         .run();
     assert_eq!(output.code, Some(0), "a report may be written again: {output:?}");
+}
+
+/// A mirror that lacks one of two platforms is as good as whole for an image that is pulled for the other.
+#[test]
+fn only_the_platform_that_the_sources_name_is_looked_at() {
+    let registry = |lacks: Option<usize>| {
+        let index = content::index("app", &["linux/amd64", "linux/arm64"]);
+        let mut store = Store::new();
+        store.put("app", "1.0", &index);
+        if let Some(child) = lacks {
+            store.remove_manifest("app", index.children[child].digest());
+        }
+        Registry::start(store).expect("a port of loopback")
+    };
+    let (upstream, patchy) = (registry(None), registry(Some(1)));
+    let image = format!("{}/app:1.0", upstream.authority());
+    let check = |name: &str, text: String| {
+        let tool = Tool::new().file(name, text).line(name).args([mirror(&upstream, &patchy)]);
+        let output = tool.line("--depth platforms -f json").run();
+        let json = report::json(&output.stdout);
+        let platforms = json["results"][1]["parts"]["platforms"].as_array().expect("platforms").clone();
+        let named = platforms.iter().map(|line| line["platform"].as_str().expect("a name").to_owned());
+        (output.code, named.collect::<Vec<_>>().join(" "))
+    };
+    let dockerfile = |lines: &[&str]| {
+        let from = lines.iter().map(|flags| format!("FROM {flags}{image}\n"));
+        from.collect::<String>()
+    };
+    let (amd, arm) = ("--platform=linux/amd64 ", "--platform=linux/arm64 ");
+    let both = (Some(1), "linux/amd64 linux/arm64".to_owned());
+    assert_eq!(check("Dockerfile", dockerfile(&[amd])), (Some(0), "linux/amd64".to_owned()));
+    assert_eq!(check("Dockerfile", dockerfile(&[arm])), (Some(1), "linux/arm64".to_owned()));
+    assert_eq!(check("Dockerfile", dockerfile(&[amd, arm])), both);
+    assert_eq!(check("Dockerfile", dockerfile(&["--platform=$BUILDPLATFORM "])), both);
+    let compose = format!("services:\n  a:\n    image: {image}\n    platform: linux/amd64\n");
+    assert_eq!(check("compose.yaml", compose), (Some(0), "linux/amd64".to_owned()));
+
+    let listed = Tool::new().file("Dockerfile", dockerfile(&[arm])).line("images Dockerfile -f json").run();
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert_eq!(listed["images"][0]["places"][0]["platforms"], serde_json::json!(["linux/arm64"]));
 }

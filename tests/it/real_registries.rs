@@ -226,7 +226,7 @@ fn markdown(peers: &Peers) -> String {
                 "❌ STALE"
             }
         };
-        writeln!(matrix, "| {name} | ✅ OK | ✅ OK | {patchy} |").unwrap();
+        writeln!(matrix, "| {name} | ✅ OK | ✅ OK | {patchy} | `images.txt:{line}` |").unwrap();
     }
     format!(
         "# Registry check: failed\n\n\
@@ -235,7 +235,7 @@ fn markdown(peers: &Peers) -> String {
          | Status | Checks | Upstream (not counted) |\n| --- | ---: | ---: |\n\
          | ✅ OK | 380 | 200 |\n| ❌ STALE | 10 | 0 |\n| ❌ NOT FOUND | 10 | 0 |\n| Total | 400 | 200 |\n\n\
          - 200 images, 2 mirrors\n- 650 requests in TIME\n- TIME to TIME\n- registry-check {}, exit code 1\n\n\
-         ## Images\n\n| Image | upstream | full | patchy |\n| --- | --- | --- | --- |\n{matrix}\n\
+         ## Images\n\n| Image | upstream | full | patchy | Place |\n| --- | --- | --- | --- | --- |\n{matrix}\n\
          ## Problems\n\n### ❌ STALE at patchy: `digest-differs`\n\n\
          10 images. The mirror serves another digest than upstream for this tag.\n\
          What to try: have the mirror synchronise this tag, or pin the image by digest.\n\n{stale}\n\

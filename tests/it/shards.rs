@@ -57,6 +57,39 @@ impl Peers {
     }
 }
 
+/// What cannot be known offline belongs to the list, and not to one of its shards.
+#[test]
+fn names_that_are_not_known_offline_are_told_once_of_all_shards_and_vantage_points() {
+    let upstream = registry(&["one", "two", "three"]);
+    let host = upstream.authority();
+    let compose = format!(
+        "services:\n  a: {{image: '{host}/one:1.0'}}\n  b: {{image: '{host}/two:1.0'}}\n  c:\n    image: app:${{TAG}}\n"
+    );
+    let check = |flags: &str| {
+        let output = Tool::new().file("web.yaml", &compose).line("web.yaml -f json").line(flags).run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output.stdout
+    };
+    let expected = serde_json::json!([{
+        "origin": "web.yaml:5", "origin_document": 1, "origin_path": "services.c.image", "input": "app:${TAG}",
+        "why": "the variable TAG without a value",
+    }]);
+    let is_told_once = |text: &str| {
+        let report = report::json(text);
+        assert_eq!((&report["dynamic"], &report["dynamic_total"]), (&expected, &1.into()));
+    };
+    let shards = [check("--shard 1/2"), check("--shard 2/2")];
+    shards.iter().for_each(|text| is_told_once(text));
+    let merged = merge(&[("1.json", &shards[0]), ("2.json", &shards[1])], "-f json");
+    is_told_once(&merged.stdout);
+    let seen = [check("--vantage eu"), check("--vantage cn")];
+    is_told_once(&merge(&[("eu.json", &seen[0]), ("cn.json", &seen[1])], "-f json").stdout);
+    let table = Tool::new().file("all.json", &merged.stdout).line("render all.json").run();
+    let told = "1 name not known offline, and not checked:\n  \
+                app:${TAG}: the variable TAG without a value (web.yaml:5 (document 1, services.c.image))\n";
+    assert!(table.stdout.contains(told), "{}", table.stdout);
+}
+
 /// A report with its times taken out.
 fn timeless(report: &str) -> String {
     let mut text = report.to_owned();
@@ -229,10 +262,17 @@ fn vantage_points_become_a_column_each() {
     assert_eq!(merged.code, Some(1), "{merged:?}");
     let table = merged.file("all.txt");
     let head: Vec<_> = table.lines().next().unwrap().split("  ").filter(|cell| !cell.is_empty()).collect();
-    let columns =
-        ["upstream (eu)", "upstream (cn-east)", "good (eu)", "good (cn-east)", "bad (eu)", "bad (cn-east)"];
+    let columns = [
+        "upstream (eu)",
+        "upstream (cn-east)",
+        "good (eu)",
+        "good (cn-east)",
+        "bad (eu)",
+        "bad (cn-east)",
+        "PLACE",
+    ];
     assert_eq!(head.iter().map(|cell| cell.trim()).skip(1).collect::<Vec<_>>(), columns);
-    assert!(merged.file("all.md").contains(&format!("| Image | {} |", columns.join(" | "))));
+    assert!(merged.file("all.md").contains(&format!("| Image | {} | Place |", columns[..6].join(" | "))));
     let document = report::json(&merged.file("all.json"));
     assert_eq!(document.get("vantage"), None);
     assert_eq!(document["summary"]["artifacts"], 40);
@@ -261,8 +301,12 @@ fn vantage_points_become_a_column_each() {
         ]
     );
     let csv = merged.file("all.csv");
-    assert!(csv.lines().next().unwrap().ends_with(",checked_at,vantage"), "{csv}");
-    assert!(csv.lines().skip(1).all(|line| line.ends_with(",eu") || line.ends_with(",cn-east")), "{csv}");
+    assert!(
+        csv.lines().next().unwrap().ends_with(",checked_at,vantage,origin_document,origin_path"),
+        "{csv}"
+    );
+    let is_from = |line: &str| [",eu,", ",cn-east,"].iter().any(|from| line.contains(&format!("Z{from}")));
+    assert!(csv.lines().skip(1).all(is_from), "{csv}");
     // What was put together is a report like any other, but is not put together again.
     let text = merged.file("all.json");
     let again = Tool::new().file("all.json", &text).line("render all.json -f json").run();

@@ -15,7 +15,7 @@ mod round_trip;
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, Flaw};
-use super::{Error, Fault};
+use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
 use crate::model::node::{Node, Part as HopPart};
 use crate::model::tls::HostTls;
@@ -102,7 +102,7 @@ pub fn export(
         return if errors.is_empty() { Ok(export) } else { Err(errors) };
     }
     let document = match base {
-        Some(path) => Document::read(path).map_err(|error| vec![error])?,
+        Some(path) => Document::read(path).map_err(|error| vec![error])?.advising(target.advice()),
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
@@ -124,9 +124,18 @@ impl Target {
         }
     }
 
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Containerd => advice::HOSTS,
+            Self::Docker => advice::DOCKER,
+            Self::RegistriesConf => advice::REGISTRIES_CONF,
+            Self::K3s => advice::K3S,
+        }
+    }
+
     fn read(self, document: &Document, registry: &str) -> Result<Node, Error> {
         let first = |mut errors: Vec<Error>| match errors.is_empty() {
-            true => Error { place: document.name.clone(), fault: Fault::Unusable("unusable".to_owned()) },
+            true => Error::unusable(&document.name, "unusable", self.advice()),
             false => errors.swap_remove(0),
         };
         let is_empty = document.text.trim().is_empty();
@@ -238,7 +247,7 @@ fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
 
 /// Reads what was written, and holds it to what was wanted.
 fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>) -> Result<Node, Error> {
-    let refused = |why: String| Error { place: edited.name.clone(), fault: Fault::Unusable(why) };
+    let refused = |why: String| Error::unusable(&edited.name, why, target.advice());
     let node = target
         .read(edited, wanted.registry)
         .map_err(|error| refused(format!("cannot be edited safely ({error}): edit it by hand")))?;

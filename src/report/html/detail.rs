@@ -40,10 +40,7 @@ fn write_places(image: u32, places: &Places<'_>, out: &mut dyn Write) -> io::Res
     write!(out, "<p>Named")?;
     for (at, place) in named.take(SHOWN_PLACES).enumerate() {
         let and = if at == 0 { "" } else { ", and" };
-        write!(out, "{and} {} at {}", text(&place.input), text(&place.origin.to_string()))?;
-        if let Some(path) = &place.origin.path {
-            write!(out, " ({})", text(path))?;
-        }
+        write!(out, "{and} {} at {}", text(&place.input), text(&place.origin.in_full()))?;
     }
     if more > 0 {
         write!(out, ", and at {}", count(more as u64, "more place"))?;

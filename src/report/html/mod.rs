@@ -10,6 +10,7 @@
 mod banner;
 mod chart;
 mod detail;
+mod dynamic;
 mod endpoints;
 mod gate;
 mod head;
@@ -39,6 +40,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"<main>\n")?;
     gate::write(view, out)?;
     problems::write(view, &places, out)?;
+    dynamic::write(view, out)?;
     endpoints::write(view, out)?;
     images::write(view, &columns, &places, out)?;
     parts::write(view, out)?;

@@ -71,7 +71,7 @@ fn write_images(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut d
         let named = places.at(result.image);
         let more = named.len().saturating_sub(SHOWN_PLACES);
         for place in named.take(SHOWN_PLACES) {
-            write!(out, " <code>{}</code>", text(&place.origin.to_string()))?;
+            write!(out, " <code>{}</code>", text(&place.origin.in_full()))?;
         }
         if more > 0 {
             write!(out, " and {more} more")?;

@@ -1,7 +1,7 @@
 //! How wide the columns are, and what gives way where the terminal is narrow.
 //!
-//! In this order: long image names lose their middle; long mirror names become keys, explained in a
-//! legend; then the mirrors are spread over several tables.
+//! In this order: long places and image names lose their middle; long mirror names become keys, explained in a
+//! legend; then the mirrors, and at last the places, are spread over several tables.
 
 use std::borrow::Cow;
 
@@ -19,11 +19,16 @@ pub(super) const GAP: usize = 2;
 const COMFORTABLE: usize = 40;
 /// Image names are cut to this width before the table is split.
 const TIGHT: usize = 24;
+/// Places have as much before image names get more than is comfortable.
+const COMFORTABLE_PLACE: usize = 24;
+/// Places are cut to this width before they get a table of their own.
+const TIGHT_PLACE: usize = 14;
 /// Image names are never narrower.
 const LEAST: usize = 8;
 /// Most characters of a mirror's name in the table's head.
 const MAX_NAME_CHARS: usize = 80;
 const IMAGE_HEADER: &str = "IMAGE";
+pub(super) const PLACE_HEADER: &str = "PLACE";
 /// A symbol and a blank stand before each status.
 pub(super) const SYMBOL_WIDTH: usize = 2;
 
@@ -39,6 +44,8 @@ pub(super) struct Slot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) image_width: usize,
+    /// Of the last column of the last table, which says where images are named.
+    pub(super) place_width: usize,
     /// One table each.
     pub(super) blocks: Vec<Vec<Slot>>,
     /// Keys in the head, and the names that they stand for.
@@ -46,9 +53,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Measures a run for a terminal of `width` columns; `names` is the width of the widest image name.
-    pub(super) fn of(view: &View<'_>, columns: Vec<Column>, names: usize, width: Option<usize>) -> Self {
-        let image_width = names.max(IMAGE_HEADER.len());
+    /// Measures a run for a terminal of `width` columns, with the widths of the widest image name and place.
+    pub(super) fn of(
+        view: &View<'_>,
+        columns: Vec<Column>,
+        (names, places): (usize, usize),
+        width: Option<usize>,
+    ) -> Self {
+        let widest = (names.max(IMAGE_HEADER.len()), places.max(PLACE_HEADER.len()));
         let widths = label_widths(view, &columns);
         let slots: Vec<_> = columns
             .into_iter()
@@ -59,18 +71,19 @@ impl Layout {
                 (Slot { column, header: escape::terminal(&name).into_owned(), width: 0 }, labels)
             })
             .collect();
-        Self::fit(image_width, slots, width.unwrap_or(usize::MAX))
+        Self::fit(widest, slots, width.unwrap_or(usize::MAX))
     }
 
     /// `slots` come with the width of what stands below their heads.
-    fn fit(image_width: usize, slots: Vec<(Slot, usize)>, width: usize) -> Self {
+    fn fit((image_width, place_width): (usize, usize), slots: Vec<(Slot, usize)>, width: usize) -> Self {
         let mut legend = Vec::new();
         let mut slots: Vec<_> = slots
             .into_iter()
             .map(|(slot, labels)| (Slot { width: labels.max(display_width(&slot.header)), ..slot }, labels))
             .collect();
         let needed = |slots: &[(Slot, usize)]| slots.iter().map(|(slot, _)| slot.width + GAP).sum::<usize>();
-        if image_width.min(COMFORTABLE).saturating_add(needed(&slots)) > width {
+        let least_place = place_width.min(TIGHT_PLACE) + GAP;
+        if image_width.min(COMFORTABLE) + least_place + needed(&slots) > width {
             for (slot, labels) in &mut slots {
                 let key = format!("[{}]", legend.len() + 1);
                 let narrow = (*labels).max(key.len());
@@ -94,9 +107,18 @@ impl Layout {
                 block.push(slot);
             }
         }
-        let widest = blocks.iter().map(|block| block.iter().map(|slot| slot.width + GAP).sum()).max();
-        let left = width.saturating_sub(widest.unwrap_or(0)).max(LEAST);
-        Self { image_width: image_width.min(left), blocks, legend }
+        if least_place > room {
+            blocks.push(Vec::new());
+        }
+        let taken = |block: &Vec<Slot>| block.iter().map(|slot| slot.width + GAP).sum::<usize>();
+        let widest = blocks.iter().map(taken).max().unwrap_or(0);
+        let left = width.saturating_sub(widest).max(LEAST);
+        // The last table has the places beside its mirrors.
+        let last = width.saturating_sub(blocks.last().map_or(0, taken) + GAP);
+        let reserved = last.saturating_sub(image_width.min(COMFORTABLE));
+        let reserved = reserved.clamp(TIGHT_PLACE, COMFORTABLE_PLACE).min(place_width);
+        let image_width = image_width.min(left).min(last.saturating_sub(reserved).max(LEAST));
+        Self { image_width, place_width: place_width.min(last.saturating_sub(image_width)), blocks, legend }
     }
 }
 
@@ -168,32 +190,52 @@ mod tests {
     #[test]
     fn first_image_names_give_way_then_mirror_names_then_the_table_is_split() {
         let columns = [("a.rather.long.mirror.example/hub", 9), ("b", 12)];
-        let fit = |width| Layout::fit(90, slots(&columns), width);
+        let fit = |width| Layout::fit((90, 5), slots(&columns), width);
         let wide = fit(200);
         assert_eq!((wide.image_width, wide.blocks.len(), wide.legend.len()), (90, 1, 0));
         let cut = fit(100);
-        assert_eq!((cut.image_width, cut.blocks.len(), cut.legend.len()), (52, 1, 0));
+        assert_eq!((cut.image_width, cut.blocks.len(), cut.legend.len()), (45, 1, 0));
         let keyed = fit(80);
-        assert_eq!((keyed.image_width, keyed.blocks.len()), (55, 1));
+        assert_eq!((keyed.image_width, keyed.blocks.len()), (48, 1));
         assert_eq!(keyed.legend, [("[1]".to_owned(), columns[0].0.to_owned())]);
         let split = fit(45);
-        assert_eq!((split.image_width, split.blocks.len()), (31, 2));
+        assert_eq!((split.image_width, split.blocks.len()), (24, 2));
+    }
+
+    #[test]
+    fn places_have_what_is_left_and_at_last_a_table_of_their_own() {
+        let fit = |columns: &[(&str, usize)], width| {
+            let layout = Layout::fit((60, 90), slots(columns), width);
+            (layout.image_width, layout.place_width, layout.blocks.len())
+        };
+        let columns = [("mirror", 12), ("other", 12)];
+        assert_eq!(fit(&columns, 200), (60, 90, 1));
+        assert_eq!(fit(&columns, 150), (60, 60, 1));
+        assert_eq!(fit(&columns, 100), (46, 24, 1));
+        assert_eq!(fit(&columns, 80), (36, 14, 1));
+        assert_eq!(fit(&columns, 68), (24, 14, 1));
+        assert_eq!(fit(&columns, 60), (32, 26, 2));
+        assert_eq!(fit(&[], 60), (40, 18, 1));
     }
 
     proptest! {
         #[test]
         fn tables_fit_their_width(
             image in 5usize..120,
+            place in 5usize..120,
             columns in prop::collection::vec(("[a-z.]{1,40}", 1usize..=14), 0..12),
             width in 40usize..200,
         ) {
             let columns: Vec<_> = columns.iter().map(|(name, labels)| (name.as_str(), *labels)).collect();
-            let layout = Layout::fit(image, slots(&columns), width);
+            let layout = Layout::fit((image, place), slots(&columns), width);
             for block in &layout.blocks {
                 let taken: usize = block.iter().map(|slot| slot.width + GAP).sum();
                 prop_assert!(layout.image_width + taken <= width, "{layout:?}");
                 prop_assert!(block.iter().all(|slot| display_width(&slot.header) <= slot.width));
             }
+            let beside: usize = layout.blocks.last().unwrap().iter().map(|slot| slot.width + GAP).sum();
+            prop_assert!(layout.image_width + beside + GAP + layout.place_width <= width, "{layout:?}");
+            prop_assert!(layout.place_width >= place.min(TIGHT_PLACE), "{layout:?}");
             prop_assert_eq!(layout.blocks.iter().flatten().count(), columns.len());
             prop_assert!(layout.image_width >= image.min(TIGHT));
         }

@@ -4,10 +4,12 @@
 //! the gate. What fails alike is told once; the full set is in CSV and JSON.
 //! All text from outside passes through [`escape::terminal`].
 
+mod dynamic;
 mod gate;
 mod layout;
 mod order;
 mod paint;
+mod place;
 mod wrap;
 
 use std::io::{self, Write};
@@ -60,6 +62,7 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
     write_counts(view, style, out)?;
     write_depth(view, style, out)?;
     write_problems(view, style, out)?;
+    dynamic::write(view, style, out)?;
     gate::write(view, style, out)?;
     write_decision(view, style, out)
 }
@@ -67,10 +70,13 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
 fn write_matrix(view: &View<'_>, style: &TableStyle, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     let order = Order::of(view, style.only, style.sort);
     let columns = order::ordered_columns(view, style.sort);
-    let layout = Layout::of(view, columns, order.widest(view), style.width);
+    let places = Places::of(&view.run.places);
+    let widest = (order.widest(view), place::widest(&order, &places));
+    let layout = Layout::of(view, columns, widest, style.width);
     if !order.sections.is_empty() {
-        for block in &layout.blocks {
-            write_block(view, (&layout, &order), block, paint, out)?;
+        for (at, block) in layout.blocks.iter().enumerate() {
+            let places = (at + 1 == layout.blocks.len()).then_some(&places);
+            write_block(view, (&layout, &order, places), block, paint, out)?;
             writeln!(out)?;
         }
         for (key, name) in &layout.legend {
@@ -108,7 +114,7 @@ const fn symbol(bearing: Bearing) -> char {
 
 fn write_block(
     view: &View<'_>,
-    (layout, order): (&Layout, &Order<'_>),
+    (layout, order, places): (&Layout, &Order<'_>, Option<&Places<'_>>),
     block: &[Slot],
     paint: Paint,
     out: &mut dyn Write,
@@ -117,6 +123,9 @@ fn write_block(
     line.cell("IMAGE", layout.image_width, Tone::Bold);
     for slot in block {
         line.cell(&slot.header, slot.width, Tone::Bold);
+    }
+    if places.is_some() {
+        line.cell(layout::PLACE_HEADER, layout.place_width, Tone::Bold);
     }
     line.end(out)?;
     for Section { registry, images } in &order.sections {
@@ -138,6 +147,10 @@ fn write_block(
                     }
                     None => line.cell("-", slot.width, Tone::Dim),
                 }
+            }
+            if let Some(places) = places {
+                let place = place::cell(places.at(*at), layout.place_width);
+                line.cell(&place, layout.place_width, Tone::Dim);
             }
             line.end(out)?;
         }
@@ -328,8 +341,7 @@ fn problem(view: &View<'_>, result: &CheckResult, (group, places): (&Group, &Pla
     let image = view.image(result.image).to_string();
     let places = places.at(result.image);
     let more = places.len().saturating_sub(SHOWN_PLACES);
-    let mut named: Vec<_> =
-        places.take(SHOWN_PLACES).map(|place| outside(&place.origin.to_string())).collect();
+    let mut named: Vec<_> = places.take(SHOWN_PLACES).map(|place| outside(&place.origin.in_full())).collect();
     if more > 0 {
         named.push(format!("{more} more"));
     }

@@ -57,6 +57,7 @@ pub(super) fn join(mut reports: Vec<Named>) -> Result<Named, MergeError> {
         saved.run.hosts = hosts(known.into_iter().chain(std::mem::take(&mut other.hosts)));
         let is_later = other.finished_at >= saved.run.finished_at;
         add_times(&mut saved.run, &other);
+        saved.run.scope.dynamic.join(std::mem::take(&mut other.scope.dynamic));
         let own = std::mem::take(&mut saved.run.quotas);
         saved.run.quotas = if is_later { quotas(own, other.quotas) } else { quotas(other.quotas, own) };
     }

@@ -38,6 +38,7 @@ pub(super) fn join(mut reports: Vec<Named>) -> Result<Saved, MergeError> {
     let mut saved = reports.next().ok_or(MergeError::Nothing)?.saved;
     for other in reports {
         add_times(&mut saved.run, &other.saved.run);
+        saved.run.scope.dynamic.join(other.saved.run.scope.dynamic);
     }
     saved.run.scope.vantage = None;
     if let Some(list) = &mut saved.run.scope.list {
