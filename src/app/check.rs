@@ -42,6 +42,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         return estimate::run(&args, common);
     }
     let options = options::resolve(&args, common)?;
+    policy::hold_to_day(&options.policy, policy::today())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let is_whole = args.shard.is_none();
     let is_stream =

@@ -89,6 +89,9 @@ pub enum Error {
     /// A policy that speaks of what there is not.
     #[error("{} of the gate that cannot be meant", count(.0.len(), "setting"))]
     Gate(Vec<String>),
+    /// Exceptions whose last day is over.
+    #[error("{} of the gate that {} over", count(.0.len(), "exception"), if .0.len() == 1 { "is" } else { "are" })]
+    Expired(Vec<String>),
     /// Reports and baselines that no run can be compared with.
     #[error("{} that cannot be used", count(.0.len(), "baseline"))]
     Baseline(Vec<String>),
@@ -222,6 +225,7 @@ impl Error {
             Self::Config(config::Error::Faults(items))
             | Self::Images(items)
             | Self::Gate(items)
+            | Self::Expired(items)
             | Self::Baseline(items)
             | Self::Codes(items) => items.clone(),
             Self::Inputs(_)
@@ -273,6 +277,7 @@ impl Error {
             }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
+            Self::Expired(_) => vec!["renew the day that expires says, or take the exception out"],
             Self::Baseline(_) => {
                 vec![
                     "a baseline is a report of this list (-o report.json), or what registry-check baseline write makes of one",
@@ -347,6 +352,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Flag { .. }
         | Error::Require { .. }
         | Error::Gate(_)
+        | Error::Expired(_)
         | Error::Baseline(_)
         | Error::Codes(_)
         | Error::Outputs(_)

@@ -44,6 +44,7 @@ fn again(
     let config = config::load(args.config.as_deref())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let policy = policy::resolve(&args.gate, config.gate)?;
+    policy::hold_to_day(&policy, policy::today())?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
     let Saved { run, tool_version } = one(read_all(paths)?)?;
     hold_to_run(&policy, &run)?;
@@ -62,7 +63,7 @@ fn again(
         .collect();
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     interruptions.leave_at_once();
-    let terms = Terms { policy: &policy, baseline: baseline.as_ref(), today: policy::today() };
+    let terms = Terms { policy: &policy, baseline: baseline.as_ref() };
     Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports }
         .tell(outputs, None)
 }

@@ -30,7 +30,7 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(run: Run, policy: Policy, exit_code: u8) -> Self {
-        let terms = Terms { policy: &policy, baseline: None, today: run.finished_at.date() };
+        let terms = Terms { policy: &policy, baseline: None };
         let decision = decide(&terms, &run);
         Self { run, decision, policy, exit_code }
     }

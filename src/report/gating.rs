@@ -1,7 +1,7 @@
-//! What the gate itself found, in words: exceptions that are over or idle, slow mirrors, what is new since the
+//! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, LatencyLimits, MIN_SAMPLES, MirrorLatency, Ruling, State, What};
+use crate::gate::{Change, Exception, LatencyLimits, MIN_SAMPLES, MirrorLatency, Ruling, State};
 use crate::model::endpoint::Endpoint;
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
@@ -66,19 +66,9 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
 }
 
 fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
-    let (place, about) = (&exception.place, about(exception));
+    let (place, about) = (&exception.place, exception.to_string());
     match state {
         State::Applied(_) => None,
-        State::Expired => Some(Finding {
-            bearing: Bearing::Fails,
-            kind: "exception-expired",
-            place: Some(place.clone()),
-            text: format!(
-                "{place}: the exception for {about} expired on {} and holds no more: renew it or take it out ({})",
-                exception.expires, exception.reason
-            ),
-            about,
-        }),
         State::Unused => Some(Finding {
             bearing: Bearing::Warns,
             kind: "exception-unused",
@@ -90,21 +80,6 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
             about,
         }),
     }
-}
-
-/// `nginx:* at harbor, stale`
-fn about(exception: &Exception) -> String {
-    let image = exception.image.as_ref().map_or("every image", |glob| glob.as_str());
-    let mut text = image.to_owned();
-    if let Some(mirror) = &exception.mirror {
-        text += &format!(" at {mirror}");
-    }
-    match exception.what {
-        None => {}
-        Some(What::Status(status)) => text += &format!(", {status}"),
-        Some(What::Code(code)) => text += &format!(", {code}"),
-    }
-    text
 }
 
 fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits) -> Option<Finding> {
@@ -178,18 +153,10 @@ pub(super) fn comparison(view: &View<'_>) -> Option<String> {
     Some(text)
 }
 
-/// `1 exception has expired and 1 mirror is too slow`, or nothing.
+/// `1 mirror too slow`, or nothing.
 pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
-    let expired = view.decision.exceptions.iter().filter(|state| **state == State::Expired).count() as u64;
     let slow = view.decision.latency.iter().filter(|mirror| mirror.ruling.fails()).count() as u64;
-    let mut parts = Vec::new();
-    if expired > 0 {
-        parts.push(format!("{} expired", count(expired, "exception")));
-    }
-    if slow > 0 {
-        parts.push(format!("{} too slow", count(slow, "mirror")));
-    }
-    if parts.is_empty() { None } else { Some(parts.join(" and ")) }
+    (slow > 0).then(|| format!("{} too slow", count(slow, "mirror")))
 }
 
 #[cfg(test)]
@@ -200,8 +167,10 @@ mod tests {
     use super::super::fixture::{self, Fixture, HOSTILE};
     use super::super::{Format, TableStyle, render};
     use super::*;
-    use crate::gate::{Glob, Level};
+    use crate::gate::{Glob, Level, What};
+    use crate::model::status::Status;
 
+    /// With an exception that nothing needs.
     fn with_exception(words: &str) -> Fixture {
         let Fixture { run, mut policy, exit_code, .. } = fixture::all_statuses();
         policy.exceptions.push(Exception {
@@ -210,7 +179,7 @@ mod tests {
             what: Some(What::Status(Status::Stale)),
             level: Level::Pass,
             reason: words.into(),
-            expires: date!(2001 - 01 - 01),
+            expires: date!(9999 - 12 - 31),
             place: words.into(),
         });
         Fixture::new(run, policy, exit_code)
@@ -239,31 +208,28 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_the_gate_by_itself_fails_in_every_report_that_a_pipeline_reads() {
+    fn what_the_gate_itself_found_stands_at_its_line_in_every_report_that_a_pipeline_reads() {
         let mut fixture = with_exception("x");
         fixture.policy.exceptions[0].place = "conf/registry-check.toml:48".into();
-        let text = "the exception for x at x, stale expired on 2001-01-01";
+        let text = "the exception for x at x, stale changes nothing: it can go (x)";
         let github = told(Format::Github, &fixture);
-        let start = "::error file=conf/registry-check.toml,line=48,title=gate%3A exception-expired::conf/registry-check.toml:48: ";
-        assert!(github.starts_with(&format!("{start}{text}")), "{github}");
+        let line = "::warning file=conf/registry-check.toml,line=48,title=gate%3A exception-unused::conf/registry-check.toml:48: ";
+        assert!(github.contains(&format!("\n{line}{text}\n")), "{github}");
         let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
         let last = gitlab.as_array().unwrap().last().unwrap();
-        assert_eq!(
-            (&last["check_name"], &last["severity"]),
-            (&"exception-expired".into(), &"critical".into())
-        );
+        assert_eq!((&last["check_name"], &last["severity"]), (&"exception-unused".into(), &"minor".into()));
         assert_eq!(last["location"]["path"], "conf/registry-check.toml");
         assert_eq!(last["location"]["lines"]["begin"], 48);
         let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
         let run = &sarif["runs"][0];
         let last = run["results"].as_array().unwrap().last().unwrap();
         let rule = usize::try_from(last["ruleIndex"].as_u64().unwrap()).unwrap();
-        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-expired");
-        assert_eq!((&last["ruleId"], &last["level"]), (&"exception-expired".into(), &"error".into()));
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-unused");
+        assert_eq!((&last["ruleId"], &last["level"]), (&"exception-unused".into(), &"warning".into()));
         assert_eq!(last["locations"][0]["physicalLocation"]["region"]["startLine"], 48);
         let junit = told(Format::Junit, &fixture);
         assert!(
-            junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="1""#),
+            junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="0""#),
             "{junit}"
         );
         assert!(junit.contains(text), "{junit}");
@@ -278,9 +244,9 @@ mod tests {
         assert_eq!(
             told,
             [(
-                "fail",
-                "exception-expired",
-                "x: the exception for x at x, stale expired on 2001-01-01 and holds no more: renew it or take it out (x)"
+                "warn",
+                "exception-unused",
+                "x: the exception for x at x, stale changes nothing: it can go (x)"
             )]
         );
     }

@@ -221,11 +221,7 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
 }
 
 /// What the gate itself may find: kind, meaning and what to try.
-const GATE_RULES: [(&str, &str); 4] = [
-    (
-        "exception-expired",
-        "An exception of the policy has expired and holds no more: renew it or take it out.",
-    ),
+const GATE_RULES: [(&str, &str); 3] = [
     ("exception-unused", "An exception of the policy changes nothing: it can go."),
     ("mirror-too-slow", "The first bytes of a mirror came later than --max-latency allows."),
     (
