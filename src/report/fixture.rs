@@ -1,13 +1,14 @@
 //! Runs for the tests of every format: one small one in which each status occurs, and large ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::macros::datetime;
+use time::macros::{date, datetime};
 use url::Url;
 
 use super::view::View;
-use crate::gate::{Decision, Policy, Terms, decide};
+use crate::gate::{Baseline, Decision, Exception, Key, Level, Policy, Problem, Terms, What, decide};
 use crate::model::anatomy::{Anatomy, Finding, PartKind, PlatformLine, PlatformState, Uncovered};
 use crate::model::blob::Part;
 use crate::model::code::Code;
@@ -19,6 +20,7 @@ use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
 use crate::model::run::{CheckResult, Cost, Counts, Ending, HostUse, Place, Quota, Run, Verdict};
 use crate::model::scope::{List, Scope};
+use crate::model::status::Status;
 
 /// Everything that a [`View`] borrows.
 pub(super) struct Fixture {
@@ -87,7 +89,6 @@ fn empty_run() -> Run {
 
 /// Adds a result for `image` at `endpoint`, with the details that its code implies.
 fn push(run: &mut Run, image: u32, endpoint: u32, (code, reason): (Code, &str)) {
-    use crate::model::status::Status;
     let to = &run.endpoints[endpoint as usize];
     let name = &run.images[image as usize];
     let has_mirror = run.endpoints.iter().any(|other| other.role == Role::Mirror)
@@ -218,6 +219,45 @@ pub(super) fn many(images: u32) -> Fixture {
         push(&mut run, image, 1, half);
     }
     Fixture::new(run, Policy::default(), 1)
+}
+
+/// A policy under which every status fails; with an exception that nothing needs.
+pub(super) fn strict() -> Policy {
+    let mut policy = Policy::default();
+    Status::ALL.into_iter().for_each(|status| policy.set_level(status, Level::Fail));
+    policy.exceptions = vec![Exception {
+        image: None,
+        mirror: Some("half".into()),
+        what: Some(What::Status(Status::Missing)),
+        level: Level::Fail,
+        reason: "it fails all the same".into(),
+        expires: date!(9999 - 12 - 31),
+        place: "registry-check.toml:7".into(),
+    }];
+    policy
+}
+
+/// The same run, held against a baseline that has the problems of its first image.
+pub(super) fn first_image_known(fixture: Fixture) -> Fixture {
+    let Fixture { run, policy, exit_code, .. } = fixture;
+    let name = run.images[0].to_string();
+    let problems =
+        run.results.iter().filter(|result| result.image == 0 && result.verdict.code.status() != Status::Ok);
+    let problems = problems.map(|result| {
+        let Endpoint { name: mirror, role, .. } = &*run.endpoints[result.endpoint as usize];
+        let key = Key { artifact: name.as_str().into(), mirror: mirror.clone(), role: *role };
+        let code = result.verdict.code;
+        (key, Problem { status: code.status(), code: code.as_str().into(), since: run.started_at })
+    });
+    let baseline = Baseline {
+        taken_at: run.started_at,
+        images: run.images.iter().map(|image| image.to_string().into()).collect(),
+        mirrors: run.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
+        problems: problems.collect(),
+        paces: BTreeMap::new(),
+    };
+    let decision = decide(&Terms { policy: &policy, baseline: Some(&baseline) }, &run);
+    Fixture { run, decision, policy, exit_code }
 }
 
 /// One image, at hosts that told of their pull quota.

@@ -361,6 +361,8 @@ fn message(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -455,6 +457,29 @@ mod tests {
             assert_eq!(place["artifactLocation"]["uri"], &*row.origin.file);
             assert_eq!(place["region"]["startLine"], row.origin.line);
         }
+    }
+
+    #[test]
+    fn every_code_and_everything_the_gate_finds_points_at_the_rule_of_its_name() {
+        let mut fixture = fixture::many(u32::try_from(RULES.len()).unwrap());
+        let of_half = fixture.run.results.iter_mut().filter(|result| result.endpoint == 1);
+        of_half.zip(RULES.iter()).for_each(|(result, code)| result.verdict.code = *code);
+        fixture.policy = fixture::strict();
+        fixture = Fixture::new(fixture.run, fixture.policy, 1);
+        let log = parsed(&fixture);
+        assert_eq!(faults(&log), [""; 0]);
+        let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
+        let ids: HashSet<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), rules.len());
+        let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let mut told = HashSet::new();
+        for result in results {
+            let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+            assert_eq!(result["ruleId"], rule["id"]);
+            told.insert(result["ruleId"].as_str().unwrap());
+        }
+        assert!(RULES.iter().all(|code| told.contains(code.as_str())), "{told:?}");
+        assert!(told.contains("exception-unused"), "{told:?}");
     }
 
     #[test]
