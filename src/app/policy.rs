@@ -32,7 +32,12 @@ pub(super) fn resolve(args: &GateArgs, file: GateSpec) -> Result<Policy, PolicyE
             return Err(PolicyError::TwoLevels { status: *status, one, other: Level::Warn });
         }
     }
-    let mut policy = Policy { groups: file.groups, exceptions: file.exceptions, ..Policy::default() };
+    let mut policy = Policy {
+        groups: file.groups,
+        exceptions: file.exceptions,
+        mirror_places: file.mirror_places,
+        ..Policy::default()
+    };
     if let Some((require, place)) = file.require {
         (policy.require, policy.require_place) = (require, place);
     }

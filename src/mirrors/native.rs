@@ -1,5 +1,6 @@
 //! Our own mirror settings, from `registry-check.toml` and `--mirror`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -99,6 +100,18 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
         }
     }
     if errors.is_empty() { Ok(map) } else { Err(errors) }
+}
+
+/// Where each mirror was first written, by the name that reports call it; those that cannot be used are left out.
+#[must_use]
+pub fn places(mirrors: &[MirrorSpec]) -> BTreeMap<Box<str>, Box<str>> {
+    let mut places = BTreeMap::new();
+    for spec in mirrors {
+        if let Ok(known) = mirror(spec.clone()) {
+            places.entry(known.endpoint.name.clone()).or_insert_with(|| spec.place.as_str().into());
+        }
+    }
+    places
 }
 
 /// The same endpoint given for two registries is one mirror of both.

@@ -221,7 +221,7 @@ pub(super) fn many(images: u32) -> Fixture {
     Fixture::new(run, Policy::default(), 1)
 }
 
-/// A policy under which every status fails; with an exception that nothing needs.
+/// A policy under which every status fails, and every mirror by its times; with an exception that nothing needs.
 pub(super) fn strict() -> Policy {
     let mut policy = Policy::default();
     Status::ALL.into_iter().for_each(|status| policy.set_level(status, Level::Fail));
@@ -234,6 +234,7 @@ pub(super) fn strict() -> Policy {
         expires: date!(9999 - 12 - 31),
         place: "registry-check.toml:7".into(),
     }];
+    policy.latency.max = Some(Duration::from_millis(1));
     policy
 }
 

@@ -1,7 +1,7 @@
 //! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, LatencyLimits, MIN_SAMPLES, MirrorLatency, Ruling, State};
+use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
 use crate::model::endpoint::Endpoint;
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
@@ -20,7 +20,7 @@ pub struct Finding {
     pub kind: &'static str,
     /// Whom it is about, for fingerprints: the exception without its line, or the mirror; not escaped.
     pub about: String,
-    /// Where the policy says it, as `file:line`; none for what no line of a file says.
+    /// Where the configuration speaks of it, as `file:line`; none for what no line of a file says.
     pub place: Option<Box<str>>,
     /// One sentence without its full stop; holds what the user wrote: escape it where it is printed.
     pub text: String,
@@ -60,7 +60,7 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
     let exceptions = states.filter_map(|(exception, state)| of_exception(exception, *state));
     let latency = view.decision.latency.iter().filter_map(|mirror| {
         let endpoint = &view.run.endpoints[mirror.endpoint as usize];
-        of_latency(endpoint, mirror, view.policy.latency)
+        of_latency(view.policy, endpoint, mirror)
     });
     exceptions.chain(latency).collect()
 }
@@ -82,8 +82,9 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
     }
 }
 
-fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits) -> Option<Finding> {
-    let name = &endpoint.name;
+fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> Option<Finding> {
+    let (name, limits) = (&endpoint.name, policy.latency);
+    let place = policy.mirror_places.get(endpoint.own_name()).cloned();
     let answers = |samples| count(samples, "timed answer");
     let (kind, text) = match mirror.ruling {
         Ruling::Within => return None,
@@ -117,7 +118,7 @@ fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits
         ),
     };
     let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
-    Some(Finding { bearing, kind, about: name.to_string(), place: None, text })
+    Some(Finding { bearing, kind, about: name.to_string(), place, text })
 }
 
 /// The results that fail or leave it open and that the baseline does not have.
@@ -161,6 +162,8 @@ pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use time::macros::date;
 
     use super::super::escape::is_hidden;
@@ -233,6 +236,66 @@ mod tests {
             "{junit}"
         );
         assert!(junit.contains(text), "{junit}");
+    }
+
+    /// Who was asked: a mirror of the configuration that is too slow, one of the command line that got slower, and an
+    /// upstream with too few answers.
+    fn with_slow_mirrors() -> Fixture {
+        let mut fixture = fixture::many(2);
+        fixture.policy.mirror_places = [("down".into(), "conf/registry-check.toml:4".into())].into();
+        fixture.run.places[0].origin.file = "./lists/images.txt".into();
+        let rulings = (0..).zip([Ruling::TooSlow, Ruling::Slower, Ruling::TooFew]);
+        let before = Some(crate::gate::Pace { samples: 20, median: Duration::from_millis(2) });
+        let latency = rulings.map(|(endpoint, ruling)| MirrorLatency {
+            endpoint,
+            samples: 20,
+            median: Duration::from_millis(400),
+            p95: Duration::from_millis(2_500),
+            before,
+            ruling,
+        });
+        fixture.decision.latency = latency.collect();
+        fixture.policy.latency.max = Some(Duration::from_secs(2));
+        fixture
+    }
+
+    #[test]
+    fn slow_mirrors_stand_where_they_are_configured_or_else_where_the_list_begins() {
+        let fixture = with_slow_mirrors();
+        let kinds: Vec<_> =
+            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind)).collect();
+        assert_eq!(
+            kinds,
+            [("fail", "mirror-too-slow"), ("fail", "mirror-slower"), ("note", "too-few-answers")]
+        );
+        let places =
+            [("mirror-too-slow", "conf/registry-check.toml", 4), ("mirror-slower", "lists/images.txt", 1)];
+        let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
+        let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
+        let issues = gitlab.as_array().unwrap();
+        for ((kind, file, line), (result, issue)) in places
+            .into_iter()
+            .zip(results[results.len() - places.len()..].iter().zip(&issues[issues.len() - places.len()..]))
+        {
+            assert_eq!((&result["ruleId"], &result["level"]), (&kind.into(), &"error".into()));
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["artifactLocation"]["uri"], file);
+            assert_eq!(place["region"]["startLine"], line);
+            assert_eq!((&issue["check_name"], &issue["severity"]), (&kind.into(), &"critical".into()));
+            assert_eq!(issue["location"], serde_json::json!({"path": file, "lines": {"begin": line}}));
+        }
+        let github = told(Format::Github, &fixture);
+        let starts = [
+            "::error file=conf/registry-check.toml,line=4,title=gate%3A mirror-too-slow::down: 95 of 100 first bytes",
+            "::error title=gate%3A mirror-slower::half: the median time to the first byte is 400ms, where it was 2ms",
+        ];
+        for start in starts {
+            assert_eq!(github.lines().filter(|line| line.starts_with(start)).count(), 1, "{github}");
+        }
+        let junit = told(Format::Junit, &fixture);
+        let case = r#"<testcase name="mirror-too-slow: down" classname="(gate)" file="conf/registry-check.toml" line="4">"#;
+        assert!(junit.contains(case), "{junit}");
     }
 
     #[test]

@@ -479,7 +479,7 @@ mod tests {
             told.insert(result["ruleId"].as_str().unwrap());
         }
         assert!(RULES.iter().all(|code| told.contains(code.as_str())), "{told:?}");
-        assert!(told.contains("exception-unused"), "{told:?}");
+        assert!(told.contains("exception-unused") && told.contains("mirror-too-slow"), "{told:?}");
     }
 
     #[test]

@@ -356,6 +356,36 @@ fn slow_mirror_fails_a_limit_on_latency_and_few_answers_do_not() {
 }
 
 #[test]
+fn slow_mirror_has_a_line_of_its_own_in_every_report_that_points_at_lines() {
+    let names = numbered(20);
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let world = World::new(&names);
+    world.mirrors[1].set_behaviour(Scope::Manifests, Behaviour::Delay(Duration::from_millis(40)));
+    let reports = "-o report.json -o report.sarif -o gitlab:report.gitlab";
+    let check = world.check(&names, "").line("--max-latency 1ms").line(reports).run();
+    assert_eq!(check.code, Some(1), "{check:?}");
+    // Judged again, where the same configuration lies beside it.
+    let again = world.tool("").file("report.json", check.file("report.json"));
+    let again =
+        again.line("render report.json --max-latency 1ms -o report.sarif -o gitlab:report.gitlab").run();
+    assert_eq!(again.code, Some(1), "{again:?}");
+    for output in [check, again] {
+        let sarif: Value = serde_json::from_str(&output.file("report.sarif")).unwrap();
+        let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let of_b = |result: &&Value| result["message"]["text"].as_str().unwrap().starts_with("b: 95 of 100 ");
+        let result = results.iter().find(of_b).unwrap();
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "registry-check.toml");
+        assert_eq!(place["region"]["startLine"], 5);
+        let gitlab: Value = serde_json::from_str(&output.file("report.gitlab")).unwrap();
+        let of_b = |issue: &&Value| issue["description"].as_str().unwrap().starts_with("b: 95 of 100 ");
+        let issue = gitlab.as_array().unwrap().iter().find(of_b).unwrap();
+        let location = serde_json::json!({"path": "registry-check.toml", "lines": {"begin": 5}});
+        assert_eq!(issue["location"], location);
+    }
+}
+
+#[test]
 fn mirror_that_got_slower_than_its_baseline_fails_by_its_median() {
     let baseline = |a: &str, b: &str| {
         let pace = |name, median| format!("{{\"mirror\":\"{name}\",\"samples\":20,\"median_ms\":{median}}}");
