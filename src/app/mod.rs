@@ -107,6 +107,9 @@ pub enum Error {
     /// Saved reports that do not belong together.
     #[error("cannot merge: {0}")]
     Merge(#[from] stored::MergeError),
+    /// A grace for differences of which nothing is dated.
+    #[error("--grace: the report says of no difference how old it is, and nobody is asked again")]
+    Undated,
     /// A template that cannot be read.
     #[error("cannot read the template {file}: {why}")]
     TemplateFile {
@@ -239,6 +242,7 @@ impl Error {
             | Self::Client(_)
             | Self::Demo(_)
             | Self::Merge(_)
+            | Self::Undated
             | Self::TemplateFile { .. }
             | Self::Template(_)
             | Self::TemplateUnused
@@ -272,6 +276,9 @@ impl Error {
                 hints
             }
             Self::Merge(error) => vec![error.hint()],
+            Self::Undated => {
+                vec!["check with --age, --grace or --since: their reports say how old differences are"]
+            }
             Self::Config(config::Error::Earlier { .. }) => {
                 vec!["--since takes the JSON report of an earlier check (-o report.json)"]
             }
@@ -362,6 +369,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Demo(_)
         | Error::Saved(_)
         | Error::Merge(_)
+        | Error::Undated
         | Error::TemplateFile { .. }
         | Error::Template(_)
         | Error::TemplateUnused

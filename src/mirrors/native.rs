@@ -105,13 +105,24 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
 /// Where each mirror was first written, by the name that reports call it; those that cannot be used are left out.
 #[must_use]
 pub fn places(mirrors: &[MirrorSpec]) -> BTreeMap<Box<str>, Box<str>> {
-    let mut places = BTreeMap::new();
+    by_name(mirrors, |spec| Some(spec.place.as_str().into()))
+}
+
+/// How long each mirror may be behind, where that is said of it, by the name that reports call it.
+#[must_use]
+pub fn graces(mirrors: &[MirrorSpec]) -> BTreeMap<Box<str>, Grace> {
+    by_name(mirrors, |spec| spec.grace)
+}
+
+/// The first that is said of each mirror.
+fn by_name<T>(mirrors: &[MirrorSpec], said: impl Fn(&MirrorSpec) -> Option<T>) -> BTreeMap<Box<str>, T> {
+    let mut by_name = BTreeMap::new();
     for spec in mirrors {
-        if let Ok(known) = mirror(spec.clone()) {
-            places.entry(known.endpoint.name.clone()).or_insert_with(|| spec.place.as_str().into());
+        if let (Some(said), Ok(known)) = (said(spec), mirror(spec.clone())) {
+            by_name.entry(known.endpoint.name.clone()).or_insert(said);
         }
     }
-    places
+    by_name
 }
 
 /// The same endpoint given for two registries is one mirror of both.

@@ -30,6 +30,8 @@ use crate::plan::tree::{self, Fault, FaultKind, MAX_BLOBS, Met, Node, Standing, 
 const NAMED: usize = 2;
 /// Platforms that a finding names.
 const MAX_NAMED_PLATFORMS: usize = 8;
+/// Between the reason for a verdict and what else is wrong.
+pub(super) const BESIDES: &str = "; besides: ";
 
 /// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
 #[must_use]
@@ -68,7 +70,7 @@ fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
     if gravity(gravest.code) <= gravity(found.code) || gravity(found.code) >= 3 {
         let reason = match &*found.reason {
             "" => told,
-            reason => format!("{reason}; besides: {told}"),
+            reason => format!("{reason}{BESIDES}{told}"),
         };
         return Verdict { reason: reason.into(), ..found };
     }
