@@ -135,7 +135,10 @@ fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result
     let endpoints = plan.endpoints.iter().map(|endpoint| &**endpoint).chain(configured);
     policy::hold_to_images(&options.policy, images.clone(), endpoints)?;
     match (&options.baseline, &args.gate.baseline) {
-        (Some(baseline), Some(path)) => baseline::hold_to_images(baseline, path, images),
+        (Some(baseline), Some(path)) => {
+            baseline::hold_to_images(baseline, path, images)?;
+            baseline::hold_to_vantages(baseline, path, plan.endpoints.iter().map(|endpoint| &**endpoint))
+        }
         _ => Ok(()),
     }
 }

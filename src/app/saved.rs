@@ -57,6 +57,7 @@ fn again(
     graces.grant(&mut run)?;
     if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
         baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
+        baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
     }
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
