@@ -75,10 +75,10 @@ pub(super) fn hold_to_vantages<'a>(
                  take a merged report of the same vantage points"
             ));
         }
-        let is_of_this = |known: &&Box<str>| {
+        let is_of_this = |known: &&str| {
             known.strip_prefix(&**own).is_some_and(|rest| rest.starts_with(" (") && rest.ends_with(')'))
         };
-        baseline.mirrors.iter().find(is_of_this).map(|known| {
+        baseline.mirrors.iter().map(|known| &**known).find(is_of_this).map(|known| {
             format!(
                 "{shown}: is of several vantage points ('{known}'), and this check of one ('{own}'): take a report \
                  that is not merged, or merge first and hold the merged report against it"

@@ -141,8 +141,8 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::Format;
     use super::super::fixture::{self, Fixture};
-    use super::super::{Format, TableStyle, render};
     use super::*;
     use crate::gate::{Policy, Require};
     use crate::model::status::Status;
@@ -233,24 +233,19 @@ mod tests {
     fn what_the_baseline_knows_says_so_in_every_report_that_points_at_lines() {
         // Two mirrors, of which one is down; the other lacks the second image, which is new.
         let fixture = fixture::first_image_known(fixture::many(2));
-        let told = |format| {
-            let mut out = Vec::new();
-            render(format, &fixture.view(), &TableStyle::default(), &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        let github = told(Format::Github);
+        let github = fixture.told(Format::Github);
         let known = "::notice file=images.txt,line=1,title=docker.io/acme/app-0%3A1%3A UNREACHABLE (known) at down::\
                      UNREACHABLE (known) at down: connection refused";
         assert_eq!(github.matches(known).count(), 1, "{github}");
-        let junit = told(Format::Junit);
+        let junit = fixture.told(Format::Junit);
         let known = "<system-out>UNREACHABLE (known) [connect-refused]: connection refused";
         assert_eq!(junit.matches(known).count(), 1, "{junit}");
         assert!(junit.contains(r#" tests="2" skipped="0" errors="1" failures="0""#), "{junit}");
-        let sarif: Value = serde_json::from_str(&told(Format::Sarif)).unwrap();
+        let sarif: Value = fixture.json(Format::Sarif);
         let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
         let sarif: Vec<_> =
             results.iter().map(|result| (&result["level"], &result["message"]["text"])).collect();
-        let gitlab: Value = serde_json::from_str(&told(Format::Gitlab)).unwrap();
+        let gitlab: Value = fixture.json(Format::Gitlab);
         let issues = gitlab.as_array().unwrap();
         let gitlab: Vec<_> = issues.iter().map(|issue| (&issue["severity"], &issue["description"])).collect();
         for (told, levels) in [(sarif, ["note", "warning", "error"]), (gitlab, ["info", "minor", "critical"])]

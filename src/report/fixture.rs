@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use time::macros::{date, datetime};
 use url::Url;
 
 use super::view::View;
+use super::{Format, TableStyle, render};
 use crate::gate::{Baseline, Decision, Exception, Key, Level, Policy, Problem, Terms, What, decide};
 use crate::model::anatomy::{Anatomy, Finding, PartKind, PlatformLine, PlatformState, Uncovered};
 use crate::model::blob::Part;
@@ -37,6 +39,18 @@ impl Fixture {
         Self { run, decision, policy, exit_code }
     }
 
+    /// The report in this format.
+    pub(super) fn told(&self, format: Format) -> String {
+        let mut out = Vec::new();
+        render(format, &self.view(), &TableStyle::default(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The report in a format that is JSON.
+    pub(super) fn json(&self, format: Format) -> Value {
+        serde_json::from_str(&self.told(format)).unwrap()
+    }
+
     pub(super) fn view(&self) -> View<'_> {
         View {
             run: &self.run,
@@ -46,6 +60,12 @@ impl Fixture {
             tool_version: "0.1.0",
         }
     }
+}
+
+/// What a schema has against a document.
+pub(super) fn faults(schema: &Value, document: &Value) -> Vec<String> {
+    let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    validator.iter_errors(document).map(|error| error.to_string()).collect()
 }
 
 /// What a server says that wants to take over the terminal, the page and the spreadsheet.

@@ -166,9 +166,9 @@ mod tests {
 
     use time::macros::date;
 
+    use super::super::Format;
     use super::super::escape::is_hidden;
     use super::super::fixture::{self, Fixture, HOSTILE};
-    use super::super::{Format, TableStyle, render};
     use super::*;
     use crate::gate::{Glob, Level, What};
     use crate::model::status::Status;
@@ -190,13 +190,8 @@ mod tests {
 
     #[test]
     fn hostile_policies_break_no_format() {
-        let style = TableStyle::default();
         for format in Format::ALL {
-            let [plain, hostile] = ["x", HOSTILE].map(|words| {
-                let mut out = Vec::new();
-                render(format, &with_exception(words).view(), &style, &mut out).unwrap();
-                String::from_utf8(out).unwrap()
-            });
+            let [plain, hostile] = ["x", HOSTILE].map(|words| with_exception(words).told(format));
             assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
             let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");
             assert!(!visible.contains(is_hidden), "{format}: {hostile}");
@@ -204,33 +199,27 @@ mod tests {
         }
     }
 
-    fn told(format: Format, fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        render(format, &fixture.view(), &TableStyle::default(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn what_the_gate_itself_found_stands_at_its_line_in_every_report_that_a_pipeline_reads() {
         let mut fixture = with_exception("x");
         fixture.policy.exceptions[0].place = "conf/registry-check.toml:48".into();
         let text = "the exception for x at x, stale changes nothing: it can go (x)";
-        let github = told(Format::Github, &fixture);
+        let github = fixture.told(Format::Github);
         let line = "::warning file=conf/registry-check.toml,line=48,title=gate%3A exception-unused::conf/registry-check.toml:48: ";
         assert!(github.contains(&format!("\n{line}{text}\n")), "{github}");
-        let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
+        let gitlab: serde_json::Value = fixture.json(Format::Gitlab);
         let last = gitlab.as_array().unwrap().last().unwrap();
         assert_eq!((&last["check_name"], &last["severity"]), (&"exception-unused".into(), &"minor".into()));
         assert_eq!(last["location"]["path"], "conf/registry-check.toml");
         assert_eq!(last["location"]["lines"]["begin"], 48);
-        let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
+        let sarif: serde_json::Value = fixture.json(Format::Sarif);
         let run = &sarif["runs"][0];
         let last = run["results"].as_array().unwrap().last().unwrap();
         let rule = usize::try_from(last["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-unused");
         assert_eq!((&last["ruleId"], &last["level"]), (&"exception-unused".into(), &"warning".into()));
         assert_eq!(last["locations"][0]["physicalLocation"]["region"]["startLine"], 48);
-        let junit = told(Format::Junit, &fixture);
+        let junit = fixture.told(Format::Junit);
         assert!(
             junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="0""#),
             "{junit}"
@@ -270,9 +259,9 @@ mod tests {
         );
         let places =
             [("mirror-too-slow", "conf/registry-check.toml", 4), ("mirror-slower", "lists/images.txt", 1)];
-        let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
+        let sarif: serde_json::Value = fixture.json(Format::Sarif);
         let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
-        let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
+        let gitlab: serde_json::Value = fixture.json(Format::Gitlab);
         let issues = gitlab.as_array().unwrap();
         for ((kind, file, line), (result, issue)) in places
             .into_iter()
@@ -285,7 +274,7 @@ mod tests {
             assert_eq!((&issue["check_name"], &issue["severity"]), (&kind.into(), &"critical".into()));
             assert_eq!(issue["location"], serde_json::json!({"path": file, "lines": {"begin": line}}));
         }
-        let github = told(Format::Github, &fixture);
+        let github = fixture.told(Format::Github);
         let starts = [
             "::error file=conf/registry-check.toml,line=4,title=gate%3A mirror-too-slow::down: 95 of 100 first bytes",
             "::error title=gate%3A mirror-slower::half: the median time to the first byte is 400ms, where it was 2ms",
@@ -293,7 +282,7 @@ mod tests {
         for start in starts {
             assert_eq!(github.lines().filter(|line| line.starts_with(start)).count(), 1, "{github}");
         }
-        let junit = told(Format::Junit, &fixture);
+        let junit = fixture.told(Format::Junit);
         let case = r#"<testcase name="mirror-too-slow: down" classname="(gate)" file="conf/registry-check.toml" line="4">"#;
         assert!(junit.contains(case), "{junit}");
     }

@@ -366,27 +366,19 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::Format;
     use super::super::fixture::{self, Fixture};
     use super::super::view::Row;
     use super::*;
 
     const SUBSET: &str = include_str!("../../tests/fixtures/sarif-2.1.0.schema.json");
 
-    fn rendered(fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        write(&fixture.view(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     fn parsed(fixture: &Fixture) -> Value {
-        serde_json::from_str(&rendered(fixture)).unwrap()
+        fixture.json(Format::Sarif)
     }
 
     fn faults(document: &Value) -> Vec<String> {
-        let schema: Value = serde_json::from_str(SUBSET).unwrap();
-        let validator =
-            jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
-        validator.iter_errors(document).map(|error| error.to_string()).collect()
+        fixture::faults(&serde_json::from_str(SUBSET).unwrap(), document)
     }
 
     #[test]
@@ -512,7 +504,7 @@ mod tests {
         ) {
             let mut fixture = fixture::saying(&format!("{special}{text}"));
             fixture.run.places[0].origin.file = format!("x{special}{text}").into();
-            let text = rendered(&fixture);
+            let text = fixture.told(Format::Sarif);
             prop_assert!(!text.replace('\n', "").contains(escape::is_hidden));
             let log: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(faults(&log), [""; 0]);
