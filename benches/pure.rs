@@ -201,7 +201,7 @@ fn reports(criterion: &mut Criterion) {
     let plan = plan(read(&list()));
     let run = run(&plan, IMAGES);
     let policy = Policy::default();
-    let terms = Terms { policy: &policy, baseline: None, today: run.finished_at.date() };
+    let terms = Terms { policy: &policy, baseline: None };
     let decision = gate::decide(&terms, &run);
     let view =
         View { run: &run, decision: &decision, policy: &policy, exit_code: 1, tool_version: "0.0.0-bench" };

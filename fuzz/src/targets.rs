@@ -182,7 +182,7 @@ pub fn report(data: &[u8]) {
 
 fn told(saved: &Saved, format: Format) -> Vec<u8> {
     let policy = Policy::default();
-    let terms = Terms { policy: &policy, baseline: None, today: saved.run.finished_at.date() };
+    let terms = Terms { policy: &policy, baseline: None };
     let decision = decide(&terms, &saved.run);
     let tool_version = &saved.tool_version;
     let view = View { run: &saved.run, decision: &decision, policy: &policy, exit_code: 0, tool_version };

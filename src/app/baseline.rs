@@ -9,8 +9,9 @@ use super::{Error, OutputError, output};
 use crate::cli::{BaselineCommand, BaselineWriteArgs};
 use crate::exit;
 use crate::gate::Baseline;
+use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
-use crate::report;
+use crate::report::{self, escape};
 
 /// A report of some hundred thousand rows is smaller.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -50,6 +51,41 @@ pub(super) fn hold_to_images<'a>(
         "{}: is of another list: none of its {checked} images is checked here",
         path.display()
     )]))
+}
+
+/// What is put together from several vantage points names its mirrors by them: held against a baseline that does not,
+/// every old problem would be new.
+///
+/// # Errors
+/// Only one of the two is of several vantage points.
+pub(super) fn hold_to_vantages<'a>(
+    baseline: &Baseline,
+    path: &Path,
+    endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
+) -> Result<(), Error> {
+    if endpoints.clone().any(|endpoint| baseline.mirrors.contains(&endpoint.name)) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let fault = endpoints.clone().find_map(|Endpoint { name, seen, .. }| {
+        let own = seen.as_ref().map_or(name, |seen| &seen.own_name);
+        if own != name && baseline.mirrors.contains(own) {
+            return Some(format!(
+                "{shown}: is of one place ('{own}'), and this report of several vantage points ('{name}'): \
+                 take a merged report of the same vantage points"
+            ));
+        }
+        let is_of_this = |known: &&str| {
+            known.strip_prefix(&**own).is_some_and(|rest| rest.starts_with(" (") && rest.ends_with(')'))
+        };
+        baseline.mirrors.iter().map(|known| &**known).find(is_of_this).map(|known| {
+            format!(
+                "{shown}: is of several vantage points ('{known}'), and this check of one ('{own}'): take a report \
+                 that is not merged, or merge first and hold the merged report against it"
+            )
+        })
+    });
+    fault.map_or(Ok(()), |fault| Err(Error::Baseline(vec![escape::terminal(&fault).into_owned()])))
 }
 
 /// Makes one baseline of all that are named.

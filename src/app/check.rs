@@ -42,6 +42,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
         return estimate::run(&args, common);
     }
     let options = options::resolve(&args, common)?;
+    policy::hold_to_day(&options.policy, policy::today())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let is_whole = args.shard.is_none();
     let is_stream =
@@ -136,7 +137,10 @@ fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result
     let endpoints = plan.endpoints.iter().map(|endpoint| &**endpoint).chain(configured);
     policy::hold_to_images(&options.policy, images.clone(), endpoints)?;
     match (&options.baseline, &args.gate.baseline) {
-        (Some(baseline), Some(path)) => baseline::hold_to_images(baseline, path, images),
+        (Some(baseline), Some(path)) => {
+            baseline::hold_to_images(baseline, path, images)?;
+            baseline::hold_to_vantages(baseline, path, plan.endpoints.iter().map(|endpoint| &**endpoint))
+        }
         _ => Ok(()),
     }
 }

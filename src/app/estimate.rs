@@ -17,6 +17,7 @@ pub(super) fn run(args: &CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
         Some(other) => return Err(Error::Format { command: "--plan", format: other.as_str() }),
     };
     let Prepared { options, plan, .. } = prepare(args, common)?;
+    policy::hold_to_day(&options.policy, policy::today())?;
     policy::hold_to_requirement(&options.policy, policy::asked(&plan))?;
     let estimate = estimate(&plan, options.max_bytes);
     let mut out = std::io::stdout().lock();

@@ -14,7 +14,7 @@ use super::check::{pass, warn_of_spent_quotas};
 use super::interrupt::Interruptions;
 use super::prepare::{Prepared, prepare_upstreams};
 use super::whole::Whole;
-use super::{Error, OutputError, count, policy};
+use super::{Error, OutputError, count};
 use crate::cli::{CheckArgs, CommonArgs, LockArgs};
 use crate::exit;
 use crate::gate::{self, Policy, Terms};
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Erro
         log::error!("{} of {} not pinned{kept}", all - entries.len(), count(all, "image"));
     }
     let policy = Policy::default();
-    let terms = Terms { policy: &policy, baseline: None, today: policy::today() };
+    let terms = Terms { policy: &policy, baseline: None };
     Ok(exit::code(run.ending, gate::decide(&terms, &run).outcome))
 }
 

@@ -90,6 +90,9 @@ pub enum Error {
     /// A policy that speaks of what there is not.
     #[error("{} of the gate that cannot be meant", count(.0.len(), "setting"))]
     Gate(Vec<String>),
+    /// Exceptions whose last day is over.
+    #[error("{} of the gate that {} over", count(.0.len(), "exception"), if .0.len() == 1 { "is" } else { "are" })]
+    Expired(Vec<String>),
     /// Reports and baselines that no run can be compared with.
     #[error("{} that cannot be used", count(.0.len(), "baseline"))]
     Baseline(Vec<String>),
@@ -105,6 +108,9 @@ pub enum Error {
     /// Saved reports that do not belong together.
     #[error("cannot merge: {0}")]
     Merge(#[from] stored::MergeError),
+    /// A grace for differences of which nothing is dated.
+    #[error("--grace: the report says of no difference how old it is, and nobody is asked again")]
+    Undated,
     /// A template that cannot be read.
     #[error("cannot read the template {file}: {why}")]
     TemplateFile {
@@ -223,6 +229,7 @@ impl Error {
             Self::Config(config::Error::Faults(items))
             | Self::Images(items)
             | Self::Gate(items)
+            | Self::Expired(items)
             | Self::Baseline(items)
             | Self::Codes(items) => items.clone(),
             Self::Inputs(_)
@@ -236,6 +243,7 @@ impl Error {
             | Self::Client(_)
             | Self::Demo(_)
             | Self::Merge(_)
+            | Self::Undated
             | Self::TemplateFile { .. }
             | Self::Template(_)
             | Self::TemplateUnused
@@ -276,11 +284,15 @@ impl Error {
                 hints
             }
             Self::Merge(error) => vec![error.hint()],
+            Self::Undated => {
+                vec!["check with --age, --grace or --since: their reports say how old differences are"]
+            }
             Self::Config(config::Error::Earlier { .. }) => {
                 vec!["--since takes the JSON report of an earlier check (-o report.json)"]
             }
             Self::Require { .. } => vec!["lower --require, or configure more mirrors"],
             Self::Gate(_) => vec!["correct the policy, or take out what is about nothing any more"],
+            Self::Expired(_) => vec!["renew the day that expires says, or take the exception out"],
             Self::Baseline(_) => {
                 vec![
                     "a baseline is a report of this list (-o report.json), or what registry-check baseline write makes of one",
@@ -355,6 +367,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Flag { .. }
         | Error::Require { .. }
         | Error::Gate(_)
+        | Error::Expired(_)
         | Error::Baseline(_)
         | Error::Codes(_)
         | Error::Outputs(_)
@@ -364,6 +377,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Demo(_)
         | Error::Saved(_)
         | Error::Merge(_)
+        | Error::Undated
         | Error::TemplateFile { .. }
         | Error::Template(_)
         | Error::TemplateUnused

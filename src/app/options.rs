@@ -95,9 +95,9 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
 }
 
 impl CheckOptions {
-    /// What a run is judged by, today.
+    /// What a run is judged by.
     pub(super) fn terms(&self) -> Terms<'_> {
-        Terms { policy: &self.policy, baseline: self.baseline.as_ref(), today: policy::today() }
+        Terms { policy: &self.policy, baseline: self.baseline.as_ref() }
     }
 
     /// Whether nothing can be decided before everything is known.

@@ -8,12 +8,13 @@ use time::{Date, OffsetDateTime};
 use super::Error;
 use crate::cli::GateArgs;
 use crate::config::GateSpec;
-use crate::gate::{Group, Level, Policy, PolicyError, Require};
+use crate::gate::{Exception, Group, Level, Policy, PolicyError, Require};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::image::ImageRef;
 use crate::model::plan::Plan;
+use crate::report::escape;
 
-/// The day (UTC) by which exceptions hold or are over.
+/// The day (UTC) on which exceptions hold or are over.
 pub(super) fn today() -> Date {
     OffsetDateTime::now_utc().date()
 }
@@ -31,7 +32,12 @@ pub(super) fn resolve(args: &GateArgs, file: GateSpec) -> Result<Policy, PolicyE
             return Err(PolicyError::TwoLevels { status: *status, one, other: Level::Warn });
         }
     }
-    let mut policy = Policy { groups: file.groups, exceptions: file.exceptions, ..Policy::default() };
+    let mut policy = Policy {
+        groups: file.groups,
+        exceptions: file.exceptions,
+        mirror_places: file.mirror_places,
+        ..Policy::default()
+    };
     if let Some((require, place)) = file.require {
         (policy.require, policy.require_place) = (require, place);
     }
@@ -49,6 +55,22 @@ pub(super) fn resolve(args: &GateArgs, file: GateSpec) -> Result<Policy, PolicyE
     policy.latency.max = args.max_latency.or(file.max_latency);
     policy.latency.max_slowdown = args.max_slowdown.or(file.max_slowdown);
     Ok(policy)
+}
+
+/// Holds the exceptions of a policy to `today`, so that none goes on unseen once its last day is over.
+///
+/// # Errors
+/// One has expired.
+pub(super) fn hold_to_day(policy: &Policy, today: Date) -> Result<(), Error> {
+    let expired = policy.exceptions.iter().filter(|exception| exception.is_expired(today));
+    let faults: Vec<String> = expired
+        .map(|exception| {
+            let Exception { place, expires, reason, .. } = exception;
+            let text = format!("{place}: the exception for {exception} expired on {expires} ({reason})");
+            escape::terminal(&text).into_owned()
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Error::Expired(faults)) }
 }
 
 /// Holds the mirrors that a policy names to the `known` ones.

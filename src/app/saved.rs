@@ -1,5 +1,6 @@
 //! `registry-check render` and `registry-check merge`: saved runs, judged and told again. Nobody is asked.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,17 @@ use super::interrupt::Interruptions;
 use super::output::Outputs;
 use super::{Error, SavedError, SavedFault, baseline, policy, template};
 use crate::cli::{AgainArgs, CommonArgs, MergeArgs, RenderArgs};
-use crate::config;
+use crate::config::{self, Config};
 use crate::gate::{Policy, Terms};
 use crate::inputs::{STDIN_ARGUMENT, STDIN_NAME};
+use crate::mirrors;
+use crate::model::age::Grace;
+use crate::model::code::Code;
 use crate::model::endpoint::Role;
-use crate::model::run::Run;
+use crate::model::run::{CheckResult, Run};
 use crate::report::escape;
 use crate::stored::{self, Named, Saved};
+use crate::verdict;
 
 /// Most bytes of a report: some two million results.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -43,12 +48,16 @@ fn again(
 ) -> Result<u8, Error> {
     let config = config::load(args.config.as_deref())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
+    let graces = Graces::of(args.grace, &config);
     let policy = policy::resolve(&args.gate, config.gate)?;
+    policy::hold_to_day(&policy, policy::today())?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
-    let Saved { run, tool_version } = one(read_all(paths)?)?;
+    let Saved { mut run, tool_version } = one(read_all(paths)?)?;
     hold_to_run(&policy, &run)?;
+    graces.grant(&mut run)?;
     if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
         baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
+        baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
     }
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
@@ -62,9 +71,42 @@ fn again(
         .collect();
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     interruptions.leave_at_once();
-    let terms = Terms { policy: &policy, baseline: baseline.as_ref(), today: policy::today() };
+    let terms = Terms { policy: &policy, baseline: baseline.as_ref() };
     Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports }
         .tell(outputs, None)
+}
+
+/// How long mirrors may have been behind: where nothing is said, what the check granted stays.
+struct Graces {
+    typed: Option<Grace>,
+    default: Option<Grace>,
+    of_mirrors: BTreeMap<Box<str>, Grace>,
+}
+
+impl Graces {
+    /// As in a check: what the file says of one mirror, then the flag, then the file.
+    fn of(typed: Option<Grace>, config: &Config) -> Self {
+        Self { typed, default: typed.or(config.grace), of_mirrors: mirrors::graces(&config.mirrors) }
+    }
+
+    /// Judges every difference by them.
+    ///
+    /// # Errors
+    /// A grace was typed, and the report dates no difference: nobody is asked when images were made.
+    fn grant(&self, run: &mut Run) -> Result<(), Error> {
+        let is_behind = |result: &&CheckResult| result.verdict.code == Code::DigestDiffers;
+        let mut behind = run.results.iter().filter(is_behind).peekable();
+        if self.typed.is_some() && behind.peek().is_some() && behind.all(|result| result.age.is_none()) {
+            return Err(Error::Undated);
+        }
+        for result in &mut run.results {
+            let name = run.endpoints[result.endpoint as usize].own_name();
+            if let Some(grace) = self.of_mirrors.get(name).copied().or(self.default) {
+                verdict::with_grace(result, grace);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn is_stdin(path: &Path) -> bool {

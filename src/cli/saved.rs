@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::parse;
 use super::{GateArgs, ReportArgs};
+use crate::model::age::Grace;
 use crate::report::Format;
 
 /// `registry-check render`
@@ -39,6 +40,10 @@ pub struct AgainArgs {
     /// What is accepted.
     #[command(flatten)]
     pub gate: GateArgs,
+    /// Mirrors that had been behind for less than this pass, with a warning (30m, 1h, 2d); the report must say how
+    /// long that was [default: as in the check]
+    #[arg(long, value_name = "TIME", help_heading = "Gate")]
+    pub grace: Option<Grace>,
     /// Format of standard output, and of files whose extension says nothing [default: table]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse::format(), help_heading = "Reports")]
     pub format: Option<Format>,

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::Error;
 use super::gate::{self, GateEntry, GateSpec};
 use super::keys::{self, Known};
-use crate::mirrors::{MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
+use crate::mirrors::{self, MirrorSpec, PathMeaning, PlainHttp, UpstreamSpec};
 use crate::model::age::Grace;
 use crate::model::depth::Depth;
 use crate::model::endpoint::Namespace;
@@ -305,10 +305,11 @@ pub(super) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
     let upstreams = upstreams.collect();
     let depth = file.depth.map(|read| read.0);
     let platforms = file.platforms.into_iter().map(|read| read.0).collect();
-    let gate = gate::spec(file.gate, &place).unwrap_or_else(|told| {
+    let mut gate = gate::spec(file.gate, &place).unwrap_or_else(|told| {
         faults.extend(told);
         GateSpec::default()
     });
+    gate.mirror_places = mirrors::places(&mirrors);
     let grace = file.grace.map(|read| read.0);
     if faults.is_empty() {
         Ok(Config { depth, platforms, grace, mirrors, upstreams, gate })

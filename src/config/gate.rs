@@ -1,5 +1,6 @@
 //! `[gate]`: the policy as it is written, each fault with its line.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct GateSpec {
     pub max_latency: Option<Duration>,
     /// `max_slowdown`.
     pub max_slowdown: Option<Slowdown>,
+    /// Where each `[[mirrors]]` stands, by the mirror's name: what is said of a mirror points there.
+    pub mirror_places: BTreeMap<Box<str>, Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -149,6 +152,7 @@ struct Reader<'a> {
 pub(super) fn spec(entry: GateEntry, place: &dyn Fn(usize) -> String) -> Result<GateSpec, Vec<String>> {
     let mut reader = Reader { place, faults: Vec::new() };
     let spec = GateSpec {
+        mirror_places: BTreeMap::new(),
         require: entry.require.and_then(|entry| reader.require(entry)),
         levels: reader.levels([
             (Level::Fail, entry.fail),

@@ -1,5 +1,7 @@
 //! What is judged otherwise for one image or mirror: with a reason, and only for a while.
 
+use std::fmt;
+
 use time::Date;
 
 use super::glob::Glob;
@@ -36,15 +38,28 @@ pub enum What {
     Code(Code),
 }
 
-/// How an exception fared.
+/// How an exception fared. One whose last day is over fares in no way: no run is judged by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Its last day is over: it fails the gate, and is not applied.
-    Expired,
     /// Nothing would have been judged otherwise without it.
     Unused,
     /// So many results would have been judged otherwise without it.
     Applied(u64),
+}
+
+/// What it is about, in the user's words: `nginx:* at harbor, stale`; not escaped.
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.image.as_ref().map_or("every image", |glob| glob.as_str()))?;
+        if let Some(mirror) = &self.mirror {
+            write!(f, " at {mirror}")?;
+        }
+        match self.what {
+            None => Ok(()),
+            Some(What::Status(status)) => write!(f, ", {status}"),
+            Some(What::Code(code)) => write!(f, ", {code}"),
+        }
+    }
 }
 
 impl Exception {

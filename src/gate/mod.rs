@@ -16,8 +16,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::Date;
-
 pub use baseline::{Baseline, Better, Change, Comparison, Key, Pace, Problem, severity};
 pub use exception::{Exception, State, What};
 pub use glob::Glob;
@@ -59,8 +57,6 @@ pub struct Terms<'a> {
     pub policy: &'a Policy,
     /// What was known before.
     pub baseline: Option<&'a Baseline>,
-    /// The day (UTC) on which exceptions hold or are over.
-    pub today: Date,
 }
 
 /// What the policy says of a run.
@@ -107,14 +103,14 @@ impl Decision {
     /// Whether the gate itself found something that fails, whatever the images came to.
     #[must_use]
     pub fn has_own_failure(&self) -> bool {
-        self.exceptions.contains(&State::Expired) || self.latency.iter().any(|mirror| mirror.ruling.fails())
+        self.latency.iter().any(|mirror| mirror.ruling.fails())
     }
 }
 
 /// Judges a run.
 #[must_use]
 pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
-    let Terms { policy, baseline, today } = *terms;
+    let Terms { policy, baseline } = *terms;
     // What a shard does not have may stand in another.
     let is_part = run.scope.part.is_some();
     let mut treated = BTreeMap::new();
@@ -159,8 +155,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
         better,
         gone: if is_part { Vec::new() } else { gone(baseline, run) },
     });
-    let exceptions = policy.exceptions.iter().zip(used).map(|(exception, used)| match used {
-        _ if exception.is_expired(today) => State::Expired,
+    let exceptions = used.into_iter().map(|used| match used {
         0 if !is_part => State::Unused,
         used => State::Applied(used),
     });
@@ -180,7 +175,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
 
 /// What there is to hold against the results of one image: found once for all of them.
 struct Held<'a> {
-    /// Indexes of the exceptions that mean it and are not over.
+    /// Indexes of the exceptions that mean it.
     exceptions: Vec<usize>,
     baseline: Option<&'a Baseline>,
     artifact: Box<str>,
@@ -189,10 +184,9 @@ struct Held<'a> {
 impl<'a> Held<'a> {
     fn of(terms: &Terms<'a>, run: &Run, image: u32) -> Self {
         let name = &run.images[image as usize];
-        let holds = |exception: &Exception| !exception.is_expired(terms.today) && exception.means(name);
         let exceptions = terms.policy.exceptions.iter().enumerate();
         Self {
-            exceptions: exceptions.filter(|(_, exception)| holds(exception)).map(|(at, _)| at).collect(),
+            exceptions: exceptions.filter(|(_, exception)| exception.means(name)).map(|(at, _)| at).collect(),
             baseline: terms.baseline,
             artifact: if terms.baseline.is_some() { name.to_string().into() } else { "".into() },
         }

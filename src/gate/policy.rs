@@ -3,6 +3,7 @@
 //! Levels belong to statuses; an [`Exception`] changes them for one image or mirror and a while. How many
 //! mirrors must be fine is said for all of them, or for groups.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -181,6 +182,8 @@ pub struct Policy {
     pub exceptions: Vec<Exception>,
     /// How slow mirrors may be.
     pub latency: LatencyLimits,
+    /// Where mirrors are configured, by their own names, as `file:line`.
+    pub mirror_places: BTreeMap<Box<str>, Box<str>>,
     /// What each status does, exceptions aside.
     pub levels: Levels,
 }
@@ -203,6 +206,7 @@ impl Default for Policy {
             groups: Vec::new(),
             exceptions: Vec::new(),
             latency: LatencyLimits::default(),
+            mirror_places: BTreeMap::new(),
             levels: Levels::default(),
         }
     }

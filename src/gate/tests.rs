@@ -108,7 +108,7 @@ fn baseline(problems: &[(usize, &str, Status)]) -> Baseline {
 }
 
 fn judged(policy: &Policy, baseline: Option<&Baseline>, run: &Run) -> Decision {
-    decide(&Terms { policy, baseline, today: TODAY }, run)
+    decide(&Terms { policy, baseline }, run)
 }
 
 const OK: Code = Code::DigestEqual;
@@ -203,21 +203,11 @@ fn a_shard_says_nothing_of_what_other_shards_may_have() {
 }
 
 #[test]
-fn exception_holds_through_its_last_day_and_then_fails() {
-    let policy = Policy { exceptions: vec![exception(Some("i0"), None, Level::Pass)], ..Policy::default() };
-    for (codes, today, outcome, state) in [
-        (GONE, TODAY, Outcome::Pass, State::Applied(1)),
-        (OK, TODAY, Outcome::Pass, State::Unused),
-        (GONE, TODAY.next_day().unwrap(), Outcome::Fail, State::Expired),
-        // Nobody needs it any more, and it has to go all the same.
-        (OK, TODAY.next_day().unwrap(), Outcome::Fail, State::Expired),
-    ] {
-        let run = run(&[vec![codes]]);
-        let decision = decide(&Terms { policy: &policy, baseline: None, today }, &run);
-        assert_eq!((decision.outcome, &decision.exceptions[..]), (outcome, &[state][..]), "{codes} {today}");
-        // Its own finding: the image fails only for what it is.
-        assert_eq!(decision.images[0] == Outcome::Pass, codes == OK || state != State::Expired);
-    }
+fn exception_holds_through_its_last_day() {
+    let exception = exception(Some("i0"), None, Level::Pass);
+    assert!(!exception.is_expired(TODAY.previous_day().unwrap()));
+    assert!(!exception.is_expired(TODAY));
+    assert!(exception.is_expired(TODAY.next_day().unwrap()));
 }
 
 #[test]
@@ -336,12 +326,8 @@ fn any_exception() -> impl Strategy<Value = Exception> {
         code().prop_map(What::Code),
         prop::sample::select(Status::ALL.to_vec()).prop_map(What::Status),
     ]);
-    let expires = prop_oneof![4 => Just(TODAY), 1 => Just(date!(2025 - 01 - 01))];
-    (image, mirror, what, level(), expires).prop_map(|(image, mirror, what, level, expires)| Exception {
-        what,
-        expires,
-        ..exception(image, mirror, level)
-    })
+    (image, mirror, what, level())
+        .prop_map(|(image, mirror, what, level)| Exception { what, ..exception(image, mirror, level) })
 }
 
 prop_compose! {
@@ -388,7 +374,6 @@ enum More {
     GroupRequire(Require),
     Exception(usize, Exception),
     Lower(usize, Level),
-    Prolong(usize),
     Slower(u64),
     NoLimit,
     Slowdown(u32),
@@ -404,7 +389,6 @@ fn more() -> impl Strategy<Value = More> {
         require().prop_map(More::GroupRequire),
         (0usize..4, any_exception()).prop_map(|(at, exception)| More::Exception(at, exception)),
         (0usize..4, level()).prop_map(|(at, level)| More::Lower(at, level)),
-        (0usize..4).prop_map(More::Prolong),
         (0u64..200).prop_map(More::Slower),
         Just(More::NoLimit),
         (0u32..9_000).prop_map(More::Slowdown),
@@ -434,19 +418,12 @@ impl More {
             Self::GroupRequire(require) if is_laxer(&require, &policy.groups[0].require) => {
                 policy.groups[0].require = require;
             }
-            Self::Exception(at, exception)
-                if exception.level != Level::Fail && !exception.is_expired(TODAY) =>
-            {
+            Self::Exception(at, exception) if exception.level != Level::Fail => {
                 policy.exceptions.insert(at.min(policy.exceptions.len()), exception);
             }
             Self::Lower(at, level) => {
                 let exception = policy.exceptions.get_mut(at).filter(|exception| level < exception.level);
                 exception.into_iter().for_each(|exception| exception.level = level);
-            }
-            Self::Prolong(at) => {
-                let exception =
-                    policy.exceptions.get_mut(at).filter(|exception| exception.level != Level::Fail);
-                exception.into_iter().for_each(|exception| exception.expires = TODAY);
             }
             Self::Slower(by) => {
                 policy.latency.max = policy.latency.max.map(|max| max + Duration::from_millis(by));

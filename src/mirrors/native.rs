@@ -1,5 +1,6 @@
 //! Our own mirror settings, from `registry-check.toml` and `--mirror`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -99,6 +100,29 @@ pub fn build(mirrors: Vec<MirrorSpec>, upstreams: Vec<UpstreamSpec>) -> Result<M
         }
     }
     if errors.is_empty() { Ok(map) } else { Err(errors) }
+}
+
+/// Where each mirror was first written, by the name that reports call it; those that cannot be used are left out.
+#[must_use]
+pub fn places(mirrors: &[MirrorSpec]) -> BTreeMap<Box<str>, Box<str>> {
+    by_name(mirrors, |spec| Some(spec.place.as_str().into()))
+}
+
+/// How long each mirror may be behind, where that is said of it, by the name that reports call it.
+#[must_use]
+pub fn graces(mirrors: &[MirrorSpec]) -> BTreeMap<Box<str>, Grace> {
+    by_name(mirrors, |spec| spec.grace)
+}
+
+/// The first that is said of each mirror.
+fn by_name<T>(mirrors: &[MirrorSpec], said: impl Fn(&MirrorSpec) -> Option<T>) -> BTreeMap<Box<str>, T> {
+    let mut by_name = BTreeMap::new();
+    for spec in mirrors {
+        if let (Some(said), Ok(known)) = (said(spec), mirror(spec.clone())) {
+            by_name.entry(known.endpoint.name.clone()).or_insert(said);
+        }
+    }
+    by_name
 }
 
 /// The same endpoint given for two registries is one mirror of both.

@@ -129,7 +129,6 @@ fn exceptions<'a>(view: &View<'a>) -> Vec<ExceptionLine<'a>> {
     let states = view.policy.exceptions.iter().zip(&view.decision.exceptions);
     let lines = states.map(|(exception, state)| {
         let (state, results) = match state {
-            State::Expired => ("expired", 0),
             State::Unused => ("unused", 0),
             State::Applied(results) => ("applied", *results),
         };

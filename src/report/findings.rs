@@ -153,6 +153,9 @@ impl Fingerprints {
 mod tests {
     use std::collections::HashSet;
 
+    use serde_json::Value;
+
+    use super::super::Format;
     use super::super::fixture::{self, Fixture};
     use super::*;
     use crate::gate::{Policy, Require};
@@ -238,6 +241,40 @@ mod tests {
         }
         assert_eq!(prints(&fixture), before);
         assert!(before.iter().all(|print| print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit())));
+    }
+
+    #[test]
+    fn what_the_baseline_knows_says_so_in_every_report_that_points_at_lines() {
+        // Two mirrors, of which one is down; the other lacks the second image, which is new.
+        let fixture = fixture::first_image_known(fixture::many(2));
+        let github = fixture.told(Format::Github);
+        let known = "::notice file=images.txt,line=1,title=docker.io/acme/app-0%3A1%3A UNREACHABLE (known) at down::\
+                     UNREACHABLE (known) at down: connection refused";
+        assert_eq!(github.matches(known).count(), 1, "{github}");
+        let junit = fixture.told(Format::Junit);
+        let known = "<system-out>UNREACHABLE (known) [connect-refused]: connection refused";
+        assert_eq!(junit.matches(known).count(), 1, "{junit}");
+        assert!(junit.contains(r#" tests="2" skipped="0" errors="1" failures="0""#), "{junit}");
+        let sarif: Value = fixture.json(Format::Sarif);
+        let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let sarif: Vec<_> =
+            results.iter().map(|result| (&result["level"], &result["message"]["text"])).collect();
+        let gitlab: Value = fixture.json(Format::Gitlab);
+        let issues = gitlab.as_array().unwrap();
+        let gitlab: Vec<_> = issues.iter().map(|issue| (&issue["severity"], &issue["description"])).collect();
+        for (told, levels) in [(sarif, ["note", "warning", "error"]), (gitlab, ["info", "minor", "critical"])]
+        {
+            for ((level, text), (wanted, at)) in told.iter().zip(levels.into_iter().zip(0..)) {
+                let text = text.as_str().unwrap();
+                assert_eq!(
+                    (level.as_str(), text.contains(" (known) at down: ")),
+                    (Some(wanted), at == 0),
+                    "{text}"
+                );
+                assert_eq!(text.contains("(known)"), at == 0, "{text}");
+            }
+            assert_eq!(told.len(), levels.len());
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Runs for the tests of every format: one small one in which each status occurs, and large ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::macros::datetime;
+use serde_json::Value;
+use time::macros::{date, datetime};
 use url::Url;
 
 use super::view::View;
-use crate::gate::{Decision, Policy, Terms, decide};
+use super::{Format, TableStyle, render};
+use crate::gate::{Baseline, Decision, Exception, Key, Level, Policy, Problem, Terms, What, decide};
 use crate::model::anatomy::{Anatomy, Finding, PartKind, PlatformLine, PlatformState, Uncovered};
 use crate::model::blob::Part;
 use crate::model::code::Code;
@@ -20,6 +23,7 @@ use crate::model::origin::Origin;
 use crate::model::rewrite::Rewrite;
 use crate::model::run::{CheckResult, Cost, Counts, Ending, HostUse, Place, Quota, Run, Verdict};
 use crate::model::scope::{List, Scope};
+use crate::model::status::Status;
 
 /// Everything that a [`View`] borrows.
 pub(super) struct Fixture {
@@ -31,9 +35,21 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(run: Run, policy: Policy, exit_code: u8) -> Self {
-        let terms = Terms { policy: &policy, baseline: None, today: run.finished_at.date() };
+        let terms = Terms { policy: &policy, baseline: None };
         let decision = decide(&terms, &run);
         Self { run, decision, policy, exit_code }
+    }
+
+    /// The report in this format.
+    pub(super) fn told(&self, format: Format) -> String {
+        let mut out = Vec::new();
+        render(format, &self.view(), &TableStyle::default(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The report in a format that is JSON.
+    pub(super) fn json(&self, format: Format) -> Value {
+        serde_json::from_str(&self.told(format)).unwrap()
     }
 
     pub(super) fn view(&self) -> View<'_> {
@@ -45,6 +61,12 @@ impl Fixture {
             tool_version: "0.1.0",
         }
     }
+}
+
+/// What a schema has against a document.
+pub(super) fn faults(schema: &Value, document: &Value) -> Vec<String> {
+    let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    validator.iter_errors(document).map(|error| error.to_string()).collect()
 }
 
 /// What a server says that wants to take over the terminal, the page and the spreadsheet.
@@ -93,7 +115,6 @@ fn empty_run() -> Run {
 
 /// Adds a result for `image` at `endpoint`, with the details that its code implies.
 fn push(run: &mut Run, image: u32, endpoint: u32, (code, reason): (Code, &str)) {
-    use crate::model::status::Status;
     let to = &run.endpoints[endpoint as usize];
     let name = &run.images[image as usize];
     let has_mirror = run.endpoints.iter().any(|other| other.role == Role::Mirror)
@@ -225,6 +246,46 @@ pub(super) fn many(images: u32) -> Fixture {
         push(&mut run, image, 1, half);
     }
     Fixture::new(run, Policy::default(), 1)
+}
+
+/// A policy under which every status fails, and every mirror by its times; with an exception that nothing needs.
+pub(super) fn strict() -> Policy {
+    let mut policy = Policy::default();
+    Status::ALL.into_iter().for_each(|status| policy.set_level(status, Level::Fail));
+    policy.exceptions = vec![Exception {
+        image: None,
+        mirror: Some("half".into()),
+        what: Some(What::Status(Status::Missing)),
+        level: Level::Fail,
+        reason: "it fails all the same".into(),
+        expires: date!(9999 - 12 - 31),
+        place: "registry-check.toml:7".into(),
+    }];
+    policy.latency.max = Some(Duration::from_millis(1));
+    policy
+}
+
+/// The same run, held against a baseline that has the problems of its first image.
+pub(super) fn first_image_known(fixture: Fixture) -> Fixture {
+    let Fixture { run, policy, exit_code, .. } = fixture;
+    let name = run.images[0].to_string();
+    let problems =
+        run.results.iter().filter(|result| result.image == 0 && result.verdict.code.status() != Status::Ok);
+    let problems = problems.map(|result| {
+        let Endpoint { name: mirror, role, .. } = &*run.endpoints[result.endpoint as usize];
+        let key = Key { artifact: name.as_str().into(), mirror: mirror.clone(), role: *role };
+        let code = result.verdict.code;
+        (key, Problem { status: code.status(), code: code.as_str().into(), since: run.started_at })
+    });
+    let baseline = Baseline {
+        taken_at: run.started_at,
+        images: run.images.iter().map(|image| image.to_string().into()).collect(),
+        mirrors: run.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
+        problems: problems.collect(),
+        paces: BTreeMap::new(),
+    };
+    let decision = decide(&Terms { policy: &policy, baseline: Some(&baseline) }, &run);
+    Fixture { run, decision, policy, exit_code }
 }
 
 /// One image, at hosts that told of their pull quota.

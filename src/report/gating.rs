@@ -1,7 +1,7 @@
-//! What the gate itself found, in words: exceptions that are over or idle, slow mirrors, what is new since the
+//! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, LatencyLimits, MIN_SAMPLES, MirrorLatency, Ruling, State, What};
+use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
 use crate::model::endpoint::Endpoint;
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
@@ -20,7 +20,7 @@ pub struct Finding {
     pub kind: &'static str,
     /// Whom it is about, for fingerprints: the exception without its line, or the mirror; not escaped.
     pub about: String,
-    /// Where the policy says it, as `file:line`; none for what no line of a file says.
+    /// Where the configuration speaks of it, as `file:line`; none for what no line of a file says.
     pub place: Option<Box<str>>,
     /// One sentence without its full stop; holds what the user wrote: escape it where it is printed.
     pub text: String,
@@ -60,25 +60,15 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
     let exceptions = states.filter_map(|(exception, state)| of_exception(exception, *state));
     let latency = view.decision.latency.iter().filter_map(|mirror| {
         let endpoint = &view.run.endpoints[mirror.endpoint as usize];
-        of_latency(endpoint, mirror, view.policy.latency)
+        of_latency(view.policy, endpoint, mirror)
     });
     exceptions.chain(latency).collect()
 }
 
 fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
-    let (place, about) = (&exception.place, about(exception));
+    let (place, about) = (&exception.place, exception.to_string());
     match state {
         State::Applied(_) => None,
-        State::Expired => Some(Finding {
-            bearing: Bearing::Fails,
-            kind: "exception-expired",
-            place: Some(place.clone()),
-            text: format!(
-                "{place}: the exception for {about} expired on {} and holds no more: renew it or take it out ({})",
-                exception.expires, exception.reason
-            ),
-            about,
-        }),
         State::Unused => Some(Finding {
             bearing: Bearing::Warns,
             kind: "exception-unused",
@@ -92,23 +82,9 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
     }
 }
 
-/// `nginx:* at harbor, stale`
-fn about(exception: &Exception) -> String {
-    let image = exception.image.as_ref().map_or("every image", |glob| glob.as_str());
-    let mut text = image.to_owned();
-    if let Some(mirror) = &exception.mirror {
-        text += &format!(" at {mirror}");
-    }
-    match exception.what {
-        None => {}
-        Some(What::Status(status)) => text += &format!(", {status}"),
-        Some(What::Code(code)) => text += &format!(", {code}"),
-    }
-    text
-}
-
-fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits) -> Option<Finding> {
-    let name = &endpoint.name;
+fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> Option<Finding> {
+    let (name, limits) = (&endpoint.name, policy.latency);
+    let place = policy.mirror_places.get(endpoint.own_name()).cloned();
     let answers = |samples| count(samples, "timed answer");
     let (kind, text) = match mirror.ruling {
         Ruling::Within => return None,
@@ -142,7 +118,7 @@ fn of_latency(endpoint: &Endpoint, mirror: &MirrorLatency, limits: LatencyLimits
         ),
     };
     let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
-    Some(Finding { bearing, kind, about: name.to_string(), place: None, text })
+    Some(Finding { bearing, kind, about: name.to_string(), place, text })
 }
 
 /// The results that fail or leave it open and that the baseline does not have.
@@ -178,30 +154,26 @@ pub(super) fn comparison(view: &View<'_>) -> Option<String> {
     Some(text)
 }
 
-/// `1 exception has expired and 1 mirror is too slow`, or nothing.
+/// `1 mirror too slow`, or nothing.
 pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
-    let expired = view.decision.exceptions.iter().filter(|state| **state == State::Expired).count() as u64;
     let slow = view.decision.latency.iter().filter(|mirror| mirror.ruling.fails()).count() as u64;
-    let mut parts = Vec::new();
-    if expired > 0 {
-        parts.push(format!("{} expired", count(expired, "exception")));
-    }
-    if slow > 0 {
-        parts.push(format!("{} too slow", count(slow, "mirror")));
-    }
-    if parts.is_empty() { None } else { Some(parts.join(" and ")) }
+    (slow > 0).then(|| format!("{} too slow", count(slow, "mirror")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use time::macros::date;
 
+    use super::super::Format;
     use super::super::escape::is_hidden;
     use super::super::fixture::{self, Fixture, HOSTILE};
-    use super::super::{Format, TableStyle, render};
     use super::*;
-    use crate::gate::{Glob, Level};
+    use crate::gate::{Glob, Level, What};
+    use crate::model::status::Status;
 
+    /// With an exception that nothing needs.
     fn with_exception(words: &str) -> Fixture {
         let Fixture { run, mut policy, exit_code, .. } = fixture::all_statuses();
         policy.exceptions.push(Exception {
@@ -210,7 +182,7 @@ mod tests {
             what: Some(What::Status(Status::Stale)),
             level: Level::Pass,
             reason: words.into(),
-            expires: date!(2001 - 01 - 01),
+            expires: date!(9999 - 12 - 31),
             place: words.into(),
         });
         Fixture::new(run, policy, exit_code)
@@ -218,13 +190,8 @@ mod tests {
 
     #[test]
     fn hostile_policies_break_no_format() {
-        let style = TableStyle::default();
         for format in Format::ALL {
-            let [plain, hostile] = ["x", HOSTILE].map(|words| {
-                let mut out = Vec::new();
-                render(format, &with_exception(words).view(), &style, &mut out).unwrap();
-                String::from_utf8(out).unwrap()
-            });
+            let [plain, hostile] = ["x", HOSTILE].map(|words| with_exception(words).told(format));
             assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
             let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");
             assert!(!visible.contains(is_hidden), "{format}: {hostile}");
@@ -232,41 +199,92 @@ mod tests {
         }
     }
 
-    fn told(format: Format, fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        render(format, &fixture.view(), &TableStyle::default(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
-    fn what_fails_the_gate_by_itself_fails_in_every_report_that_a_pipeline_reads() {
+    fn what_the_gate_itself_found_stands_at_its_line_in_every_report_that_a_pipeline_reads() {
         let mut fixture = with_exception("x");
         fixture.policy.exceptions[0].place = "conf/registry-check.toml:48".into();
-        let text = "the exception for x at x, stale expired on 2001-01-01";
-        let github = told(Format::Github, &fixture);
-        let start = "::error file=conf/registry-check.toml,line=48,title=gate%3A exception-expired::conf/registry-check.toml:48: ";
-        assert!(github.starts_with(&format!("{start}{text}")), "{github}");
-        let gitlab: serde_json::Value = serde_json::from_str(&told(Format::Gitlab, &fixture)).unwrap();
+        let text = "the exception for x at x, stale changes nothing: it can go (x)";
+        let github = fixture.told(Format::Github);
+        let line = "::warning file=conf/registry-check.toml,line=48,title=gate%3A exception-unused::conf/registry-check.toml:48: ";
+        assert!(github.contains(&format!("\n{line}{text}\n")), "{github}");
+        let gitlab: serde_json::Value = fixture.json(Format::Gitlab);
         let last = gitlab.as_array().unwrap().last().unwrap();
-        assert_eq!(
-            (&last["check_name"], &last["severity"]),
-            (&"exception-expired".into(), &"critical".into())
-        );
+        assert_eq!((&last["check_name"], &last["severity"]), (&"exception-unused".into(), &"minor".into()));
         assert_eq!(last["location"]["path"], "conf/registry-check.toml");
         assert_eq!(last["location"]["lines"]["begin"], 48);
-        let sarif: serde_json::Value = serde_json::from_str(&told(Format::Sarif, &fixture)).unwrap();
+        let sarif: serde_json::Value = fixture.json(Format::Sarif);
         let run = &sarif["runs"][0];
         let last = run["results"].as_array().unwrap().last().unwrap();
         let rule = usize::try_from(last["ruleIndex"].as_u64().unwrap()).unwrap();
-        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-expired");
-        assert_eq!((&last["ruleId"], &last["level"]), (&"exception-expired".into(), &"error".into()));
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], "exception-unused");
+        assert_eq!((&last["ruleId"], &last["level"]), (&"exception-unused".into(), &"warning".into()));
         assert_eq!(last["locations"][0]["physicalLocation"]["region"]["startLine"], 48);
-        let junit = told(Format::Junit, &fixture);
+        let junit = fixture.told(Format::Junit);
         assert!(
-            junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="1""#),
+            junit.contains(r#"<testsuite name="(gate)" tests="1" skipped="0" errors="0" failures="0""#),
             "{junit}"
         );
         assert!(junit.contains(text), "{junit}");
+    }
+
+    /// Who was asked: a mirror of the configuration that is too slow, one of the command line that got slower, and an
+    /// upstream with too few answers.
+    fn with_slow_mirrors() -> Fixture {
+        let mut fixture = fixture::many(2);
+        fixture.policy.mirror_places = [("down".into(), "conf/registry-check.toml:4".into())].into();
+        fixture.run.places[0].origin.file = "./lists/images.txt".into();
+        let rulings = (0..).zip([Ruling::TooSlow, Ruling::Slower, Ruling::TooFew]);
+        let before = Some(crate::gate::Pace { samples: 20, median: Duration::from_millis(2) });
+        let latency = rulings.map(|(endpoint, ruling)| MirrorLatency {
+            endpoint,
+            samples: 20,
+            median: Duration::from_millis(400),
+            p95: Duration::from_millis(2_500),
+            before,
+            ruling,
+        });
+        fixture.decision.latency = latency.collect();
+        fixture.policy.latency.max = Some(Duration::from_secs(2));
+        fixture
+    }
+
+    #[test]
+    fn slow_mirrors_stand_where_they_are_configured_or_else_where_the_list_begins() {
+        let fixture = with_slow_mirrors();
+        let kinds: Vec<_> =
+            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind)).collect();
+        assert_eq!(
+            kinds,
+            [("fail", "mirror-too-slow"), ("fail", "mirror-slower"), ("note", "too-few-answers")]
+        );
+        let places =
+            [("mirror-too-slow", "conf/registry-check.toml", 4), ("mirror-slower", "lists/images.txt", 1)];
+        let sarif: serde_json::Value = fixture.json(Format::Sarif);
+        let results = sarif.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let gitlab: serde_json::Value = fixture.json(Format::Gitlab);
+        let issues = gitlab.as_array().unwrap();
+        for ((kind, file, line), (result, issue)) in places
+            .into_iter()
+            .zip(results[results.len() - places.len()..].iter().zip(&issues[issues.len() - places.len()..]))
+        {
+            assert_eq!((&result["ruleId"], &result["level"]), (&kind.into(), &"error".into()));
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["artifactLocation"]["uri"], file);
+            assert_eq!(place["region"]["startLine"], line);
+            assert_eq!((&issue["check_name"], &issue["severity"]), (&kind.into(), &"critical".into()));
+            assert_eq!(issue["location"], serde_json::json!({"path": file, "lines": {"begin": line}}));
+        }
+        let github = fixture.told(Format::Github);
+        let starts = [
+            "::error file=conf/registry-check.toml,line=4,title=gate%3A mirror-too-slow::down: 95 of 100 first bytes",
+            "::error title=gate%3A mirror-slower::half: the median time to the first byte is 400ms, where it was 2ms",
+        ];
+        for start in starts {
+            assert_eq!(github.lines().filter(|line| line.starts_with(start)).count(), 1, "{github}");
+        }
+        let junit = fixture.told(Format::Junit);
+        let case = r#"<testcase name="mirror-too-slow: down" classname="(gate)" file="conf/registry-check.toml" line="4">"#;
+        assert!(junit.contains(case), "{junit}");
     }
 
     #[test]
@@ -278,9 +296,9 @@ mod tests {
         assert_eq!(
             told,
             [(
-                "fail",
-                "exception-expired",
-                "x: the exception for x at x, stale expired on 2001-01-01 and holds no more: renew it or take it out (x)"
+                "warn",
+                "exception-unused",
+                "x: the exception for x at x, stale changes nothing: it can go (x)"
             )]
         );
     }

@@ -93,13 +93,12 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::Format;
     use super::super::fixture::{self, Fixture};
     use super::*;
 
     fn rendered(fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        write(&fixture.view(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        fixture.told(Format::Gitlab)
     }
 
     fn schema() -> Value {
@@ -134,8 +133,7 @@ mod tests {
     }
 
     fn faults(document: &Value) -> Vec<String> {
-        let validator = jsonschema::draft202012::new(&schema()).unwrap();
-        validator.iter_errors(document).map(|error| error.to_string()).collect()
+        fixture::faults(&schema(), document)
     }
 
     #[test]

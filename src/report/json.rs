@@ -5,6 +5,7 @@
 //! it came, its hidden characters written as `\u` escapes: safe to print, and equal once parsed.
 
 mod anatomy;
+mod lines;
 
 use std::borrow::Cow;
 use std::io;
@@ -12,11 +13,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, SerializeStruct, Serializer};
-use serde_json::ser::{CharEscape, Formatter};
 use url::Url;
 
 use super::decision::DecisionLine;
-use super::escape::{MAX_REMOTE_CHARS, bounded, has_hidden, is_hidden};
+use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::summary::{StatusCounts, Summary, UpstreamSummary};
 use super::view::{Row, Timestamp, View, milliseconds};
 use crate::model::age::Excuse;
@@ -27,27 +27,13 @@ use crate::model::referrers::ReferrersLine;
 use crate::model::run::{Counts, HostUse, Quota};
 use crate::model::scope::{List, Part, Scope, Vantage};
 
+pub(super) use lines::{Compact, Depth, write_value, write_value_to};
+
 /// What stands in `schema`.
 pub const SCHEMA_ID: &str = "registry-check/report/v1";
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     write_value(&Document(*view), out)
-}
-
-/// Writes any value in the same form.
-pub(super) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
-    write_value_to(Depth { of_lists: LIST_LINES, of_objects: OBJECT_LINES }, value, out)
-}
-
-/// Writes any value, with other depths of lines.
-pub(super) fn write_value_to(
-    lines: Depth,
-    value: &impl Serialize,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Lines::to(lines));
-    value.serialize(&mut serializer)?;
-    out.write_all(b"\n")
 }
 
 /// Adds to a document what the run belongs to.
@@ -321,149 +307,14 @@ impl Serialize for Notes<'_> {
     }
 }
 
-/// How deep lists and objects have a line for each of their parts; what is deeper stays on its line.
-#[derive(Clone, Copy)]
-pub(super) struct Depth {
-    pub(super) of_lists: usize,
-    pub(super) of_objects: usize,
-}
-
-/// Lines down to a depth.
-struct Lines {
-    to: Depth,
-    depth: usize,
-    /// Whether something stands in the list or object that is open.
-    is_filled: bool,
-}
-
-impl Lines {
-    const fn to(to: Depth) -> Self {
-        Self { to, depth: 0, is_filled: false }
-    }
-
-    fn line<W: io::Write + ?Sized>(&self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(b"\n")?;
-        (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
-    }
-
-    fn open<W: io::Write + ?Sized>(&mut self, writer: &mut W, bracket: u8) -> io::Result<()> {
-        self.depth += 1;
-        self.is_filled = false;
-        writer.write_all(&[bracket])
-    }
-
-    fn separate<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-        lines: usize,
-    ) -> io::Result<()> {
-        self.is_filled = true;
-        if !first {
-            writer.write_all(b",")?;
-        }
-        if self.depth <= lines { self.line(writer) } else { Ok(()) }
-    }
-
-    fn close<W: io::Write + ?Sized>(&mut self, writer: &mut W, bracket: u8, lines: usize) -> io::Result<()> {
-        let had_lines = self.is_filled && self.depth <= lines;
-        self.depth -= 1;
-        self.is_filled = true;
-        if had_lines {
-            self.line(writer)?;
-        }
-        writer.write_all(&[bracket])
-    }
-}
-
-/// Depth down to which each element of a list has its own line.
-const LIST_LINES: usize = 2;
-/// Depth down to which each key of an object has its own line.
-const OBJECT_LINES: usize = 1;
-
-impl Formatter for Lines {
-    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open(writer, b'[')
-    }
-
-    fn begin_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.separate(writer, first, self.to.of_lists)
-    }
-
-    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b']', self.to.of_lists)
-    }
-
-    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open(writer, b'{')
-    }
-
-    fn begin_object_key<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.separate(writer, first, self.to.of_objects)
-    }
-
-    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b'}', self.to.of_objects)
-    }
-
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        write_visible(writer, fragment)
-    }
-
-    fn write_char_escape<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        escape: CharEscape,
-    ) -> io::Result<()> {
-        serde_json::ser::CompactFormatter.write_char_escape(writer, escape)
-    }
-}
-
-/// Everything on one line.
-pub(super) struct Compact;
-
-impl Formatter for Compact {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        write_visible(writer, fragment)
-    }
-}
-
-/// Hidden characters as `\u` escapes, all others as they are; what a CI runner would take for a command
-/// wherever it stands (see [`super::escape::terminal`]) is parted by such an escape.
-fn write_visible<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
-    if !has_hidden(fragment) && !fragment.contains("##[") {
-        return writer.write_all(fragment.as_bytes());
-    }
-    let mut plain_from = 0;
-    for (at, c) in fragment.char_indices() {
-        let is_command = c == '[' && fragment[..at].ends_with("##");
-        if !is_hidden(c) && !is_command {
-            continue;
-        }
-        writer.write_all(&fragment.as_bytes()[plain_from..at])?;
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            write!(writer, "\\u{unit:04x}")?;
-        }
-        plain_from = at + c.len_utf8();
-    }
-    writer.write_all(&fragment.as_bytes()[plain_from..])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::csv;
+    use super::super::escape::is_hidden;
     use super::super::fixture::{self, Fixture};
+    use super::super::{Format, csv};
     use super::*;
     use crate::gate::Outcome;
     use crate::model::status::Status;
@@ -471,13 +322,11 @@ mod tests {
     const SCHEMA: &str = include_str!("../../schemas/report-v1.schema.json");
 
     fn rendered(fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        write(&fixture.view(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        fixture.told(Format::Json)
     }
 
     fn parsed(fixture: &Fixture) -> Value {
-        serde_json::from_str(&rendered(fixture)).unwrap()
+        fixture.json(Format::Json)
     }
 
     fn schema() -> Value {
@@ -485,8 +334,7 @@ mod tests {
     }
 
     fn faults(document: &Value) -> Vec<String> {
-        let validator = jsonschema::draft202012::new(&schema()).unwrap();
-        validator.iter_errors(document).map(|error| error.to_string()).collect()
+        fixture::faults(&schema(), document)
     }
 
     #[test]
@@ -713,18 +561,11 @@ mod tests {
 
     #[test]
     fn every_format_says_the_same_of_a_report_that_was_saved() {
-        use super::super::{Format, TableStyle, render};
-        let told = |fixture: &Fixture, format| {
-            let mut out = Vec::new();
-            let style = TableStyle::default();
-            render(format, &fixture.view(), &style, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
         for fixture in [fixture::all_statuses(), fixture::with_quotas()] {
             let saved = crate::stored::read(rendered(&fixture).as_bytes()).unwrap();
             let again = Fixture::new(saved.run, fixture.policy.clone(), fixture.exit_code);
             for format in Format::ALL {
-                assert_eq!(told(&again, format), told(&fixture, format), "{format}");
+                assert_eq!(again.told(format), fixture.told(format), "{format}");
             }
         }
     }

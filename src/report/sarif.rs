@@ -221,11 +221,7 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
 }
 
 /// What the gate itself may find: kind, meaning and what to try.
-const GATE_RULES: [(&str, &str); 4] = [
-    (
-        "exception-expired",
-        "An exception of the policy has expired and holds no more: renew it or take it out.",
-    ),
+const GATE_RULES: [(&str, &str); 3] = [
     ("exception-unused", "An exception of the policy changes nothing: it can go."),
     ("mirror-too-slow", "The first bytes of a mirror came later than --max-latency allows."),
     (
@@ -364,30 +360,24 @@ fn message(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::Format;
     use super::super::fixture::{self, Fixture};
     use super::super::view::Row;
     use super::*;
 
     const SUBSET: &str = include_str!("../../tests/fixtures/sarif-2.1.0.schema.json");
 
-    fn rendered(fixture: &Fixture) -> String {
-        let mut out = Vec::new();
-        write(&fixture.view(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     fn parsed(fixture: &Fixture) -> Value {
-        serde_json::from_str(&rendered(fixture)).unwrap()
+        fixture.json(Format::Sarif)
     }
 
     fn faults(document: &Value) -> Vec<String> {
-        let schema: Value = serde_json::from_str(SUBSET).unwrap();
-        let validator =
-            jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
-        validator.iter_errors(document).map(|error| error.to_string()).collect()
+        fixture::faults(&serde_json::from_str(SUBSET).unwrap(), document)
     }
 
     #[test]
@@ -461,6 +451,29 @@ mod tests {
     }
 
     #[test]
+    fn every_code_and_everything_the_gate_finds_points_at_the_rule_of_its_name() {
+        let mut fixture = fixture::many(u32::try_from(RULES.len()).unwrap());
+        let of_half = fixture.run.results.iter_mut().filter(|result| result.endpoint == 1);
+        of_half.zip(RULES.iter()).for_each(|(result, code)| result.verdict.code = *code);
+        fixture.policy = fixture::strict();
+        fixture = Fixture::new(fixture.run, fixture.policy, 1);
+        let log = parsed(&fixture);
+        assert_eq!(faults(&log), [""; 0]);
+        let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
+        let ids: HashSet<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), rules.len());
+        let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let mut told = HashSet::new();
+        for result in results {
+            let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+            assert_eq!(result["ruleId"], rule["id"]);
+            told.insert(result["ruleId"].as_str().unwrap());
+        }
+        assert!(RULES.iter().all(|code| told.contains(code.as_str())), "{told:?}");
+        assert!(told.contains("exception-unused") && told.contains("mirror-too-slow"), "{told:?}");
+    }
+
+    #[test]
     fn files_are_uri_references() {
         assert_eq!(path("a b/ü#?%:[x].txt"), "a%20b/%C3%BC%23%3F%25%3A%5Bx%5D.txt");
         let mut fixture = fixture::many(1);
@@ -490,7 +503,7 @@ mod tests {
         ) {
             let mut fixture = fixture::saying(&format!("{special}{text}"));
             fixture.run.places[0].origin.file = format!("x{special}{text}").into();
-            let text = rendered(&fixture);
+            let text = fixture.told(Format::Sarif);
             prop_assert!(!text.replace('\n', "").contains(escape::is_hidden));
             let log: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(faults(&log), [""; 0]);

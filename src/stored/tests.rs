@@ -22,7 +22,7 @@ fn sample() -> String {
 
 fn told(saved: &Saved, format: Format) -> String {
     let policy = Policy::default();
-    let terms = Terms { policy: &policy, baseline: None, today: saved.run.finished_at.date() };
+    let terms = Terms { policy: &policy, baseline: None };
     let decision = decide(&terms, &saved.run);
     let view = View {
         run: &saved.run,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::parts::BESIDES;
 use crate::model::age::{Age, Basis, Earlier, Excuse, Grace};
 use crate::model::anatomy::Anatomy;
 use crate::model::blob::BlobOutcome;
@@ -17,7 +18,7 @@ use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
 use crate::model::plan::Who;
-use crate::model::run::Verdict;
+use crate::model::run::{CheckResult, Verdict};
 use crate::model::status::Status;
 use crate::plan::age::{Dated, dated};
 
@@ -57,16 +58,44 @@ pub fn with_age(
         // Negative only where a report was made up.
         Duration::try_from(terms.at - since).unwrap_or_default()
     });
-    let excuse = match (terms.grace, age) {
-        (Some(grace), Some(age)) if age < grace.0 => Excuse::Young(grace),
-        _ => Excuse::None,
-    };
-    let age = Age { created, upstream_created, since, age, excuse };
+    let age = Age { created, upstream_created, since, age, excuse: excuse(terms.grace, age) };
     let told = in_words(&age, terms.grace);
     if told.is_empty() {
         return (found, None);
     }
     (Verdict { reason: format!("{}; {}", found.reason, told.join("; ")).into(), ..found }, Some(age))
+}
+
+/// Judges a result anew by this grace, as the check would have done; asks nobody.
+pub fn with_grace(result: &mut CheckResult, grace: Grace) {
+    let CheckResult { verdict, age, anatomy, .. } = result;
+    if verdict.code != Code::DigestDiffers {
+        return;
+    }
+    let age = age.get_or_insert_with(|| {
+        let excuse = Excuse::None;
+        Box::new(Age { created: None, upstream_created: None, since: None, age: None, excuse })
+    });
+    age.excuse = excuse(Some(grace), age.age);
+    verdict.reason = replaced(&verdict.reason, &grace_in_words(age, grace)).into();
+    hold(age, verdict, anatomy.as_deref());
+}
+
+/// A reason with these words of its grace: they stand last of what is said of the difference.
+fn replaced(reason: &str, words: &str) -> String {
+    let (difference, besides) = reason.split_at(reason.find(BESIDES).unwrap_or(reason.len()));
+    let difference = match difference.rsplit_once("; ") {
+        Some((start, last)) if GRACE_WORDS.iter().any(|words| last.starts_with(words)) => start,
+        _ => difference,
+    };
+    format!("{difference}; {words}{besides}")
+}
+
+fn excuse(grace: Option<Grace>, age: Option<Duration>) -> Excuse {
+    match (grace, age) {
+        (Some(grace), Some(age)) if age < grace.0 => Excuse::Young(grace),
+        _ => Excuse::None,
+    }
 }
 
 /// Whether the difference passes for its age is open to doubt where anything else is wrong.
@@ -126,15 +155,24 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
             Basis::Created => format!("behind for {span} at most"),
         });
     }
-    match (grace, age.excuse) {
-        (_, Excuse::Young(grace)) => told.push(format!("younger than the grace of {}", Span(grace.0))),
-        (Some(grace), Excuse::None) if age.age.is_some() => {
-            told.push(format!("older than the grace of {}", Span(grace.0)));
-        }
-        (Some(_), Excuse::None) => told.push("for how long is not known, so that no grace holds".to_owned()),
-        (None, Excuse::None) => {}
-    }
+    told.extend(grace.map(|grace| grace_in_words(age, grace)));
     told
+}
+
+/// How the words of [`grace_in_words`] begin: they are the last of a reason.
+const GRACE_WORDS: [&str; 3] = [
+    "younger than the grace of ",
+    "older than the grace of ",
+    "for how long is not known, so that no grace holds",
+];
+
+fn grace_in_words(age: &Age, grace: Grace) -> String {
+    let [younger, older, unknown] = GRACE_WORDS;
+    match (age.excuse, age.age) {
+        (Excuse::Young(_), _) => format!("{younger}{}", Span(grace.0)),
+        (Excuse::None, Some(_)) => format!("{older}{}", Span(grace.0)),
+        (Excuse::None, None) => unknown.to_owned(),
+    }
 }
 
 fn minute(at: OffsetDateTime) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::blob::{BlobObservation, BlobOutcome, Part};
 use crate::model::endpoint::Authority;
 use crate::model::evidence::Evidence;
+use crate::model::observation::NotAsked;
 use crate::model::plan::Who;
 
 /// One contact with one host.
@@ -31,7 +32,16 @@ pub fn contacts(evidence: &Evidence, who: Who) -> Vec<Contacted> {
 }
 
 fn of_answer(answer: &BlobObservation) -> impl Iterator<Item = Contacted> + '_ {
-    answer.hosts.iter().map(|contact| {
+    // One that is left alone, since it was down or throttled before, was neither reached nor tried.
+    let left_alone = match &answer.outcome {
+        BlobOutcome::NotAsked(NotAsked::Shut { host, .. }) => Some(&**host),
+        _ => None,
+    };
+    let tried = answer
+        .hosts
+        .iter()
+        .filter(move |contact| left_alone.is_none_or(|host| *host != *contact.authority.to_string()));
+    tried.map(|contact| {
         let from = answer.transfers.iter().filter(|transfer| transfer.from == contact.authority);
         // A host that is there for two things has served its bytes once.
         let is_first =

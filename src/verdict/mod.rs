@@ -15,7 +15,7 @@ mod schema1;
 mod sign_in;
 mod unserved;
 
-pub use age::{AgeTerms, hold, with_age};
+pub use age::{AgeTerms, hold, with_age, with_grace};
 pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
 pub use parts::with_parts;

@@ -5,7 +5,7 @@
 //! out about a part is never said to be missing. What a mirror faithfully copies of an upstream that has it no
 //! better is the same fault at both, and said at both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::blobs;
 use super::platforms;
@@ -30,6 +30,8 @@ use crate::plan::tree::{self, Fault, FaultKind, MAX_BLOBS, Met, Node, Standing, 
 const NAMED: usize = 2;
 /// Platforms that a finding names.
 const MAX_NAMED_PLATFORMS: usize = 8;
+/// Between the reason for a verdict and what else is wrong.
+pub(super) const BESIDES: &str = "; besides: ";
 
 /// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
 #[must_use]
@@ -68,7 +70,7 @@ fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
     if gravity(gravest.code) <= gravity(found.code) || gravity(found.code) >= 3 {
         let reason = match &*found.reason {
             "" => told,
-            reason => format!("{reason}; besides: {told}"),
+            reason => format!("{reason}{BESIDES}{told}"),
         };
         return Verdict { reason: reason.into(), ..found };
     }
@@ -351,7 +353,28 @@ impl<'a, 'b> Inquest<'a, 'b> {
             };
             lines.push(PlatformLine { platform: wanted.to_string().into(), digest: None, state });
         }
+        lines.extend(self.absent());
         lines
+    }
+
+    /// Where all platforms are wanted: those of upstream's that the mirror's index, wholly read, does not name.
+    fn absent(&self) -> Vec<PlatformLine> {
+        let Tree { images, indexes, faults, .. } = self.tree;
+        let is_index = !images.iter().any(|image| matches!(image.standing, Standing::First));
+        let is_whole = is_index && faults.is_empty() && indexes.iter().all(Node::is_served);
+        if !self.evidence.platforms.is_empty() || self.who == Who::Upstream || !is_whole {
+            return Vec::new();
+        }
+        let named: HashSet<String> =
+            images.iter().filter_map(|image| image.platform.map(ToString::to_string)).collect();
+        let offered = tree::upstream_platforms(self.evidence).unwrap_or_default();
+        let names = offered.into_iter().map(ToString::to_string).filter(|name| !named.contains(name));
+        let line = |name: String| PlatformLine {
+            platform: name.into(),
+            digest: None,
+            state: PlatformState::Missing,
+        };
+        names.map(line).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which signatures, SBOMs and attestations a mirror lacks that upstream has. Presence is all that is told: nothing is
 //! verified, and what could not be found out is a note, never a lack.
 
+use super::parts::BESIDES;
 use super::unserved;
 use crate::model::code::Code;
 use crate::model::evidence::Evidence;
@@ -65,7 +66,7 @@ fn lacking(found: Verdict, line: &ReferrersLine) -> Verdict {
     let reason = match &*found.reason {
         "" => told,
         reason if is_fine => format!("{told}; {reason}"),
-        reason => format!("{reason}; besides: {told}"),
+        reason => format!("{reason}{BESIDES}{told}"),
     };
     let code = if is_fine { Code::ReferrerAbsent } else { found.code };
     Verdict { code, reason: reason.into(), ..found }

@@ -330,3 +330,83 @@ fn what_is_no_report_is_refused_before_anybody_is_asked() {
     assert_eq!(grace.code, Some(2));
     assert!(grace.stderr.contains("expected a time such as 90s, 30m, 1h or 2d"), "{}", grace.stderr);
 }
+
+/// Exit code, output and errors of a saved report that is judged again, beside this configuration.
+fn again(command: &str, report: &str, config: &str) -> crate::support::tool::Output {
+    let tool = crate::support::tool::Tool::new().file("report.json", report).file("old.json", "old");
+    tool.file("registry-check.toml", config).line(command).run()
+}
+
+#[test]
+fn a_saved_report_is_judged_by_another_grace_as_the_check_would_have_judged_it() {
+    let young = pair(&ago(2), OLD);
+    let dateless = pair("", OLD);
+    let broken = pair(&ago(2), OLD);
+    broken
+        .mirror
+        .set_behaviour(Scope::Blobs, Behaviour::Status(Failure::registry(404, "BLOB_UNKNOWN", "gone")));
+    for (pair, args, strict, lax) in [
+        (&young, "", "1h", "3h"),
+        (&young, "", "0s", "1d"),
+        (&young, "--depth blobs", "1h", "3h"),
+        (&dateless, "", "1h", "3h"),
+        (&broken, "--depth blobs", "1h", "3h"),
+    ] {
+        let checked = check(pair, &format!("{args} --grace {lax}"));
+        let strictly = again(&format!("render report.json -f json --grace {strict}"), &checked.text, "");
+        assert_eq!(strictly.code, Some(1), "{args} {strict}: {strictly:?}");
+        assert!(strictly.stdout.contains("\"within_grace\":false"), "{strictly:?}");
+        assert!(
+            !strictly.stdout.contains(&format!("the grace of {}", &lax.replace('h', " h"))),
+            "{strictly:?}"
+        );
+        // And back again: all bytes but those of the decision, whose code is the check's.
+        for command in ["render", "merge"] {
+            let back = again(&format!("{command} report.json -f json --grace {lax}"), &strictly.stdout, "");
+            assert_eq!((back.code, back.stdout), (Some(checked.exit), checked.text.clone()), "{args} {lax}");
+        }
+        // Where nothing is said of it, what the check granted stays.
+        let kept = again("render report.json -f json", &checked.text, "");
+        assert_eq!((kept.code, kept.stdout), (Some(checked.exit), checked.text), "{args}");
+    }
+}
+
+#[test]
+fn the_configurations_graces_judge_a_saved_report_as_they_do_a_check() {
+    let pair = pair(&ago(2), OLD);
+    let report = check(&pair, "--age").text;
+    let mirror = |settings: &str| {
+        let url = pair.mirror.url();
+        format!("[[mirrors]]\nname = \"mirror\"\nurl = \"{url}\"\n{settings}\n")
+    };
+    let name = row(&check(&pair, "--age"))["mirror"].as_str().expect("a name").to_owned();
+    let mirror = |settings: &str| mirror(settings).replace("\"mirror\"", &format!("\"{name}\""));
+    for (config, flags, code) in [
+        ("".to_owned(), "", 1),
+        ("grace = \"3h\"".to_owned(), "", 0),
+        ("grace = \"3h\"".to_owned(), "--grace 1h", 1),
+        (mirror("grace = \"3h\""), "", 0),
+        (mirror("grace = \"3h\""), "--grace 1h", 0),
+        (mirror("grace = \"0s\""), "--grace 3h", 1),
+    ] {
+        let output = again(&format!("render report.json {flags}"), &report, &config);
+        assert_eq!(output.code, Some(code), "{config} {flags}: {output:?}");
+    }
+}
+
+#[test]
+fn a_report_that_dates_no_difference_cannot_be_judged_by_a_grace() {
+    let pair = pair(&ago(2), OLD);
+    let report = check(&pair, "").text;
+    for command in ["render", "merge"] {
+        let output = again(&format!("{command} report.json --grace 3h -o old.json"), &report, "");
+        let told = "error: --grace: the report says of no difference how old it is, and nobody is asked again\n\
+                    hint: check with --age, --grace or --since: their reports say how old differences are\n";
+        assert_eq!((output.code, &*output.stdout, &*output.stderr), (Some(2), "", told), "{command}");
+        assert_eq!(output.file("old.json"), "old");
+    }
+    // Where nothing is behind, there is nothing to date.
+    let even = Pair::new();
+    let output = again("render report.json --grace 3h", &check(&even, "").text, "");
+    assert_eq!(output.code, Some(0), "{output:?}");
+}

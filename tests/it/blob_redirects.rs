@@ -1,7 +1,7 @@
 //! Where a registry sends pulls for its blobs, by the built program: what is followed, what is refused, and what goes
 //! along.
 
-use registry_check::demo::{Behaviour, ClosedPort, Failure, Registry, Scope, User};
+use registry_check::demo::{Behaviour, ClosedPort, Failure, Registry, Scope, User, content};
 
 use crate::support::authority::{Authority, LOOPBACK};
 use crate::support::credentials::auths;
@@ -17,6 +17,32 @@ fn redirected() -> (Pair, Registry) {
     let behind = start(&[(REPOSITORY, TAG, &pair.image)]);
     pair.mirror.set_behaviour(Scope::Blobs, Behaviour::RedirectTo(behind.localhost_url()));
     (pair, behind)
+}
+
+#[test]
+fn a_host_that_is_left_alone_since_it_is_down_counts_as_not_reached() {
+    let names: Vec<_> = (0..30).map(|at| format!("app-{at}")).collect();
+    let images: Vec<_> = names.iter().map(|name| content::image(name, "linux/amd64")).collect();
+    let repositories: Vec<_> = names.iter().map(|name| format!("library/{name}")).collect();
+    let held: Vec<_> =
+        repositories.iter().zip(&images).map(|(name, image)| (name.as_str(), TAG, image)).collect();
+    let [upstream, mirror] = [start(&held), start(&held)];
+    let dead = ClosedPort::take().expect("a port");
+    mirror.set_behaviour(Scope::Blobs, Behaviour::RedirectTo(format!("http://{}", dead.addr())));
+    let images: Vec<_> = names.iter().map(|name| format!("{name}:{TAG}")).collect();
+    let report = Check::of(&images)
+        .upstream(&upstream.url())
+        .mirror("m", &mirror.url())
+        .args("--depth blobs --retries 0 --per-host 1")
+        .run();
+    assert!(report.text.contains("was down for"), "{report:#?}");
+    assert_eq!(
+        hosts(&report),
+        [
+            format!("registry {} reached -", mirror.url()),
+            format!("blob_store http://{} - failed", dead.addr())
+        ]
+    );
 }
 
 /// `part scheme://host:port reached failed`, of the hosts of `m`.

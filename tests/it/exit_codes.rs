@@ -67,8 +67,8 @@ fn what_the_gate_finds_itself_has_its_code_in_every_format_too() {
     let [live, over] = ["9999-12-31", "2001-01-01"].map(config);
     for (config, flags, code) in [
         (&*live, "", 0),
-        (&*over, "", 1),
-        (&*over, "--baseline first.json", 1),
+        (&*over, "", 2),
+        (&*over, "--baseline first.json", 2),
         ("", "--baseline first.json", 0),
         ("", "", 1),
     ] {

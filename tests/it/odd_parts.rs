@@ -360,6 +360,18 @@ fn what_a_mirror_lacks_of_upstreams_platforms_matters_as_far_as_it_is_wanted() {
             check("linux/arm/v7").expect(lacking, 1);
         }
     }
+    // Where nobody says what is wanted, all of upstream's are.
+    for depth in ["platforms", "blobs"] {
+        let report = Pair::holding(&upstream, &partial).check().args(&format!("--depth {depth}")).run();
+        report.expect("incomplete/platform-absent", 1);
+        let parts = parts(&report);
+        let lines = parts["platforms"].as_array().unwrap().iter();
+        let states: Vec<_> = lines.map(|line| format!("{} {}", line["platform"], line["state"])).collect();
+        assert_eq!(
+            states,
+            [r#""linux/amd64" "present""#, r#""linux/arm64" "missing""#, r#""linux/arm/v6" "missing""#]
+        );
+    }
     let pair = Pair::holding(&upstream, &upstream);
     let report = pair.check().args("--depth blobs --platform linux/arm/v7").run();
     report.expect("ok/digest-equal", 0);

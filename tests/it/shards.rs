@@ -317,6 +317,43 @@ fn vantage_points_become_a_column_each() {
 }
 
 #[test]
+fn a_merged_report_needs_a_baseline_of_the_same_kind() {
+    let peers = Peers::new();
+    let [eu, cn] = ["eu", "cn-east"].map(|vantage| peers.check(&format!("--vantage {vantage}")).run().text);
+    let reports = [("eu.json", eu.as_str()), ("cn.json", cn.as_str())];
+    let all = merge(&reports, "-o all.json").file("all.json");
+    let files = [("eu.json", &*eu), ("cn.json", &*cn), ("all.json", &*all)];
+    let run = |command: &str| {
+        let tool = files.iter().fold(Tool::new(), |tool, (name, text)| tool.file(name, *text));
+        tool.file("old.md", "old").line(command).run()
+    };
+    for command in ["merge eu.json cn.json --baseline all.json", "render eu.json --baseline eu.json"] {
+        assert_eq!(run(command).code, Some(0), "{command}");
+    }
+    let merged = "all.json: is of several vantage points ('good (cn-east)'), and this check of one ('good'): take a report \
+                  that is not merged, or merge first and hold the merged report against it\n";
+    let of_one = "eu.json: is of one place ('good'), and this report of several vantage points ('good (eu)'): take a \
+                  merged report of the same vantage points\n";
+    for (command, told) in [
+        ("merge eu.json cn.json --baseline eu.json -o old.md", of_one),
+        ("render all.json --baseline eu.json -o old.md", of_one),
+        ("render eu.json --baseline all.json -o old.md", merged),
+    ] {
+        let output = run(command);
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{command}: {output:?}");
+        assert!(output.stderr.starts_with(told), "{command}: {output:?}");
+        assert_eq!(output.file("old.md"), "old");
+    }
+    let before = peers.hits();
+    let check = peers.check("--vantage eu --baseline all.json").file("all.json", &all).tool().run();
+    assert_eq!(
+        (check.code, check.stderr.starts_with("all.json: is of several vantage points")),
+        (Some(2), true)
+    );
+    assert_eq!(peers.hits(), before);
+}
+
+#[test]
 fn a_list_without_end_says_from_where_too() {
     let registry = registry(&["app"]);
     let output = Tool::new().stdin(list(&registry, &["app"])).line("- -f ndjson --vantage cn-east").run();

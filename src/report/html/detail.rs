@@ -104,19 +104,35 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
     lines.extend(result.notes.iter().map(|note| format!("Note: {}", text(note))));
     if let Some(anatomy) = &result.anatomy {
         lines.extend(platforms(anatomy));
-        lines.extend(depth::findings(anatomy, SHOWN_FINDINGS).map(|finding| text(&finding)));
-        let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
-        if more > 0 {
-            lines.push(format!("… and {more} more, all of them in the JSON report"));
-        }
     }
-    if !code.advice().is_empty() {
-        lines.push(format!("Try: {}", text(code.advice())));
-    }
+    let findings = result.anatomy.as_deref().filter(|anatomy| !anatomy.findings.is_empty());
+    let advice = Some(code.advice()).filter(|advice| !advice.is_empty());
+    let advice = advice.map(|advice| format!("Try: {}", text(advice)));
+    let (above, below) = if findings.is_some() { (None, advice) } else { (advice, None) };
+    lines.extend(above);
     if !lines.is_empty() {
         write!(out, "<p>{}</p>", lines.join("\n"))?;
     }
+    if let Some(anatomy) = findings {
+        write_findings(anatomy, out)?;
+    }
+    if let Some(advice) = below {
+        write!(out, "<p>{advice}</p>")?;
+    }
     write!(out, "<small>{}</small></li>", facts(result, bearing).join(" · "))
+}
+
+/// What is wrong with which part.
+fn write_findings(anatomy: &Anatomy, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "<ul>")?;
+    for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
+        write!(out, "<li>{}</li>", text(&finding))?;
+    }
+    let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
+    if more > 0 {
+        write!(out, "<li>… and {more} more, all of them in the JSON report</li>")?;
+    }
+    write!(out, "</ul>")
 }
 
 /// `Platforms: linux/amd64, linux/arm64 (missing)`, escaped.
