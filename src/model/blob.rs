@@ -163,6 +163,30 @@ pub struct Transfer {
 }
 
 impl BlobObservation {
+    /// What is known without a request: this outcome, at this time.
+    #[must_use]
+    pub const fn unasked(outcome: BlobOutcome, at: OffsetDateTime) -> Self {
+        Self {
+            outcome,
+            http_status: None,
+            attempts: 0,
+            latency: None,
+            answered_by: None,
+            asked_as: AskedAs::Nobody,
+            hosts: Vec::new(),
+            created: None,
+            transfers: Vec::new(),
+            notes: Vec::new(),
+            at,
+        }
+    }
+
+    /// The same for another image that shares the blob: its bytes were not read again.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self { transfers: Vec::new(), ..self.clone() }
+    }
+
     /// Bytes of the blob that were read, whatever became of them.
     #[must_use]
     pub fn received_bytes(&self) -> u64 {

@@ -144,6 +144,17 @@ pub enum Answer {
     Referrers(ReferrersObservation),
 }
 
+impl Answer {
+    /// The same for another image that asked for the same.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        match self {
+            Self::Blob(observation) => Self::Blob(observation.shared()),
+            Self::Manifest(_) | Self::Referrers(_) => self.clone(),
+        }
+    }
+}
+
 impl Evidence {
     /// Nothing known yet.
     #[must_use]
@@ -309,6 +320,18 @@ impl Evidence {
         let children = self.everyone().flat_map(|who| self.parts_at(who).children.values());
         let facts = children.filter_map(|answers| answers.bytes.as_ref()?.facts());
         facts.filter_map(|facts| facts.bytes).sum()
+    }
+
+    /// Bytes of all documents that were read of the image and its parts.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        let UpstreamEvidence { answer, pinned, again, document, own_digest, .. } = &self.upstream;
+        let of_upstream = [answer, pinned, again, document, own_digest];
+        let of_mirrors = self.mirrors.iter().flat_map(|mirror| {
+            [&mirror.answer, &mirror.document, &mirror.upstream_digest, &mirror.own_digest]
+        });
+        let facts = of_upstream.into_iter().chain(of_mirrors).filter_map(|answer| answer.as_ref()?.facts());
+        facts.filter_map(|facts| facts.bytes).sum::<u64>() + self.document_bytes()
     }
 
     /// The digest that every mirror should serve: the pinned one, else upstream's.

@@ -24,6 +24,7 @@ mod deadlines;
 mod depth;
 mod digests;
 mod documentation;
+mod download_limits;
 mod estimate;
 mod exit_codes;
 mod explanations;
