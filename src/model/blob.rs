@@ -11,6 +11,7 @@ use super::digest::Digest;
 use super::endpoint::Authority;
 use super::fault::NetFault;
 use super::observation::{Answer, AskedAs, Breakage, NotAsked, Note, Refusal};
+use super::platform::Platform;
 
 /// A blob that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +41,10 @@ pub struct BlobObservation {
     /// Every host that a pull of this blob would have to reach, as far as it was found out, each once, in the
     /// order of first contact. One that did not answer, or was not asked after all, is among them.
     pub hosts: Vec<Contact>,
-    /// When the image was made, where this is a config that was read for that and says so.
+    /// When the image was made, where this is a config that was read for what it says, and it says so.
     pub created: Option<OffsetDateTime>,
+    /// The same for the platform.
+    pub platform: Option<Box<Platform>>,
     /// What was read of the blob, piece by piece: one, or two where it was resumed; none where only its
     /// presence was asked for.
     pub transfers: Vec<Transfer>,
@@ -175,6 +178,7 @@ impl BlobObservation {
             asked_as: AskedAs::Nobody,
             hosts: Vec::new(),
             created: None,
+            platform: None,
             transfers: Vec::new(),
             notes: Vec::new(),
             at,

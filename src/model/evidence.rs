@@ -85,7 +85,7 @@ pub struct Parts {
     pub children: HashMap<Digest, ChildAnswers>,
     /// Configs and layers.
     pub blobs: HashMap<Digest, BlobAnswers>,
-    /// Configs that were read for when the image was made.
+    /// Configs that were read for what they say: when the image was made, and for which platform.
     pub configs: HashMap<Digest, BlobObservation>,
 }
 
@@ -201,7 +201,13 @@ impl Evidence {
     pub fn record(&mut self, question: &Question, answer: Answer) {
         match (answer, &question.reference) {
             (Answer::Blob(observation), Reference::Blob(blob)) if question.what == What::Config => {
+                let is_part = self.depth_at(question.who) >= Depth::Blobs;
                 let Some(parts) = self.parts_mut(question.who) else { return };
+                // It is a blob of the image like others: not asked for twice.
+                if is_part && observation.outcome != BlobOutcome::OverBudget {
+                    let answers = parts.blobs.entry(blob.digest.clone()).or_default();
+                    answers.bytes.get_or_insert_with(|| observation.shared());
+                }
                 parts.configs.insert(blob.digest.clone(), observation);
             }
             (Answer::Blob(observation), Reference::Blob(blob)) => {

@@ -151,7 +151,8 @@ impl Ledger {
         };
         let url = endpoint.manifest_url(&planned.image, &repository, ManifestRef::Digest(digest));
         let [one, other] = &self.hashers;
-        let asked = (url, size, want);
+        // Of a config that is looked into, more is kept.
+        let asked = (url, size, want, question.what == What::Config);
         Some(Key(one.hash_one(&asked), other.hash_one(&asked)))
     }
 

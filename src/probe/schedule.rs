@@ -131,7 +131,7 @@ impl Worker {
                 Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
             };
             let answered = match question.what {
-                What::Child | What::Blob => self.about_part(image, &question).await,
+                What::Child | What::Blob | What::Config => self.about_part(image, &question).await,
                 // By digest as well, and another question.
                 What::Referrers => Some((self.ask(image, &question).await, Vec::new())),
                 _ => self.about_manifest(image, &question).await,

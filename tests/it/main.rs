@@ -58,6 +58,7 @@ mod saved_reports;
 mod shards;
 mod shells;
 mod sign_in;
+mod single_platforms;
 mod source_fixtures;
 mod streaming;
 mod support;

@@ -19,6 +19,7 @@ use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, Trans
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::observation::{Answer, Breakage, NotAsked, Note};
+use crate::model::platform::Platform;
 use crate::net::client::{Body, Range};
 use crate::net::download::Download;
 
@@ -37,7 +38,7 @@ pub enum BlobAsk {
     /// All its bytes, hashed as they come. Without a declared size they cannot be bounded, so that this is the same
     /// as [`Self::Presence`]; none is read beyond [`MAX_BLOB_BYTES`].
     Content,
-    /// All its bytes, kept for what a config says of when the image was made; none beyond [`MAX_CONFIG_BYTES`].
+    /// All its bytes, kept for what a config says of the image; none beyond [`MAX_CONFIG_BYTES`].
     Config,
 }
 
@@ -48,6 +49,7 @@ pub(super) struct Way {
     answered_by: Option<Authority>,
     pub(super) transfers: Vec<Transfer>,
     pub(super) created: Option<OffsetDateTime>,
+    pub(super) platform: Option<Box<Platform>>,
     /// The error status with which HEAD was answered.
     head_failed: Option<u16>,
 }
@@ -60,6 +62,7 @@ impl Way {
             answered_by: None,
             transfers: Vec::new(),
             created: None,
+            platform: None,
             head_failed: None,
         }
     }
@@ -78,6 +81,7 @@ impl Way {
             asked_as: self.trail.asked_as,
             hosts: self.session.into_contacts(),
             created: self.created,
+            platform: self.platform,
             transfers: self.transfers,
             notes: self.trail.notes,
             at: OffsetDateTime::now_utc(),
