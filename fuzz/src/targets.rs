@@ -17,6 +17,7 @@ use registry_check::model::compare::relate;
 use registry_check::model::digest::Digest;
 use registry_check::model::image::ImageRef;
 use registry_check::model::manifest::{Manifest, MediaType};
+use registry_check::model::platform::{self, Platform};
 use registry_check::probe::oci::{challenge, error_body};
 use registry_check::report::{Format, TableStyle, View, render};
 use registry_check::stored::{self, Saved};
@@ -201,10 +202,18 @@ pub fn earlier(data: &[u8]) {
     }
 }
 
-/// The config of an image: when it was made.
+/// The config of an image: when it was made, and for which platform.
 pub fn config(data: &[u8]) {
     if let Some(created) = age::created(data) {
         assert!(created.offset().is_utc() && created.year() >= 2000, "{created}");
+    }
+    if let Some(platform) = platform::of_config(data) {
+        let Platform { os, architecture, variant, os_version } = &platform;
+        assert!(
+            platform.is_met_by(&Platform::normalised(os, architecture, variant, os_version)),
+            "{platform:?}"
+        );
+        assert!(platform.stand_ins().len() < 100, "{platform:?}");
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Asker {
     retry: RetryPolicy,
     per_host: usize,
     registries: Arc<Registries>,
-    /// Bytes of blobs that may still be read, of all plans together.
-    budget: Arc<ByteBudget>,
+    /// Bytes of blobs that may still be read, of all plans together; `None` for no limit.
+    budget: Option<Arc<ByteBudget>>,
     /// Images asked for through `registries`.
     asked: usize,
 }
@@ -44,7 +44,7 @@ impl Asker {
         let client = Arc::new(prepare::client(hosts, options)?);
         let retry = options.retry.clone();
         let registries = registries(&client, &retry, &sources);
-        let budget = Arc::new(ByteBudget::new(options.max_bytes));
+        let budget = options.max_bytes.map(ByteBudget::new).map(Arc::new);
         Ok(Self { client, sources, retry, per_host: options.per_host, registries, budget, asked: 0 })
     }
 
@@ -63,7 +63,7 @@ impl Asker {
         self.registries.expect(Arc::clone(plan));
         let means = Means {
             registries: Arc::clone(&self.registries),
-            budget: Arc::clone(&self.budget),
+            budget: self.budget.clone(),
             workers_per_authority: self.per_host,
         };
         schedule::run(Arc::clone(plan), means, cancel, on_event).await

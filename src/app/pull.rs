@@ -10,7 +10,6 @@ use url::Url;
 use super::options::CheckOptions;
 use super::{Error, judge, prepare};
 use crate::credentials::Sources;
-use crate::model::budget::ByteBudget;
 use crate::model::depth::Depth;
 use crate::model::endpoint::{Accepts, Authority, Endpoint, Role};
 use crate::model::mirror::MirrorMap;
@@ -161,7 +160,7 @@ impl<'a> Puller<'a> {
         };
         let means = Means {
             registries: Arc::clone(&self.registries),
-            budget: Arc::new(ByteBudget::new(None)),
+            budget: None,
             workers_per_authority: self.per_host,
         };
         schedule::run(Arc::clone(&plan), means, pending().boxed(), on_event).await;

@@ -454,7 +454,7 @@ mod tests {
     #[test]
     fn a_manifest_names_its_config_and_layer() {
         for image in [image("a", "linux/amd64"), docker_image("a", "linux/amd64")] {
-            let Content::Image { config, layers } = read(&image).content else { panic!("an image") };
+            let Content::Image { config, layers, .. } = read(&image).content else { panic!("an image") };
             assert_eq!(*config.digest, *image.blobs[0].digest.to_string());
             assert_eq!(*layers[0].digest, *image.blobs[1].digest.to_string());
             assert_eq!(config.size, Some(image.blobs[0].bytes.len() as u64));

@@ -11,6 +11,7 @@ use super::digest::Digest;
 use super::endpoint::Authority;
 use super::fault::NetFault;
 use super::observation::{Answer, AskedAs, Breakage, NotAsked, Note, Refusal};
+use super::platform::Platform;
 
 /// A blob that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +41,10 @@ pub struct BlobObservation {
     /// Every host that a pull of this blob would have to reach, as far as it was found out, each once, in the
     /// order of first contact. One that did not answer, or was not asked after all, is among them.
     pub hosts: Vec<Contact>,
-    /// When the image was made, where this is a config that was read for that and says so.
+    /// When the image was made, where this is a config that was read for what it says, and it says so.
     pub created: Option<OffsetDateTime>,
+    /// The same for the platform.
+    pub platform: Option<Box<Platform>>,
     /// What was read of the blob, piece by piece: one, or two where it was resumed; none where only its
     /// presence was asked for.
     pub transfers: Vec<Transfer>,
@@ -163,6 +166,31 @@ pub struct Transfer {
 }
 
 impl BlobObservation {
+    /// What is known without a request: this outcome, at this time.
+    #[must_use]
+    pub const fn unasked(outcome: BlobOutcome, at: OffsetDateTime) -> Self {
+        Self {
+            outcome,
+            http_status: None,
+            attempts: 0,
+            latency: None,
+            answered_by: None,
+            asked_as: AskedAs::Nobody,
+            hosts: Vec::new(),
+            created: None,
+            platform: None,
+            transfers: Vec::new(),
+            notes: Vec::new(),
+            at,
+        }
+    }
+
+    /// The same for another image that shares the blob: its bytes were not read again.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self { transfers: Vec::new(), ..self.clone() }
+    }
+
     /// Bytes of the blob that were read, whatever became of them.
     #[must_use]
     pub fn received_bytes(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number of bytes that gets less. Without a limit it is so large that nothing uses it up.
+/// A number of bytes that gets less.
 #[derive(Debug)]
 pub struct ByteBudget {
     left: AtomicU64,
@@ -18,15 +18,10 @@ pub enum Taken {
 }
 
 impl ByteBudget {
-    /// So many bytes; `None` for no limit.
+    /// So many bytes.
     #[must_use]
-    pub const fn new(limit_bytes: Option<u64>) -> Self {
-        Self {
-            left: AtomicU64::new(match limit_bytes {
-                Some(limit) => limit,
-                None => u64::MAX,
-            }),
-        }
+    pub const fn new(limit_bytes: u64) -> Self {
+        Self { left: AtomicU64::new(limit_bytes) }
     }
 
     /// Bytes left.
@@ -57,19 +52,14 @@ mod tests {
 
     #[test]
     fn bytes_are_taken_whole_or_not_at_all() {
-        let budget = ByteBudget::new(Some(10));
+        let budget = ByteBudget::new(10);
         assert_eq!((budget.take(11), budget.left()), (Taken::No, 10));
         assert_eq!((budget.take(10), budget.left()), (Taken::Yes, 0));
         assert_eq!((budget.take(1), budget.take(0)), (Taken::No, Taken::Yes));
         budget.give_back(4);
         assert_eq!((budget.take(4), budget.left()), (Taken::Yes, 0));
-    }
-
-    #[test]
-    fn without_a_limit_there_is_always_enough() {
-        let budget = ByteBudget::new(None);
-        assert_eq!(budget.take(u64::MAX >> 1), Taken::Yes);
         budget.give_back(u64::MAX);
+        budget.give_back(1);
         assert_eq!(budget.left(), u64::MAX);
     }
 }

@@ -179,7 +179,7 @@ codes! {
            "the mirror's synchronisation is limited to one platform"
               "widen its list of platforms, if your nodes have others";
     PlatformAbsent Incomplete "platform-absent"
-        "The mirror's index lacks platforms that upstream's has."
+        "The mirror's image lacks platforms that upstream's has."
         "copy the image again with all platforms (crane copy, regctl image copy, skopeo copy --all)"
         => "the mirror's synchronisation is limited to some platforms"
               "widen its list of platforms",
@@ -210,7 +210,7 @@ codes! {
            "the mirror does not know the referrers API, or its allow-list has no cosign tags"
               "look for the sha256-… tags on the mirror, and let them in";
     UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
-        "Upstream's own index does not have a platform that is wanted; no mirror can."
+        "Upstream itself does not have a platform that is wanted; no mirror can."
         "ask for another tag or platform; nothing is wrong with the mirrors"
         => "the image is not built for that platform"
               "ask for another tag or platform, or build it",
@@ -590,6 +590,13 @@ codes! {
               "narrow the check with --platform",
            "somebody serves a document made to keep checkers busy"
               "look at what is served there";
+    PlatformUnknown NotChecked "platform-unknown"
+        "A platform is wanted, and for which one this image is, is not known: it has no index, and its config does not tell."
+        "look at the image's config (crane config, skopeo inspect --config); rebuild it, or do not ask for a platform"
+        => "the tool that built the image left os or architecture out of its config"
+              "rebuild the image with another version of it",
+           "the config is above 4 MiB, and is not looked into"
+              "look who pushed it; configs have some kilobytes";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)"

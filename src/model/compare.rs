@@ -38,8 +38,8 @@ pub fn relate(mirror: &Manifest, mirror_digest: &Digest, upstream: &Manifest) ->
     match (&mirror.content, &upstream.content) {
         (Content::Schema1, _) | (_, Content::Schema1) => Relation::NotComparable,
         (
-            Content::Image { config, layers },
-            Content::Image { config: upstream_config, layers: upstream_layers },
+            Content::Image { config, layers, .. },
+            Content::Image { config: upstream_config, layers: upstream_layers, .. },
         ) => {
             // An artifact with the empty config is more than that and its layers: what it says stands in
             // annotations.
@@ -123,7 +123,7 @@ impl<'a> Entries<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::manifest::{BlobRef, Distribution, MediaType};
+    use crate::model::manifest::{BlobRef, Distribution, ImageKind, MediaType};
 
     fn digest(seed: &str) -> Digest {
         Digest::sha256(seed.as_bytes())
@@ -152,6 +152,7 @@ mod tests {
         Manifest {
             media_type: MediaType::OciManifest,
             content: Content::Image {
+                kind: ImageKind::Container,
                 config: blob(config),
                 layers: layers.iter().map(|layer| blob(layer)).collect(),
             },

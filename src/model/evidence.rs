@@ -85,7 +85,7 @@ pub struct Parts {
     pub children: HashMap<Digest, ChildAnswers>,
     /// Configs and layers.
     pub blobs: HashMap<Digest, BlobAnswers>,
-    /// Configs that were read for when the image was made.
+    /// Configs that were read for what they say: when the image was made, and for which platform.
     pub configs: HashMap<Digest, BlobObservation>,
 }
 
@@ -144,6 +144,17 @@ pub enum Answer {
     Referrers(ReferrersObservation),
 }
 
+impl Answer {
+    /// The same for another image that asked for the same.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        match self {
+            Self::Blob(observation) => Self::Blob(observation.shared()),
+            Self::Manifest(_) | Self::Referrers(_) => self.clone(),
+        }
+    }
+}
+
 impl Evidence {
     /// Nothing known yet.
     #[must_use]
@@ -190,7 +201,13 @@ impl Evidence {
     pub fn record(&mut self, question: &Question, answer: Answer) {
         match (answer, &question.reference) {
             (Answer::Blob(observation), Reference::Blob(blob)) if question.what == What::Config => {
+                let is_part = self.depth_at(question.who) >= Depth::Blobs;
                 let Some(parts) = self.parts_mut(question.who) else { return };
+                // It is a blob of the image like others: not asked for twice.
+                if is_part && observation.outcome != BlobOutcome::OverBudget {
+                    let answers = parts.blobs.entry(blob.digest.clone()).or_default();
+                    answers.bytes.get_or_insert_with(|| observation.shared());
+                }
                 parts.configs.insert(blob.digest.clone(), observation);
             }
             (Answer::Blob(observation), Reference::Blob(blob)) => {
@@ -309,6 +326,18 @@ impl Evidence {
         let children = self.everyone().flat_map(|who| self.parts_at(who).children.values());
         let facts = children.filter_map(|answers| answers.bytes.as_ref()?.facts());
         facts.filter_map(|facts| facts.bytes).sum()
+    }
+
+    /// Bytes of all documents that were read of the image and its parts.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        let UpstreamEvidence { answer, pinned, again, document, own_digest, .. } = &self.upstream;
+        let of_upstream = [answer, pinned, again, document, own_digest];
+        let of_mirrors = self.mirrors.iter().flat_map(|mirror| {
+            [&mirror.answer, &mirror.document, &mirror.upstream_digest, &mirror.own_digest]
+        });
+        let facts = of_upstream.into_iter().chain(of_mirrors).filter_map(|answer| answer.as_ref()?.facts());
+        facts.filter_map(|facts| facts.bytes).sum::<u64>() + self.document_bytes()
     }
 
     /// The digest that every mirror should serve: the pinned one, else upstream's.

@@ -117,11 +117,35 @@ pub enum Content {
     Image {
         /// The config.
         config: BlobRef,
+        /// What the config is of.
+        kind: ImageKind,
         /// The layers.
         layers: Vec<BlobRef>,
     },
     /// Docker schema 1.
     Schema1,
+}
+
+/// What a manifest with config and layers is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageKind {
+    /// An image to run: the config says for which platform, and when it was made.
+    Container,
+    /// Anything else that is kept in registries: a Helm chart, a signature, an SBOM.
+    Artifact,
+}
+
+impl ImageKind {
+    /// By the config's media type.
+    fn of(media_type: &str) -> Self {
+        let essence = media_type.split(';').next().unwrap_or(media_type).trim();
+        let known = [oci::IMAGE_CONFIG_MEDIA_TYPE, oci::IMAGE_DOCKER_CONFIG_MEDIA_TYPE];
+        if known.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+            Self::Container
+        } else {
+            Self::Artifact
+        }
+    }
 }
 
 /// A config or layer as a manifest names it.
@@ -369,7 +393,7 @@ impl Manifest {
     /// Config and layers; none for an index.
     pub fn blobs(&self) -> impl Iterator<Item = (BlobKind, &BlobRef)> {
         let (config, layers): (_, &[BlobRef]) = match &self.content {
-            Content::Image { config, layers } => (Some(config), layers),
+            Content::Image { config, layers, .. } => (Some(config), layers),
             Content::Index(_) | Content::Schema1 => (None, &[]),
         };
         let layers = layers.iter().map(|layer| (BlobKind::Layer, layer));
@@ -385,6 +409,7 @@ fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
             digest: descriptor.digest.into(),
         };
         return Ok(Content::Image {
+            kind: ImageKind::of(&image.config.media_type),
             config: blob(image.config),
             layers: image.layers.into_iter().map(blob).collect(),
         });

@@ -128,7 +128,7 @@ pub enum What {
     Blob,
     /// What refers to the manifest.
     Referrers,
-    /// A config, for what it says of when the image was made.
+    /// A config, for what it says of the image: when it was made, and for which platform.
     Config,
 }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
 use thiserror::Error;
 
 /// Operating system, architecture and variant, in normal form.
@@ -52,6 +53,28 @@ impl Platform {
             os_version: os_version.into(),
         }
     }
+}
+
+/// The longest name of a part of a platform that is kept, in bytes.
+const MAX_PART_BYTES: usize = 64;
+
+/// The platform that an image's config names (image-spec `config.md`); `None` where it names none.
+#[must_use]
+pub fn of_config(config: &[u8]) -> Option<Platform> {
+    #[derive(Deserialize)]
+    struct Config {
+        os: String,
+        architecture: String,
+        variant: Option<String>,
+        #[serde(rename = "os.version")]
+        os_version: Option<String>,
+    }
+    let Config { os, architecture, variant, os_version } = serde_json::from_slice(config).ok()?;
+    let [variant, os_version] = [variant, os_version].map(Option::unwrap_or_default);
+    let is_told = !os.is_empty() && !architecture.is_empty();
+    let is_short =
+        [&os, &architecture, &variant, &os_version].iter().all(|part| part.len() <= MAX_PART_BYTES);
+    (is_told && is_short).then(|| Platform::normalised(&os, &architecture, &variant, &os_version))
 }
 
 /// Why a text names no platform.
@@ -174,6 +197,34 @@ mod tests {
             ("macOS", "arm64", "", "darwin/arm64"),
         ] {
             assert_eq!(Platform::normalised(os, arch, variant, "").to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_config_names_a_platform_in_normal_form_or_none() {
+        let named = |text: &str| of_config(text.as_bytes()).map(|platform| platform.to_string());
+        for (config, platform) in [
+            (r#"{"os":"linux","architecture":"amd64"}"#, "linux/amd64"),
+            (r#"{"os":"Linux","architecture":"arm64","variant":"v8","created":7}"#, "linux/arm64"),
+            (r#"{"os":"linux","architecture":"arm","variant":"v6"}"#, "linux/arm/v6"),
+            (
+                r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763.1"}"#,
+                "windows/amd64 (10.0.17763.1)",
+            ),
+        ] {
+            assert_eq!(named(config).as_deref(), Some(platform));
+        }
+        let long = format!(r#"{{"os":"linux","architecture":"{}"}}"#, "a".repeat(65));
+        for config in [
+            "",
+            "{}",
+            "[]",
+            r#"{"os":"linux"}"#,
+            r#"{"os":"","architecture":"amd64"}"#,
+            r#"{"os":1,"architecture":2}"#,
+            &long,
+        ] {
+            assert_eq!(named(config), None, "{config}");
         }
     }
 

@@ -66,6 +66,7 @@ impl Count<'_> {
                 Who::Mirror(_) => depth >= Depth::Blobs,
             };
         let dates = u64::from(is_dated);
+        let is_matched = self.is_matched(image, who, depth);
         let is_listed = self.plan.reach.referrers == AskReferrers::Yes && !is_alone;
         let host = self.host(endpoint);
         host.token_exchanges += u64::from(is_new_repository);
@@ -73,6 +74,8 @@ impl Count<'_> {
             host.roles.push(endpoint.role);
         }
         let is_pinned = image.image.digest().is_some();
+        let may_be_behind = !is_pinned && !is_alone;
+        host.more_configs += u64::from(is_matched || is_dated && may_be_behind);
         match first.want {
             Want::Existence => host.heads += u64::from(is_new),
             Want::Bytes => host.gets += u64::from(is_new) + u64::from(!is_pinned),
@@ -92,16 +95,27 @@ impl Count<'_> {
             Who::Upstream if !is_alone && !is_pinned => {
                 host.more_heads += 1 + image.mirrors.len() as u64;
                 host.more_gets += 1 + dates;
-                host.more_configs += dates;
             }
             // The document, or upstream's digest.
             Who::Mirror(_) if !is_pinned => {
                 host.more_gets += u64::from(first.want == Want::Existence) + dates;
-                host.more_configs += dates;
             }
             Who::Upstream | Who::Mirror(_) => {}
         }
         true
+    }
+
+    /// Whether it may come to a config that tells for which platform an image without an index is; upstream's only to
+    /// tell whether it is upstream's own gap.
+    fn is_matched(&self, image: &PlannedImage, who: Who, depth: Depth) -> bool {
+        let is_deep = |endpoint: &u32| self.plan.depth_at(image, *endpoint) >= Depth::Platforms;
+        let is_deep_enough = match who {
+            Who::Upstream if !image.mirrors.is_empty() => {
+                image.image.digest().is_none() && image.mirrors.iter().any(is_deep)
+            }
+            Who::Upstream | Who::Mirror(_) => depth >= Depth::Platforms,
+        };
+        is_deep_enough && !self.plan.platforms_of(image).is_empty()
     }
 
     fn host(&mut self, endpoint: &Endpoint) -> &mut HostEstimate {

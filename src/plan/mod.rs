@@ -10,6 +10,7 @@ pub mod followup;
 pub mod part;
 pub mod parts;
 mod referrers;
+pub mod single;
 pub mod tree;
 pub mod walk;
 

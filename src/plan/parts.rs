@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::single;
 use super::tree::{MAX_BLOBS, MAX_DOCUMENT_BYTES, Node, Standing, Tree};
 use crate::model::blob::Blob;
 use crate::model::depth::Depth;
@@ -21,6 +22,11 @@ const READ_AT_ONCE: usize = 32;
 pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
     let trees: Vec<_> = evidence.everyone().filter_map(|who| Some((who, Tree::of(evidence, who)?))).collect();
     let mut questions = manifests(evidence, &trees);
+    questions.extend(single::next(evidence, &trees));
+    // A limit on bytes leaves out the largest only where all blobs are known before the first is read.
+    if !questions.is_empty() {
+        return questions;
+    }
     for (who, tree) in &trees {
         blobs(evidence, *who, tree, &mut questions);
     }

@@ -10,7 +10,9 @@ use crate::model::referrers::AskReferrers;
 #[must_use]
 pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
     let upstream = &evidence.upstream;
-    let is_known = upstream.answer.as_ref().and_then(Observation::digest).is_some();
+    // Where the tag is gone, the pinned digest may still be there.
+    let answers = [&upstream.answer, &upstream.pinned].into_iter().flatten();
+    let is_known = answers.filter_map(Observation::digest).next().is_some();
     let Some(expected) = evidence.expected().filter(|_| is_known) else { return Vec::new() };
     let same = evidence.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.digest() == Some(expected));
     let same: Vec<_> = same.collect();

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use super::single::{self, Said};
 use crate::model::depth::Depth;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::evidence::Evidence;
@@ -30,7 +31,8 @@ const MAX_ENTRIES: usize = 20_000;
 pub struct Tree<'a> {
     /// The indexes below the first document.
     pub indexes: Vec<Node<'a>>,
-    /// The images that matter. Where the first document is no index, that is the one.
+    /// The images that matter. Where the first document is no index, that is the one, unless it is for a platform that
+    /// nobody wants.
     pub images: Vec<Node<'a>>,
     /// How each wanted platform is met; empty where all are wanted, and where nothing says which there are.
     pub wanted: Vec<(&'a Platform, Met<'a>)>,
@@ -136,14 +138,7 @@ impl<'a> Tree<'a> {
                 growth.follow(children, 1);
                 growth.tree.choose(&evidence.platforms);
             }
-            Content::Image { .. } | Content::Schema1 => growth.tree.images.push(Node {
-                digest: digest.clone(),
-                platform: None,
-                size: None,
-                document: Some(document),
-                found: None,
-                standing: Standing::First,
-            }),
+            Content::Image { .. } | Content::Schema1 => growth.tree.stand_alone(evidence, digest, document),
         }
         growth.tree.limit();
         Some(growth.tree)
@@ -158,6 +153,26 @@ impl<'a> Tree<'a> {
             attestations: 0,
             others: 0,
             faults: Vec::new(),
+        }
+    }
+
+    /// The tree of an image without an index.
+    fn stand_alone(&mut self, evidence: &'a Evidence, digest: &Digest, document: &'a Manifest) {
+        let wanted = &*evidence.platforms;
+        let said = if wanted.is_empty() { Said::Nothing } else { single::said(evidence, digest, document) };
+        let platform = if let Said::For(platform) = said { Some(platform) } else { None };
+        self.images.push(Node {
+            digest: digest.clone(),
+            platform,
+            size: None,
+            document: Some(document),
+            found: None,
+            standing: Standing::First,
+        });
+        match said {
+            Said::For(_) => self.choose(wanted),
+            Said::Config(_) => self.wanted = wanted.iter().map(|wanted| (wanted, Met::Unknown)).collect(),
+            Said::Nothing => {}
         }
     }
 
@@ -309,15 +324,18 @@ pub fn first_document(evidence: &Evidence, who: Who) -> Option<(&Digest, &Manife
     read.filter_map(|observation| Some((observation.digest()?, observation.manifest()?))).next()
 }
 
-/// The platforms that upstream's image has; `None` where that is not known, or it is no index.
+/// The platforms that upstream's image has; `None` where that is not known, or it is for none.
 #[must_use]
 pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
     let upstream = first_document(evidence, Who::Upstream);
     let expected = evidence.expected();
     let same = evidence.everyone().filter_map(|who| first_document(evidence, who));
     let known = same.filter(|(digest, _)| Some(*digest) == expected);
-    let (_, document) =
+    let (digest, document) =
         upstream.filter(|(digest, _)| Some(*digest) == expected).into_iter().chain(known).next()?;
+    if let Said::For(platform) = single::said(evidence, digest, document) {
+        return Some(vec![platform]);
+    }
     // What indexes below it have is not known here.
     let is_flat = document.images().all(|child| !child.media_type.is_some_and(|known| known.is_index()));
     (document.media_type.is_index() && is_flat)

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
+use super::oci::MAX_BLOB_BYTES;
 use super::schedule;
 use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::digest::Digest;
@@ -17,7 +18,7 @@ use crate::model::evidence::Answer;
 use crate::model::image::ManifestRef;
 use crate::model::manifest::MediaType;
 use crate::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
-use crate::model::plan::{Plan, Question, Reference, Want};
+use crate::model::plan::{Plan, Question, Reference, Want, What};
 
 /// Most bytes of documents that are kept; a manifest has a kilobyte or two.
 const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
@@ -39,8 +40,8 @@ struct State {
 }
 
 /// Of a hundred and twenty-eight bits: a text would be ten times as large, and two do not meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key(pub(super) u64, pub(super) u64);
 
 #[derive(Debug)]
 enum Entry {
@@ -120,6 +121,24 @@ impl Ledger {
         }
     }
 
+    /// The key and size of the blob whose bytes `question` is for; `None` where it is for something else, where
+    /// they are not read, and where they have been.
+    pub(super) fn unread(&self, plan: &Plan, image: u32, question: &Question) -> Option<(Key, u64)> {
+        let (key, size) = self.read(plan, image, question)?;
+        let is_known = matches!(self.lock().entries.get(&key), Some(Entry::Done(_)));
+        (!is_known).then_some((key, size))
+    }
+
+    /// The same, whether or not they have been read.
+    pub(super) fn read(&self, plan: &Plan, image: u32, question: &Question) -> Option<(Key, u64)> {
+        let size = match (&question.reference, question.what, question.want) {
+            (Reference::Blob(blob), What::Blob, Want::Bytes) => blob.size?,
+            _ => return None,
+        };
+        let key = self.key(plan, image, question, Want::Bytes)?;
+        (size <= MAX_BLOB_BYTES).then_some((key, size))
+    }
+
     fn key(&self, plan: &Plan, image: u32, question: &Question, want: Want) -> Option<Key> {
         let planned = &plan.images[image as usize];
         let endpoint = &plan.endpoints[schedule::endpoint_of(plan, image, question.who) as usize];
@@ -132,7 +151,8 @@ impl Ledger {
         };
         let url = endpoint.manifest_url(&planned.image, &repository, ManifestRef::Digest(digest));
         let [one, other] = &self.hashers;
-        let asked = (url, size, want);
+        // Of a config that is looked into, more is kept.
+        let asked = (url, size, want, question.what == What::Config);
         Some(Key(one.hash_one(&asked), other.hash_one(&asked)))
     }
 
@@ -167,11 +187,7 @@ impl Kept {
             },
             Answer::Blob(observation) => match observation.outcome {
                 BlobOutcome::Present { size } => Self::Present(size),
-                _ => Self::Whole(Box::new(Answer::Blob(BlobObservation {
-                    // Those who share a blob have not read it again.
-                    transfers: Vec::new(),
-                    ..observation.clone()
-                }))),
+                _ => Self::Whole(Box::new(Answer::Blob(observation.shared()))),
             },
         })
     }
@@ -210,19 +226,10 @@ impl Kept {
                 notes: Vec::new(),
                 at: OffsetDateTime::now_utc(),
             }),
-            Self::Present(size) => Answer::Blob(BlobObservation {
-                outcome: BlobOutcome::Present { size },
-                http_status: None,
-                attempts: 0,
-                latency: None,
-                answered_by: None,
-                asked_as: AskedAs::Nobody,
-                hosts: Vec::new(),
-                created: None,
-                transfers: Vec::new(),
-                notes: Vec::new(),
-                at: OffsetDateTime::now_utc(),
-            }),
+            Self::Present(size) => Answer::Blob(BlobObservation::unasked(
+                BlobOutcome::Present { size },
+                OffsetDateTime::now_utc(),
+            )),
         })
     }
 }

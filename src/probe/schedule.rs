@@ -3,25 +3,21 @@
 //! A slow or dead host delays only its own lane. Memory holds the images under way and no more: an image
 //! is handed over as soon as everything about it is known.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::lane::{Job, Lane};
 use super::ledger::{self, Ledger};
 use super::oci::{Ask, BlobAsk, Registries};
+use super::pass::{Answered, Pass};
 use super::twins::{Turn, Twins};
-use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::budget::ByteBudget;
 use crate::model::depth::Depth;
-use crate::model::endpoint::Authority;
 use crate::model::evidence::{Answer, Evidence};
 use crate::model::image::ManifestRef;
-use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
 use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, What, Who};
 use crate::model::run::Ending;
 use crate::plan::followup;
@@ -48,49 +44,14 @@ pub enum Event {
 pub struct Means {
     /// Those who ask.
     pub registries: Arc<Registries>,
-    /// How many bytes of blobs may still be read.
-    pub budget: Arc<ByteBudget>,
+    /// How many bytes of blobs may still be read; `None` for no limit.
+    pub budget: Option<Arc<ByteBudget>>,
     /// Questions at the same time to one authority.
     pub workers_per_authority: usize,
 }
 
 /// Parts of an image for each first question, as far as workers go.
 const PARTS: usize = 16;
-
-/// Answers on their way to the place where they meet.
-type Answers = mpsc::Sender<(u32, Question, Answer)>;
-
-struct Pass {
-    plan: Arc<Plan>,
-    lanes: HashMap<Authority, Arc<Lane>>,
-    under_way: HashMap<u32, UnderWay>,
-    /// Images of which no answer has come yet start here.
-    is_done: Vec<bool>,
-}
-
-/// What is known of an image that is not yet complete.
-enum UnderWay {
-    /// Some of the first answers. Where one host is slow, that may be all images: nothing is held but what
-    /// was said.
-    Opening(Vec<(Who, Answer)>),
-    /// All first answers, and questions that came of them.
-    Followup { evidence: Box<Evidence>, pending: usize },
-}
-
-impl UnderWay {
-    fn into_evidence(self, plan: &Plan, image: u32) -> Box<Evidence> {
-        match self {
-            Self::Followup { evidence, .. } => evidence,
-            Self::Opening(answers) => {
-                let mut evidence = Box::new(evidence(plan, image));
-                for (who, answer) in answers {
-                    evidence.record(&opening(plan, image, who), answer);
-                }
-                evidence
-            }
-        }
-    }
-}
 
 /// Asks everything that the plan wants to know, and tells `on_event` as it comes to be known.
 ///
@@ -102,11 +63,10 @@ pub async fn run(
     cancel: BoxFuture<'_, ()>,
     mut on_event: impl FnMut(Event),
 ) -> Ending {
-    let mut pass = Pass::new(plan);
+    let mut pass = Pass::new(plan, means.budget.clone());
     // Room for some answers, so that workers go on while one is being judged.
     let (answers, mut incoming) = mpsc::channel(256);
     let twins = Arc::new(Twins::of(&pass.plan));
-    let ledger = Arc::new(Ledger::new());
     let mut workers = JoinSet::new();
     // One question may lead to many.
     let questions_each = if pass.plan.deepest() >= Depth::Platforms { PARTS } else { 1 };
@@ -117,7 +77,7 @@ pub async fn run(
                 plan: Arc::clone(&pass.plan),
                 means: means.clone(),
                 twins: Arc::clone(&twins),
-                ledger: Arc::clone(&ledger),
+                ledger: Arc::clone(&pass.ledger),
                 lane: Arc::clone(lane),
                 answers: answers.clone(),
             };
@@ -132,11 +92,17 @@ pub async fn run(
             answer = incoming.recv() => answer,
             () = &mut cancel => None,
         };
-        let Some((image, question, answer)) = answer else { break };
-        on_event(Event::Answered { endpoint: pass.endpoint(image, question.who) });
-        if let Some(evidence) = pass.take(image, &question, answer) {
-            left -= 1;
-            on_event(Event::Done { image, evidence });
+        let Some(answer) = answer else { break };
+        let mut known = pass.settle(answer);
+        while let Some((image, question, answer)) = known.pop_front() {
+            on_event(Event::Answered { endpoint: pass.endpoint(image, question.who) });
+            if let Some(evidence) = pass.take(image, &question, answer) {
+                left -= 1;
+                on_event(Event::Done { image, evidence });
+            }
+            if known.is_empty() {
+                known.extend(pass.release());
+            }
         }
     }
     for lane in pass.lanes.values() {
@@ -154,7 +120,7 @@ struct Worker {
     twins: Arc<Twins>,
     ledger: Arc<Ledger>,
     lane: Arc<Lane>,
-    answers: Answers,
+    answers: mpsc::Sender<Answered>,
 }
 
 impl Worker {
@@ -165,14 +131,14 @@ impl Worker {
                 Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
             };
             let answered = match question.what {
-                What::Child | What::Blob => self.about_part(image, &question).await,
+                What::Child | What::Blob | What::Config => self.about_part(image, &question).await,
                 // By digest as well, and another question.
                 What::Referrers => Some((self.ask(image, &question).await, Vec::new())),
                 _ => self.about_manifest(image, &question).await,
             };
             let Some((answer, told)) = answered else { continue };
             for (image, question) in told {
-                if self.answers.send((image, question, answer.clone())).await.is_err() {
+                if self.answers.send((image, question, answer.shared())).await.is_err() {
                     return;
                 }
             }
@@ -222,7 +188,7 @@ impl Worker {
         let endpoint = endpoint_of(&self.plan, image, question.who);
         let endpoint = &self.plan.endpoints[endpoint as usize];
         let image = &self.plan.images[image as usize].image;
-        let Means { registries, budget, .. } = &self.means;
+        let registries = &self.means.registries;
         let reference = match &question.reference {
             Reference::Tag => ManifestRef::Tag(image.tag().unwrap_or("latest")),
             Reference::Digest(digest) => ManifestRef::Digest(digest),
@@ -230,7 +196,7 @@ impl Worker {
                 let ask = match (question.what, question.want) {
                     (What::Config, _) => BlobAsk::Config,
                     (_, Want::Existence) => BlobAsk::Presence,
-                    (_, Want::Bytes) => BlobAsk::Content(budget),
+                    (_, Want::Bytes) => BlobAsk::Content,
                 };
                 return Answer::Blob(registries.blob(endpoint, image, blob, ask).await);
             }
@@ -252,7 +218,7 @@ pub(super) fn opening(plan: &Plan, image: u32, who: Who) -> Question {
 }
 
 /// How far an image is looked at by whoever is asked; with mirrors, upstream is there to compare with.
-fn depth_at(plan: &Plan, planned: &PlannedImage, who: Who) -> Depth {
+pub(super) fn depth_at(plan: &Plan, planned: &PlannedImage, who: Who) -> Depth {
     match who {
         Who::Upstream if !planned.mirrors.is_empty() => Depth::Head,
         Who::Upstream => plan.depth_at(planned, planned.upstream),
@@ -265,118 +231,5 @@ pub(super) fn endpoint_of(plan: &Plan, image: u32, who: Who) -> u32 {
     match who {
         Who::Upstream => planned.upstream,
         Who::Mirror(index) => planned.mirrors[index],
-    }
-}
-
-fn evidence(plan: &Plan, image: u32) -> Evidence {
-    let planned = &plan.images[image as usize];
-    let endpoint = |at: u32, who| (Arc::clone(&plan.endpoints[at as usize]), depth_at(plan, planned, who));
-    let mirrors = planned.mirrors.iter().enumerate();
-    let evidence = Evidence::new(
-        Arc::clone(&planned.image),
-        plan.platforms_of(planned),
-        endpoint(planned.upstream, Who::Upstream),
-        mirrors.map(|(index, at)| endpoint(*at, Who::Mirror(index))).collect(),
-    );
-    Evidence { ask_age: plan.ask_age(), ask_referrers: plan.reach.referrers, ..evidence }
-}
-
-impl Pass {
-    fn new(plan: Arc<Plan>) -> Self {
-        let lanes = Lane::all(&plan);
-        let is_done = vec![false; plan.images.len()];
-        Self { plan, lanes, under_way: HashMap::new(), is_done }
-    }
-
-    fn endpoint(&self, image: u32, who: Who) -> u32 {
-        endpoint_of(&self.plan, image, who)
-    }
-
-    /// Records an answer; gives the evidence back when the image is complete.
-    fn take(&mut self, image: u32, question: &Question, answer: Answer) -> Option<Box<Evidence>> {
-        let plan = &self.plan;
-        let first_answers = 1 + plan.images[image as usize].mirrors.len();
-        let under_way = self
-            .under_way
-            .entry(image)
-            .or_insert_with(|| UnderWay::Opening(Vec::with_capacity(first_answers)));
-        let is_waiting = match under_way {
-            UnderWay::Opening(answers) => {
-                answers.push((question.who, answer));
-                answers.len() < first_answers
-            }
-            UnderWay::Followup { evidence, pending } => {
-                evidence.record(question, answer);
-                *pending -= 1;
-                *pending > 0
-            }
-        };
-        if is_waiting {
-            return None;
-        }
-        let evidence = self.under_way.remove(&image)?.into_evidence(plan, image);
-        let questions = followup::next(&evidence);
-        if questions.is_empty() {
-            self.is_done[image as usize] = true;
-            return Some(evidence);
-        }
-        self.under_way.insert(image, UnderWay::Followup { evidence, pending: questions.len() });
-        for question in questions {
-            let endpoint = &plan.endpoints[endpoint_of(plan, image, question.who) as usize];
-            if let Some(lane) = self.lanes.get(&endpoint.authority) {
-                lane.push(image, question);
-            }
-        }
-        None
-    }
-
-    /// Hands over what is left, with every gap filled by "interrupted".
-    fn abandon(mut self, on_event: &mut impl FnMut(Event)) {
-        let not_asked = || Observation {
-            outcome: Outcome::NotAsked(NotAsked::Interrupted),
-            http_status: None,
-            attempts: 0,
-            latency: None,
-            asked_as: AskedAs::Nobody,
-            redirected_to: None,
-            notes: Vec::new(),
-            at: OffsetDateTime::now_utc(),
-        };
-        for image in 0..self.plan.images.len() {
-            if self.is_done[image] {
-                continue;
-            }
-            let image = u32::try_from(image).unwrap_or(u32::MAX);
-            let under_way = self.under_way.remove(&image).unwrap_or(UnderWay::Opening(Vec::new()));
-            let mut evidence = under_way.into_evidence(&self.plan, image);
-            evidence.upstream.answer.get_or_insert_with(not_asked);
-            for mirror in &mut evidence.mirrors {
-                mirror.answer.get_or_insert_with(not_asked);
-            }
-            for question in followup::next(&evidence) {
-                let answer = match &question.reference {
-                    Reference::Blob(_) => Answer::Blob(blob_not_asked()),
-                    Reference::Tag | Reference::Digest(_) => Answer::Manifest(not_asked()),
-                };
-                evidence.record(&question, answer);
-            }
-            on_event(Event::Done { image, evidence });
-        }
-    }
-}
-
-fn blob_not_asked() -> BlobObservation {
-    BlobObservation {
-        outcome: BlobOutcome::NotAsked(NotAsked::Interrupted),
-        http_status: None,
-        attempts: 0,
-        latency: None,
-        answered_by: None,
-        asked_as: AskedAs::Nobody,
-        hosts: Vec::new(),
-        created: None,
-        transfers: Vec::new(),
-        notes: Vec::new(),
-        at: OffsetDateTime::now_utc(),
     }
 }

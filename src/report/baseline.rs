@@ -119,6 +119,8 @@ struct Row {
     status: String,
     code: Box<str>,
     latency_ms: Option<f64>,
+    #[serde(default)]
+    within_grace: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -259,7 +261,9 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         }
         baseline.images.insert(key.artifact.clone());
         baseline.mirrors.insert(key.mirror.clone());
-        if status != Status::Ok {
+        // What passed for its youth alone is no problem yet; taken for a known one, it would never become any.
+        let is_young = row.within_grace && status == Status::Stale;
+        if status != Status::Ok && !is_young {
             let since = first_seen.get(&key).copied().unwrap_or(taken_at);
             baseline.problems.insert(key, Problem { status, code: row.code, since });
         }

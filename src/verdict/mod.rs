@@ -53,8 +53,10 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
         Outcome::Found(facts) => match contradicted(upstream.document.as_ref()) {
             // Believed by its header until a mirror differed and the bytes were read.
             Some((header, read)) => header_wrong(header, read, host, None),
-            None => served(evidence, facts, upstream.own_digest.as_ref(), host)
-                .unwrap_or_else(|| verdict(Code::Served, "", Some(facts))),
+            None => {
+                let fault = served(evidence, facts, upstream.own_digest.as_ref(), host);
+                schema1::weigh(fault.unwrap_or_else(|| verdict(Code::Served, "", Some(facts))), facts)
+            }
         },
         Outcome::Missing(answer) => unserved::missing(answer, counted, host),
         _ => unserved::explain(counted, host),

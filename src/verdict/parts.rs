@@ -281,8 +281,13 @@ impl<'a, 'b> Inquest<'a, 'b> {
         self.find((part, Some(&blob.digest)), self.tree.images[place].platform, blob.size, found);
     }
 
-    /// Wanted platforms that are not there.
+    /// Wanted platforms that are not there, or of which that is not known.
     fn look_for_wanted(&mut self) {
+        let has_unknown = self.tree.wanted.iter().any(|(_, met)| *met == Met::Unknown);
+        let unknown = platforms::unknown(self.evidence, self.who, self.host).filter(|_| has_unknown);
+        if let Some((config, found)) = unknown {
+            self.find((PartKind::Config, Some(&config.digest.to_string())), None, config.size, found);
+        }
         let lacking = platforms::upstream_lacks(self.evidence);
         let is_known = tree::upstream_platforms(self.evidence).is_some();
         for (wanted, met) in &self.tree.wanted {
@@ -294,14 +299,15 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 // No failure of the mirror: told by its platforms.
                 Who::Mirror(_) if is_upstreams_gap => continue,
                 Who::Mirror(_) if is_known => {
-                    (Code::PlatformAbsent, "upstream's index has it, the mirror's has not".to_owned())
+                    (Code::PlatformAbsent, "upstream has it, the mirror has not".to_owned())
                 }
                 Who::Mirror(_) => (
                     Code::PlatformAbsent,
-                    "the mirror's index does not have it; whether upstream's has is not known".to_owned(),
+                    "the mirror does not have it; whether upstream has is not known".to_owned(),
                 ),
                 Who::Upstream => {
-                    (Code::UpstreamLacksPlatform, "upstream's own index has nothing for it".to_owned())
+                    let offered = platforms::offered(self.evidence);
+                    (Code::UpstreamLacksPlatform, format!("upstream itself has nothing for it{offered}"))
                 }
             };
             self.find((PartKind::Platform, None), Some(wanted), None, found);
@@ -334,7 +340,8 @@ impl<'a, 'b> Inquest<'a, 'b> {
     fn lines(&self) -> Vec<PlatformLine> {
         let images = self.tree.images.iter().zip(&self.damage);
         let mut lines: Vec<_> = images
-            .filter(|(image, _)| !matches!(image.standing, Standing::First))
+            // Of an image without an index it is told only where it matters.
+            .filter(|(image, _)| !matches!(image.standing, Standing::First) || image.platform.is_some())
             .map(|(image, damage)| PlatformLine {
                 platform: image.platform.map_or_else(String::new, ToString::to_string).into(),
                 digest: Some(image.digest.clone()),

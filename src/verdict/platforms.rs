@@ -1,10 +1,14 @@
-//! Which platforms matter where a mirror's index is not upstream's, and which of them upstream itself lacks.
+//! Which platforms matter where a mirror's image is not upstream's, which of them upstream itself lacks, and why that is
+//! not always known.
 
-use super::verdict;
+use super::{blobs, verdict};
+use crate::model::blob::Blob;
 use crate::model::code::Code;
 use crate::model::evidence::Evidence;
+use crate::model::plan::Who;
 use crate::model::platform::Platform;
 use crate::model::run::Verdict;
+use crate::plan::single::{self, Said};
 use crate::plan::tree::{self, Met};
 
 /// Those that are wanted of the platforms that a mirror lacks, by name.
@@ -35,7 +39,7 @@ fn is_wanted(evidence: &Evidence, name: &str) -> bool {
     }
 }
 
-/// Wanted platforms for which upstream's index has nothing; none where that is not known.
+/// Wanted platforms for which upstream has nothing; none where that is not known.
 pub(super) fn upstream_lacks(evidence: &Evidence) -> Vec<&Platform> {
     if evidence.platforms.is_empty() {
         return Vec::new();
@@ -47,14 +51,45 @@ pub(super) fn upstream_lacks(evidence: &Evidence) -> Vec<&Platform> {
     chosen.into_iter().filter(|(_, met)| *met == Met::Not).map(|(platform, _)| platform).collect()
 }
 
-/// Upstream's verdict, where its index is known to lack a platform that is wanted.
+/// What upstream has, as the end of a sentence that says what it has not.
+pub(super) fn offered(evidence: &Evidence) -> String {
+    let offered = tree::upstream_platforms(evidence).unwrap_or_default();
+    let names: Vec<_> = offered.iter().take(8).map(ToString::to_string).collect();
+    match offered.len().saturating_sub(names.len()) {
+        _ if names.is_empty() => String::new(),
+        0 => format!(" (it has {})", names.join(", ")),
+        more => format!(" (it has {} and {more} more)", names.join(", ")),
+    }
+}
+
+/// Why it is not known for which platform an image without an index is, where one is wanted.
+pub(super) fn unknown(evidence: &Evidence, who: Who, host: &str) -> Option<(Blob, (Code, String))> {
+    let (digest, document) = tree::first_document(evidence, who)?;
+    let Said::Config(config) = single::said(evidence, digest, document) else { return None };
+    let answer = evidence.parts_at(who).configs.get(&config.digest);
+    let silent =
+        |why: &str| (Code::PlatformUnknown, format!("for which platform the image is, is not known: {why}"));
+    let found = match answer {
+        _ if single::is_read(evidence, &config.digest) => silent("its config does not say"),
+        _ if !single::is_readable(&config) => {
+            silent("its config is too large to be looked into, or has no size")
+        }
+        Some(answer) => blobs::explain(answer, host)
+            .or_else(|| blobs::wrong_size(config.size, blobs::served_bytes(answer)))
+            .unwrap_or_else(|| silent("its config could not be read")),
+        None => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
+    };
+    Some((config, found))
+}
+
+/// Upstream's verdict, where it is known to lack a platform that is wanted.
 pub(super) fn of_upstream(evidence: &Evidence, found: Verdict) -> Verdict {
     let lacking = upstream_lacks(evidence);
     if lacking.is_empty() || found.code != Code::Served {
         return found;
     }
     let names: Vec<_> = lacking.iter().take(8).map(ToString::to_string).collect();
-    let reason = format!("upstream's own index has nothing for {}", names.join(", "));
+    let reason = format!("upstream itself has nothing for {}{}", names.join(", "), offered(evidence));
     Verdict {
         digest: found.digest,
         expected: found.expected,

@@ -5,7 +5,8 @@ use super::parts::BESIDES;
 use super::unserved;
 use crate::model::code::Code;
 use crate::model::evidence::Evidence;
-use crate::model::referrers::{Gap, MAX_NAMED, Referrer, ReferrersLine, ReferrersObservation};
+use crate::model::observation::Outcome;
+use crate::model::referrers::{AskReferrers, Gap, MAX_NAMED, Referrer, ReferrersLine, ReferrersObservation};
 use crate::model::run::Verdict;
 use crate::model::status::Status;
 
@@ -25,7 +26,9 @@ pub struct Referrers {
 #[must_use]
 pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Verdict, Referrers) {
     let mirror = &evidence.mirrors[index];
-    let Some(upstream) = &evidence.upstream.referrers else { return (found, Referrers::default()) };
+    let Some(upstream) = &evidence.upstream.referrers else {
+        return (found, Referrers { line: None, note: never_had(evidence, index) });
+    };
     if mirror.digest() != evidence.expected() {
         return (found, Referrers::default());
     }
@@ -79,6 +82,27 @@ fn name(referrer: &Referrer) -> String {
     }
 }
 
+/// Why upstream's list was not had, where a mirror may lack something of it.
+fn never_had(evidence: &Evidence, index: usize) -> Option<String> {
+    let upstream = &evidence.upstream;
+    let served = evidence.mirrors[index].digest().filter(|_| evidence.ask_referrers == AskReferrers::Yes)?;
+    if evidence.expected().is_some_and(|expected| expected != served) {
+        return None;
+    }
+    let answer = upstream.pinned.as_ref().or(upstream.answer.as_ref())?;
+    let why = match &answer.outcome {
+        // What it has not got, nothing refers to there.
+        Outcome::Missing(_) => return None,
+        Outcome::Found(_) => unserved::not_asked().reason,
+        _ => unserved::explain(answer, &upstream.endpoint.name).reason,
+    };
+    Some(unknown(&why))
+}
+
+fn unknown(why: &str) -> String {
+    format!("which signatures, SBOMs and attestations there are could not be found out: {why}")
+}
+
 fn gap(known: &ReferrersObservation, host: &str) -> Option<String> {
     let why = match known.gap.as_ref()? {
         Gap::Answer(answer) => unserved::explain(answer, host).reason.into_owned(),
@@ -86,5 +110,5 @@ fn gap(known: &ReferrersObservation, host: &str) -> Option<String> {
         Gap::Endless => format!("the list of {host} has no end that is in sight"),
         Gap::Elsewhere => format!("{host} continues its list at another place"),
     };
-    Some(format!("which signatures, SBOMs and attestations there are could not be found out: {why}"))
+    Some(unknown(&why))
 }

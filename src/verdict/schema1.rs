@@ -15,6 +15,9 @@ pub(super) fn weigh(verdict: Verdict, facts: &Facts) -> Verdict {
         Code::DigestEqual if facts.manifest.is_some() => {
             "schema 1: the digest is the right one by the header, and the bytes cannot be held to it"
         }
+        Code::Served if facts.manifest.is_some() => {
+            "schema 1: its digest is not of its bytes, which cannot be held to it"
+        }
         Code::DigestMismatch | Code::DigestHeaderWrong | Code::DigestDiffers => {
             "schema 1: another digest, which says nothing of the bytes"
         }

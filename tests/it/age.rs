@@ -247,6 +247,30 @@ fn a_grace_excuses_nothing_but_the_difference() {
 }
 
 #[test]
+fn what_passed_for_its_youth_is_new_once_it_is_old() {
+    let pair = pair(&ago(2), OLD);
+    let young = check(&pair, "--grace 3h").text;
+    let old = check(&pair, "--grace 1h").text;
+    let decided = |earlier: &str, grace: &str| {
+        let check = pair.check().file("earlier.json", earlier).args("--baseline earlier.json");
+        let report = check.args(&format!("--grace {grace}")).run();
+        let document: Value = serde_json::from_str(&report.text).expect("JSON");
+        let compared = &document["decision"]["baseline"];
+        let count = |kind: &str| compared[kind].as_array().expect("a list").len();
+        (report.exit, count("new"), count("known"))
+    };
+    // As if the hour had passed between the two.
+    assert_eq!(decided(&young, "1h"), (1, 1, 0));
+    assert_eq!(decided(&young, "3h").0, 0);
+    assert_eq!(decided(&old, "1h"), (0, 0, 1));
+    assert_eq!(decided(&old, "3h").0, 0);
+    let tool = crate::support::tool::Tool::new().file("young.json", young);
+    let output = tool.line("baseline write young.json -o small.json").run();
+    let small: Value = serde_json::from_str(&output.file("small.json")).expect("JSON");
+    assert_eq!((&small["problems"], &small["images"]), (&json!([]), &json!(["docker.io/library/app:1.0"])));
+}
+
+#[test]
 fn an_earlier_report_tells_for_how_long() {
     let pair = pair(NEW, OLD);
     let with = |earlier: String, args: &str| {

@@ -11,9 +11,7 @@ use registry_check::model::endpoint::Namespace;
 use registry_check::model::fault::{NetFault, RedirectFault, Shut};
 use registry_check::model::observation::{AskedAs, Breakage, NotAsked, Note, Refusal};
 
-use crate::support::blobs::{
-    Asker, holding, host, hosts, named, noise, present, read, store, story, unknown,
-};
+use crate::support::blobs::{Asker, holding, host, hosts, noise, present, read, store, story, unknown};
 
 const SIZE: usize = 5000;
 
@@ -508,27 +506,9 @@ async fn a_bomb_ends_at_the_declared_size() {
 }
 
 #[tokio::test]
-async fn the_budget_is_spent_on_what_was_read_and_on_nothing_else() {
-    use registry_check::model::budget::ByteBudget;
-    use registry_check::probe::oci::BlobAsk;
+async fn a_blob_beyond_all_bounds_is_not_asked_for() {
     let (registry, blob) = one();
-    let asker = Asker::new();
-    let budget = ByteBudget::new(Some(2 * SIZE as u64 - 1));
-    let content = BlobAsk::Content(&budget);
-    let missing = Blob { digest: unknown(), size: blob.size };
-    for (blob, outcome, left) in [
-        (&missing, None, 2 * SIZE - 1),
-        (&blob, Some(read(SIZE)), SIZE - 1),
-        (&blob, Some(BlobOutcome::OverBudget), SIZE - 1),
-        (&named(b"", Algorithm::Sha256), None, SIZE - 1),
-    ] {
-        let seen = asker.ask(&registry.url(), blob, content).await;
-        if let Some(outcome) = outcome {
-            assert_eq!(seen.outcome, outcome);
-        }
-        assert_eq!(budget.left(), left as u64);
-    }
-    assert_eq!(registry.count(|hit| hit.status == Some(200)), 1, "what is not affordable is not asked for");
     let huge = Blob { size: Some(1 << 62), ..blob };
-    assert_eq!(asker.content(&registry, &huge).await.outcome, BlobOutcome::OverBudget);
+    assert_eq!(Asker::new().content(&registry, &huge).await.outcome, BlobOutcome::OverBudget);
+    assert_eq!(story(&registry), [""; 0]);
 }

@@ -3,7 +3,7 @@
 use registry_check::demo::{Behaviour, Image, Scope, content};
 use registry_check::model::digest::Algorithm;
 
-use crate::support::embedded::{Pair, REPOSITORY, TAG, start};
+use crate::support::embedded::{Check, Pair, REPOSITORY, TAG, start};
 
 /// An image that a registry knows by such a digest.
 fn named_by(algorithm: Algorithm) -> Image {
@@ -102,7 +102,21 @@ fn schema_1_is_never_wrong_and_its_bytes_are_never_right() {
         assert_eq!(report.exit, 0, "{named} {depth} {behaviour:?}");
     }
     let pair = Pair::holding(&image, &other);
-    for depth in ["head", "manifest"] {
+    for depth in ["head", "manifest", "platforms", "blobs", "content"] {
         pair.check().args(&format!("--depth {depth}")).run().expect(unverified, 0);
+    }
+    // Nor where the registry itself is looked at: at no depth is more known than that it serves it.
+    for named in ["app:1.0", &*pinned] {
+        for (depth, verdict) in [
+            ("head", "ok/served"),
+            ("manifest", unverified),
+            ("platforms", unverified),
+            ("blobs", unverified),
+            ("content", unverified),
+        ] {
+            let check = Check::of(&[named]).upstream(&pair.upstream.url());
+            let report = check.args(&format!("--depth {depth} --platform linux/arm64")).run();
+            assert_eq!((&*report.rows[0].verdict(), report.exit), (verdict, 0), "{named} {depth}");
+        }
     }
 }

@@ -11,7 +11,6 @@ use registry_check::credentials::{self, Environment, Sources};
 use registry_check::demo::{Behaviour, Failure, Image, Registry, Scope, Store, Times, TokenRules, content};
 use registry_check::inputs::{self, Source};
 use registry_check::mirrors::{self, MirrorSpec, UpstreamSpec};
-use registry_check::model::budget::ByteBudget;
 use registry_check::model::code::Code;
 use registry_check::model::depth::Depth;
 use registry_check::model::evidence::Evidence;
@@ -379,7 +378,7 @@ fn registries() -> Arc<Registries> {
 
 /// What a run is asked with.
 fn means(registries: Arc<Registries>) -> Means {
-    Means { registries, budget: Arc::new(ByteBudget::new(None)), workers_per_authority: 4 }
+    Means { registries, budget: None, workers_per_authority: 4 }
 }
 
 /// The images of `list` at the upstream and mirrors of `world`.

@@ -160,6 +160,61 @@ fn what_could_not_be_found_out_is_a_note_and_never_a_lack() {
 }
 
 #[test]
+fn where_upstream_cannot_be_asked_it_is_said_that_its_list_was_not_had() {
+    let dead = registry_check::demo::ClosedPort::take().unwrap();
+    let pair = pair();
+    let pinned = format!("app@{}", pair.digest());
+    for image in ["app:1.0", &pinned] {
+        let check = Check::of(&[image]).upstream(&format!("http://{}", dead.addr()));
+        let report = check.mirror("m", &pair.mirror.url()).args("--referrers --retries 0").run();
+        let row = report.rows.iter().find(|row| row.mirror == "m").unwrap();
+        assert!(row.notes_hold("attestations there are could not be found out: "), "{row:#?}");
+        assert!(row.notes_hold("refused"), "{row:#?}");
+        assert_eq!(told(&report), Value::Null);
+    }
+    // Nobody asked, nothing is said; nor of an image that upstream has not got, or a mirror has not.
+    let check = Check::of(&["app:1.0"]).upstream(&format!("http://{}", dead.addr()));
+    let report = check.mirror("m", &pair.mirror.url()).args("--retries 0").run();
+    assert!(!report.row("m").notes_hold("attestations"), "{report:#?}");
+    let none = Registry::start(registry_check::demo::Store::new()).unwrap();
+    for (upstream, mirror) in [(&none, &pair.mirror), (&pair.upstream, &none)] {
+        let check = Check::of(&["app:1.0"]).upstream(&upstream.url()).mirror("m", &mirror.url());
+        let report = check.args("--referrers").run();
+        assert!(!report.row("m").notes_hold("attestations"), "{report:#?}");
+    }
+}
+
+#[test]
+fn where_only_the_pinned_digest_is_left_its_signatures_count() {
+    let pair = pair();
+    refer(&pair, &pair.upstream, 0..2);
+    let image = format!("app:gone@{}", pair.digest());
+    let report = pair.check_of(&[&image]).args("--referrers").run();
+    report.expect("incomplete/referrer-absent", 1);
+    assert_eq!(told(&report)["absent_total"], 2);
+}
+
+#[test]
+fn a_run_that_is_interrupted_before_the_list_was_had_says_so() {
+    let pair = pair();
+    pair.upstream.set_behaviour(Scope::Referrers, Behaviour::NotFoundPlain);
+    pair.upstream.set_behaviour(Scope::reference(REPOSITORY, &fallback(&pair)), Behaviour::Silent);
+    let patient = "--first-byte-timeout 1h --timeout 1h --retries 0 -vv";
+    let running = pair.check().args(&format!("--referrers {patient} -f json")).tool().start();
+    let list = format!("{}/v2/{REPOSITORY}/referrers/{}", pair.upstream.url(), pair.digest());
+    running.wait_for(&format!("debug: GET {list}: 404 in "));
+    running.signal("INT");
+    let output = running.wait();
+    assert_eq!(output.code, Some(130), "{output:?}");
+    let report: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let rows = report["results"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["mirror"] == "m").unwrap();
+    assert_eq!((&row["code"], &row["referrers"]), (&json!("digest-equal"), &Value::Null));
+    let notes = row["notes"].to_string();
+    assert!(notes.contains("could not be found out: the run was interrupted"), "{row:#}");
+}
+
+#[test]
 fn pages_are_followed_within_the_list_and_so_many_times() {
     for (link, asked) in [
         // To itself, round in a circle for ever, and away.

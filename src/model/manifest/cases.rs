@@ -89,7 +89,8 @@ fn accept_names_each_known_type_once_without_weights() {
 
 #[test]
 fn an_image_manifest_gives_config_and_layers_in_order() {
-    let content = Content::Image { config: blob_ref('c'), layers: vec![blob_ref('a'), blob_ref('b')] };
+    let kind = ImageKind::Artifact;
+    let content = Content::Image { config: blob_ref('c'), kind, layers: vec![blob_ref('a'), blob_ref('b')] };
     for (document, header, media_type) in [
         (image(), None, MediaType::OciManifest),
         (image(), Some(MediaType::OciManifest), MediaType::OciManifest),
@@ -144,7 +145,10 @@ fn an_index_may_be_empty_also_as_go_prints_it() {
 fn an_artifact_may_have_no_layers() {
     for layers in [json!([]), Value::Null] {
         let read = parse(&with(image(), "layers", layers)).unwrap();
-        assert_eq!(read.content, Content::Image { config: blob_ref('c'), layers: vec![] });
+        assert_eq!(
+            read.content,
+            Content::Image { config: blob_ref('c'), kind: ImageKind::Artifact, layers: vec![] }
+        );
     }
     assert_eq!(parse(&without(image(), "layers")), Err(ManifestError::Kind));
     assert_eq!(parse(&without(image(), "config")), Err(ManifestError::Kind));
@@ -530,5 +534,24 @@ proptest! {
         let mut read = children(&index(&[plain]));
         read[0].size = None;
         prop_assert_eq!(read, children(&index(&[odd])));
+    }
+}
+
+#[test]
+fn what_an_image_is_tells_its_config_whatever_else_is_odd() {
+    for (media_type, kind) in [
+        ("application/vnd.oci.image.config.v1+json", ImageKind::Container),
+        ("application/vnd.docker.container.image.v1+JSON; a=b", ImageKind::Container),
+        ("application/vnd.cncf.helm.config.v1+json", ImageKind::Artifact),
+        ("application/vnd.oci.empty.v1+json", ImageKind::Artifact),
+        ("", ImageKind::Artifact),
+    ] {
+        for size in [json!(2), json!("2")] {
+            let config = json!({"mediaType": media_type, "size": size, "digest": digest('c')});
+            let document = json!({"schemaVersion": 2, "config": config, "layers": []});
+            let read = Manifest::parse(document.to_string().as_bytes(), None).unwrap();
+            let Content::Image { kind: found, .. } = read.content else { panic!("an image") };
+            assert_eq!(found, kind, "{document}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{BlobRef, Child, ChildKind, Content, Distribution, ManifestError, MediaType, read};
+use super::{BlobRef, Child, ChildKind, Content, Distribution, ImageKind, ManifestError, MediaType, read};
 use crate::model::platform::Platform;
 
 /// Most entries of an index that are read; the largest known have some hundreds.
@@ -98,8 +98,12 @@ struct Blob<'a> {
 }
 
 impl Blob<'_> {
+    fn media_type(&self) -> Option<String> {
+        self.media_type.and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
     fn read(self) -> BlobRef {
-        let media_type = self.media_type.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let media_type = self.media_type();
         BlobRef {
             distribution: media_type.as_deref().map_or(Distribution::Registry, Distribution::of),
             size: size(self.size),
@@ -144,7 +148,11 @@ pub(super) fn index(bytes: &[u8]) -> Result<Vec<Child>, ManifestError> {
 pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     let image: Image<'_> = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
-    Ok(Content::Image { config: image.config.read(), layers: layers.into_iter().map(Blob::read).collect() })
+    Ok(Content::Image {
+        kind: image.config.media_type().map_or(ImageKind::Artifact, |text| ImageKind::of(&text)),
+        config: image.config.read(),
+        layers: layers.into_iter().map(Blob::read).collect(),
+    })
 }
 
 /// One entry: as the model reads it, else the little that comparing needs, else of unknown kind.

@@ -16,10 +16,10 @@ use super::manifest::Registries;
 use super::reading::{self, Failure, Reading, Trail, Trouble, content_type};
 use crate::model::age::MAX_CONFIG_BYTES;
 use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, Transfer};
-use crate::model::budget::{ByteBudget, Taken};
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::observation::{Answer, Breakage, NotAsked, Note};
+use crate::model::platform::Platform;
 use crate::net::client::{Body, Range};
 use crate::net::download::Download;
 
@@ -31,14 +31,14 @@ const MAX_LOOK_BYTES: usize = 16 * 1024;
 pub const MAX_BLOB_BYTES: u64 = 128 << 30;
 
 /// How much of a blob is wanted.
-#[derive(Clone, Copy, Debug)]
-pub enum BlobAsk<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobAsk {
     /// Word of it: HEAD, and one byte by GET where that says too little.
     Presence,
-    /// All its bytes, hashed as they come, if the budget has them to spare. Without a declared size they cannot
-    /// be bounded, so that this is the same as [`Self::Presence`]; none is read beyond [`MAX_BLOB_BYTES`].
-    Content(&'a ByteBudget),
-    /// All its bytes, kept for what a config says of when the image was made; none beyond [`MAX_CONFIG_BYTES`].
+    /// All its bytes, hashed as they come. Without a declared size they cannot be bounded, so that this is the same
+    /// as [`Self::Presence`]; none is read beyond [`MAX_BLOB_BYTES`].
+    Content,
+    /// All its bytes, kept for what a config says of the image; none beyond [`MAX_CONFIG_BYTES`].
     Config,
 }
 
@@ -49,6 +49,7 @@ pub(super) struct Way {
     answered_by: Option<Authority>,
     pub(super) transfers: Vec<Transfer>,
     pub(super) created: Option<OffsetDateTime>,
+    pub(super) platform: Option<Box<Platform>>,
     /// The error status with which HEAD was answered.
     head_failed: Option<u16>,
 }
@@ -61,6 +62,7 @@ impl Way {
             answered_by: None,
             transfers: Vec::new(),
             created: None,
+            platform: None,
             head_failed: None,
         }
     }
@@ -79,6 +81,7 @@ impl Way {
             asked_as: self.trail.asked_as,
             hosts: self.session.into_contacts(),
             created: self.created,
+            platform: self.platform,
             transfers: self.transfers,
             notes: self.trail.notes,
             at: OffsetDateTime::now_utc(),
@@ -125,26 +128,24 @@ impl Registries {
         endpoint: &Endpoint,
         image: &ImageRef,
         blob: &Blob,
-        ask: BlobAsk<'_>,
+        ask: BlobAsk,
     ) -> BlobObservation {
         let mut way = Way::new();
         let (url, repository) = match place(endpoint, image, blob) {
             Ok(place) => place,
             Err(why) => return way.into_observation(BlobOutcome::NotAsked(why)),
         };
-        let (budget, size) = match (ask, blob.size) {
-            (BlobAsk::Content(budget), Some(size)) => (Some(budget), size),
-            _ => (None, 0),
+        let most = match ask {
+            BlobAsk::Presence => None,
+            BlobAsk::Content => Some(MAX_BLOB_BYTES),
+            BlobAsk::Config => Some(MAX_CONFIG_BYTES),
         };
-        let is_affordable = |budget: &ByteBudget| size <= MAX_BLOB_BYTES && budget.take(size) == Taken::Yes;
-        let is_too_large =
-            matches!(ask, BlobAsk::Config) && blob.size.is_some_and(|size| size > MAX_CONFIG_BYTES);
-        if is_too_large || budget.is_some_and(|budget| !is_affordable(budget)) {
+        if blob.size.zip(most).is_some_and(|(size, most)| size > most) {
             return way.into_observation(BlobOutcome::OverBudget);
         }
-        let first_step = || match (ask, budget, blob.size) {
-            (BlobAsk::Config, _, Some(size)) => Step::Content(Box::new(Content::kept(&blob.digest, size))),
-            (_, Some(_), _) => Step::Content(Box::new(Content::new(&blob.digest, size))),
+        let first_step = || match (ask, blob.size) {
+            (BlobAsk::Config, Some(size)) => Step::Content(Box::new(Content::kept(&blob.digest, size))),
+            (BlobAsk::Content, Some(size)) => Step::Content(Box::new(Content::new(&blob.digest, size))),
             _ => Step::Head,
         };
         let mut outcome = self.put_blob(&mut way, (&url, &repository), blob, first_step()).await;
@@ -163,10 +164,7 @@ impl Registries {
                 way.trail.attempts += second.trail.attempts;
             }
         }
-        if let Some(budget) = budget {
-            budget.give_back(size.saturating_sub(way.received_bytes()));
-        }
-        if matches!(ask, BlobAsk::Config) {
+        if ask == BlobAsk::Config {
             self.client.count_read(way.received_bytes());
         }
         way.into_observation(outcome)

@@ -19,6 +19,7 @@ use crate::model::digest::{Digest, Hasher};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
 use crate::model::observation::Note;
+use crate::model::platform;
 use crate::net::client::{Body, Range};
 use crate::net::download::Download;
 
@@ -161,7 +162,8 @@ impl Content {
                 BlobOutcome::Broken(BlobBreakage::WrongBytes { found: digest })
             }
             (bytes, _) => {
-                way.created = kept.and_then(|kept| age::created(&kept));
+                way.created = kept.as_deref().and_then(age::created);
+                way.platform = kept.as_deref().and_then(platform::of_config).map(Box::new);
                 BlobOutcome::Read { bytes }
             }
         }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use registry_check::credentials::{self, Environment, Sources};
 use registry_check::demo::{self, Image, Registry, Store};
 use registry_check::model::blob::{Blob, BlobObservation, BlobOutcome, Part};
-use registry_check::model::budget::ByteBudget;
 use registry_check::model::digest::{Algorithm, Digest};
 use registry_check::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use registry_check::model::image::ImageRef;
@@ -50,7 +49,7 @@ impl Asker {
         Self { registries, namespace: Namespace::Auto }
     }
 
-    pub async fn ask(&self, url: &str, blob: &Blob, ask: BlobAsk<'_>) -> BlobObservation {
+    pub async fn ask(&self, url: &str, blob: &Blob, ask: BlobAsk) -> BlobObservation {
         let image: ImageRef = format!("docker.io/{REPOSITORY}:{TAG}").parse().unwrap();
         let url = Url::parse(url).unwrap();
         let endpoint = Endpoint {
@@ -74,7 +73,7 @@ impl Asker {
 
     /// All of it.
     pub async fn content(&self, registry: &Registry, blob: &Blob) -> BlobObservation {
-        self.ask(&registry.url(), blob, BlobAsk::Content(&ByteBudget::new(None))).await
+        self.ask(&registry.url(), blob, BlobAsk::Content).await
     }
 }
 

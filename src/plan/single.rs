@@ -1,0 +1,87 @@
+//! For which platform an image is that has no index: where upstream's index names it, that says so, and else its own
+//! config does (image-spec `config.md`).
+//!
+//! Only images for containers are for a platform: a Helm chart's config, or an artifact's, says nothing of the kind.
+
+use std::collections::HashSet;
+
+use super::tree::{Met, Tree, first_document};
+use crate::model::age::MAX_CONFIG_BYTES;
+use crate::model::blob::{Blob, BlobObservation, BlobOutcome};
+use crate::model::digest::Digest;
+use crate::model::evidence::Evidence;
+use crate::model::manifest::{Content, ImageKind, Manifest};
+use crate::model::plan::{Question, Reference, Want, What, Who};
+use crate::model::platform::Platform;
+
+/// What tells the platform of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// It is for this one.
+    For(&'a Platform),
+    /// This config would tell, and has not.
+    Config(Blob),
+    /// Nothing: it is for no platform, or has an index.
+    Nothing,
+}
+
+/// What tells the platform of the image with this digest and document.
+#[must_use]
+pub fn said<'a>(evidence: &'a Evidence, digest: &Digest, document: &Manifest) -> Said<'a> {
+    let Content::Image { config, kind: ImageKind::Container, .. } = &document.content else {
+        return Said::Nothing;
+    };
+    let named = first_document(evidence, Who::Upstream).and_then(|(_, index)| {
+        let is_it = |text: &str| text.parse::<Digest>().is_ok_and(|named| named == *digest);
+        index.images().find(|child| child.digest.as_deref().is_some_and(is_it))?.platform.as_ref()
+    });
+    if let Some(platform) = named {
+        return Said::For(platform);
+    }
+    let Ok(digest) = config.digest.parse() else { return Said::Nothing };
+    let mut answers = evidence.everyone().filter_map(|who| evidence.parts_at(who).configs.get(&digest));
+    match answers.find_map(|answer| answer.platform.as_deref()) {
+        Some(platform) => Said::For(platform),
+        None => Said::Config(Blob { digest, size: config.size }),
+    }
+}
+
+/// The configs that must be asked for next, so that it is known whether images are for a wanted platform.
+#[must_use]
+pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
+    if evidence.platforms.is_empty() {
+        return Vec::new();
+    }
+    let is_lacking = |tree: &Tree<'_>| tree.wanted.iter().any(|(_, met)| *met == Met::Not);
+    let mut everyone: Vec<Who> = trees.iter().map(|(who, _)| *who).collect();
+    // Is that upstream's gap?
+    if !everyone.contains(&Who::Upstream) && trees.iter().any(|(_, tree)| is_lacking(tree)) {
+        everyone.push(Who::Upstream);
+    }
+    // The same bytes wherever they come from: read at one endpoint, and elsewhere only where that failed.
+    let mut asked = HashSet::new();
+    let questions = everyone.into_iter().filter_map(|who| {
+        let (digest, document) = first_document(evidence, who)?;
+        let Said::Config(config) = said(evidence, digest, document) else { return None };
+        let is_wanted = is_readable(&config)
+            && !is_read(evidence, &config.digest)
+            && !evidence.parts_at(who).configs.contains_key(&config.digest)
+            && asked.insert(config.digest.clone());
+        let reference = Reference::Blob(config);
+        is_wanted.then_some(Question { who, what: What::Config, reference, want: Want::Bytes })
+    });
+    questions.collect()
+}
+
+/// Whether a config is of a size that is read.
+#[must_use]
+pub fn is_readable(config: &Blob) -> bool {
+    config.size.is_some_and(|size| size <= MAX_CONFIG_BYTES)
+}
+
+/// Whether anybody's answer had the bytes of a config.
+#[must_use]
+pub fn is_read(evidence: &Evidence, config: &Digest) -> bool {
+    let is_read = |answer: &BlobObservation| matches!(answer.outcome, BlobOutcome::Read { .. });
+    evidence.everyone().any(|who| evidence.parts_at(who).configs.get(config).is_some_and(is_read))
+}
