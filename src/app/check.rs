@@ -54,6 +54,7 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
+    let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let plan = scoped(plan, &args, &outputs);
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
@@ -65,8 +66,8 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     }
     warn_of_spent_quotas(&run.quotas);
     let tool_version = env!("CARGO_PKG_VERSION");
-    let ended = Ended { run: &run, terms: options.terms(), tool_version, common, reports: &args.reports };
-    ended.tell(outputs, rows)
+    let (terms, reports) = (options.terms(), &args.reports);
+    Ended { run: &run, terms, tool_version, common, reports, job }.tell(outputs, rows)
 }
 
 /// A run that is to be judged and told of: one that was just made, or one that was saved.
@@ -77,12 +78,14 @@ pub(super) struct Ended<'a> {
     pub(super) tool_version: &'a str,
     pub(super) common: &'a CommonArgs,
     pub(super) reports: &'a ReportArgs,
+    /// The job that is told of it.
+    pub(super) job: Option<Job>,
 }
 
 impl Ended<'_> {
     /// Writes every report, and tells the exit code.
     pub(super) fn tell(&self, mut outputs: Outputs, rows: Option<Rows>) -> Result<u8, Error> {
-        let Self { run, terms, tool_version, common, reports } = self;
+        let Self { run, terms, tool_version, common, reports, job } = self;
         let decision = gate::decide(terms, run);
         let exit_code = exit::code(run.ending, decision.outcome);
         let view = View { run, decision: &decision, policy: terms.policy, exit_code, tool_version };
@@ -103,7 +106,7 @@ impl Ended<'_> {
             if outputs.has_stdout_as(Format::Github) { Annotations::Written } else { Annotations::Wanted };
         let style = options::report_style(common, reports);
         errors.extend(outputs.write(&view, &style).err().into_iter().flatten());
-        if let Some(job) = Job::from_environment().filter(|_| !reports.no_github) {
+        if let Some(job) = job {
             errors.extend(job.tell(&view, annotations).err());
         }
         if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }

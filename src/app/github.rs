@@ -4,11 +4,12 @@
 //! come between the lines of a report. Forgejo and Gitea set the same variables.
 
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::OutputError;
+use super::{Error, OutputError};
+use crate::cli::ReportArgs;
 use crate::report::View;
 use crate::report::github::annotate;
 use crate::report::step_summary::{MOST_BYTES, step_summary};
@@ -16,8 +17,8 @@ use crate::report::step_summary::{MOST_BYTES, step_summary};
 /// A job of GitHub Actions.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// Where the step's summary goes.
-    summary: Option<PathBuf>,
+    /// Where the step's summary goes, opened behind what is there.
+    summary: Option<(PathBuf, File)>,
     /// Where the working directory lies in the repository; empty for its root.
     folder: String,
 }
@@ -32,15 +33,24 @@ pub(super) enum Annotations {
 }
 
 impl Job {
-    /// The job that this process runs in, if it does.
-    pub(super) fn from_environment() -> Option<Self> {
-        if env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
-            return None;
+    /// The job that this process runs in, if it does and is to be told.
+    ///
+    /// # Errors
+    /// The summary cannot be written to: better said before anything is asked or overwritten.
+    pub(super) fn open(args: &ReportArgs) -> Result<Option<Self>, Error> {
+        if args.no_github || env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+            return Ok(None);
         }
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let here = env::current_dir().ok();
         let folder = here.zip(set("GITHUB_WORKSPACE")).and_then(|(here, root)| inside(&here, &root));
-        Some(Self { summary: set("GITHUB_STEP_SUMMARY"), folder: folder.unwrap_or_default() })
+        let summary = set("GITHUB_STEP_SUMMARY").map(|path| {
+            match OpenOptions::new().append(true).create(true).open(&path) {
+                Ok(file) => Ok((path, file)),
+                Err(error) => Err(Error::Outputs(vec![unwritable(&path, &error)])),
+            }
+        });
+        Ok(Some(Self { summary: summary.transpose()?, folder: folder.unwrap_or_default() }))
     }
 
     /// Tells of a run.
@@ -54,17 +64,20 @@ impl Job {
             let _ = annotate(view, &self.folder, &mut lines);
             let _ = io::stderr().lock().write_all(&lines);
         }
-        let Some(path) = &self.summary else { return Ok(()) };
-        append(path, view).map_err(|error| OutputError {
-            path: path.clone(),
-            why: format!("{error} (the job summary, GITHUB_STEP_SUMMARY; --no-github leaves it out)"),
-        })
+        let Some((path, file)) = &self.summary else { return Ok(()) };
+        append(path, file, view).map_err(|error| unwritable(path, &error))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> OutputError {
+    OutputError {
+        path: path.to_owned(),
+        why: format!("{error} (the job summary, GITHUB_STEP_SUMMARY; --no-github leaves it out)"),
     }
 }
 
 /// Behind what earlier commands of the step have written, within what GitHub shows.
-fn append(path: &Path, view: &View<'_>) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+fn append(path: &Path, mut file: &File, view: &View<'_>) -> io::Result<()> {
     let taken = usize::try_from(file.metadata()?.len()).unwrap_or(MOST_BYTES);
     let gap: &[u8] = if taken > 0 { b"\n" } else { b"" };
     let text = step_summary(view, MOST_BYTES.saturating_sub(taken + gap.len()));

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::check::Ended;
+use super::github::Job;
 use super::interrupt::Interruptions;
 use super::output::Outputs;
 use super::{Error, SavedError, SavedFault, baseline, policy, template};
@@ -69,10 +70,11 @@ fn again(
         .chain(args.gate.baseline.clone())
         .chain(args.reports.template.clone())
         .collect();
+    let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     interruptions.leave_at_once();
     let terms = Terms { policy: &policy, baseline: baseline.as_ref() };
-    Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports }
+    Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports, job }
         .tell(outputs, None)
 }
 

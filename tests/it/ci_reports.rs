@@ -120,19 +120,36 @@ fn annotations_point_into_the_repository_from_a_folder_of_it() {
 }
 
 #[test]
-fn a_summary_that_cannot_be_written_is_an_error_and_keeps_no_report_from_being_written() {
+fn a_summary_that_cannot_be_opened_ends_the_run_before_anybody_is_asked_and_nothing_is_overwritten() {
     let peers = peers();
-    for (path, why) in [
-        ("/no/such/summary.md", "No such file or directory"),
-        ("/", "Is a directory"),
-        ("/dev/full", "No space left on device"),
-    ] {
-        let output = step(&peers).env("GITHUB_STEP_SUMMARY", path).line("-o a.json -q").run();
-        assert_eq!(output.code, Some(2), "{output:?}");
-        assert!(output.stderr.contains(&format!("cannot write {path}: {why}")), "{output:?}");
-        assert!(output.stderr.contains("GITHUB_STEP_SUMMARY; --no-github leaves it out"), "{output:?}");
-        assert_eq!(report::json(&output.file("a.json"))["decision"]["exit_code"], 1);
+    let saved = step(&peers).line("-f json").run().stdout;
+    let asked = peers.each_ref().map(|peer| peer.hits().len());
+    for (path, why) in [("/no/such/summary.md", "No such file or directory"), ("/", "Is a directory")] {
+        let check = step(&peers).line("-o a.json -q");
+        let again = Tool::new().file("saved.json", &saved).line("render saved.json -o a.json -q");
+        let again = again.env("GITHUB_ACTIONS", "true");
+        for tool in [check, again] {
+            let output = tool.file("a.json", "old").env("GITHUB_STEP_SUMMARY", path).run();
+            assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{output:?}");
+            let told = format!("cannot write {path}: {why}");
+            assert!(output.stderr.starts_with(&told), "{output:?}");
+            assert!(output.stderr.contains("GITHUB_STEP_SUMMARY; --no-github leaves it out"), "{output:?}");
+            assert_eq!(output.file("a.json"), "old");
+        }
     }
+    assert_eq!(peers.each_ref().map(|peer| peer.hits().len()), asked);
+    let output = step(&peers).env("GITHUB_STEP_SUMMARY", "/no/such").line("--no-github").run();
+    assert_eq!(output.code, Some(1), "{output:?}");
+}
+
+#[test]
+fn a_summary_for_which_the_disk_has_no_room_is_an_error_and_keeps_no_report_from_being_written() {
+    let peers = peers();
+    let output = step(&peers).env("GITHUB_STEP_SUMMARY", "/dev/full").line("-o a.json -q").run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("cannot write /dev/full: No space left on device"), "{output:?}");
+    assert!(output.stderr.contains("GITHUB_STEP_SUMMARY; --no-github leaves it out"), "{output:?}");
+    assert_eq!(report::json(&output.file("a.json"))["decision"]["exit_code"], 1);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn write_findings(anatomy: &Anatomy, out: &mut dyn Write) -> io::Result<()> {
     for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
         write!(out, "<li>{}</li>", text(&finding))?;
     }
-    let more = anatomy.findings_total.saturating_sub(SHOWN_FINDINGS);
+    let more = anatomy.findings_total.saturating_sub(anatomy.findings.len().min(SHOWN_FINDINGS));
     if more > 0 {
         write!(out, "<li>… and {more} more, all of them in the JSON report</li>")?;
     }

@@ -130,6 +130,23 @@ fn rows_stand_in_bodies_whose_height_is_known() {
 }
 
 #[test]
+fn platforms_hosts_and_parts_say_how_they_are_in_words_and_by_a_tone() {
+    let page = without_sources(&rendered(&fixture::with_parts()));
+    for told in [
+        "<article class=\"card\"><h3><bdi>half</bdi></h3>\n<ul class=\"facts\">\n\
+         <li class=\"fine\"><code>linux/amd64</code> <span>1 of 1</span></li>\n\
+         <li class=\"fail\"><code>linux/arm64</code> <span>0 of 1, 1 damaged</span></li>\n",
+        "<ul class=\"facts card\">\n<li class=\"fail\"><bdi>half</bdi> \
+         <span>cdn.example:8443 (blob store): NOT REACHED, half, ",
+        "<ul><li>layer 404 BLOB_UNKNOWN (linux/arm64, ",
+        "<li>… and 57 more, all of them in the JSON report</li></ul>",
+    ] {
+        assert_eq!(page.matches(told).count(), 1, "{told}\n{page}");
+    }
+    assert!(!without_sources(&rendered(&fixture::many(3))).contains("class=\"facts"));
+}
+
+#[test]
 fn a_list_of_nothing_makes_a_page_that_says_so() {
     let page = without_sources(&rendered(&fixture::many(0)));
     assert!(page.contains("There was nothing to check."));
