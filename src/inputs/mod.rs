@@ -39,7 +39,6 @@ pub use bad_line::{BadLine, MAX_SHOWN_CHARS};
 pub use compose::Built;
 pub use error::{Error, FileError, FileFault};
 pub use files::Recursion;
-pub use kind::Kind;
 pub use kubernetes::AnyImageKey;
 
 use self::found::{Found, Spot};
@@ -48,6 +47,7 @@ use self::variables::Variables;
 use self::yaml::Budget;
 use crate::model::dynamic::Dynamic;
 use crate::model::image::ImageRef;
+pub use crate::model::kind::Kind;
 use crate::model::origin::Located;
 use crate::model::shown::Shown;
 
