@@ -35,8 +35,18 @@ impl Error {
             Self::Empty { files, .. } if files.is_empty() => {
                 vec!["name a file with one image a line, or `-` for standard input"]
             }
-            Self::Empty { .. } => {
-                vec!["write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments"]
+            Self::Empty { files, .. } => {
+                let is_yaml = |file: &Arc<str>| {
+                    [".yaml", ".yml", ".json"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
+                };
+                let mut hints = Vec::new();
+                if files.iter().any(|file| !is_yaml(file)) {
+                    hints.push("write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments");
+                }
+                if files.iter().any(is_yaml) {
+                    hints.push("say what the file is: --input-kind, or --any-image-key for keys named image");
+                }
+                hints
             }
             Self::Unreadable(faults) => {
                 let mut hints = Vec::new();
