@@ -7,7 +7,7 @@ use super::sources::{self, BadLines};
 use super::{Error, OutputError};
 use crate::cli::ImagesArgs;
 use crate::exit;
-use crate::inputs::Inputs;
+use crate::inputs::{self, Inputs};
 use crate::report::images::{self, Listed, Listing, NamedAt};
 use crate::report::{self, Format};
 
@@ -16,13 +16,20 @@ pub(super) fn run(args: &ImagesArgs) -> Result<u8, Error> {
     if let Some(format) = args.format.filter(|format| !images::FORMATS.contains(format)) {
         return Err(Error::Format { command: "images", format: format.as_str() });
     }
-    let mut inputs = sources::read(&args.sources)?;
+    let (mut inputs, faults) = sources::read_what_can_be(&args.sources)?;
     sources::warn(&inputs);
     let bad = std::mem::take(&mut inputs.bad);
     let listing = listing(inputs);
     write(args.format.unwrap_or(Format::Table), &listing)?;
-    sources::hold(&args.sources, bad, &listing.dynamic, BadLines::of(&args.sources))?;
-    Ok(exit::PASSED)
+    let held = sources::hold(&args.sources, bad, &listing.dynamic, BadLines::of(&args.sources));
+    if faults.is_empty() {
+        return held.map(|()| exit::PASSED);
+    }
+    let unreadable = inputs::Error::Unreadable(faults);
+    if held.is_err() {
+        log::error!("{unreadable}");
+    }
+    held.and(Err(unreadable.into()))
 }
 
 /// Each image once, with all its places, in the order in which they were found.

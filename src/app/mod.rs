@@ -302,8 +302,10 @@ impl Error {
             Self::Dynamic(_) => {
                 vec!["give these names a value, or go on without them: leave --strict-inputs out"]
             }
+            Self::NothingKnown => {
+                vec!["give the names a value: .env beside a Compose file, --env, or --build-arg NAME=VALUE"]
+            }
             Self::NothingLeft
-            | Self::NothingKnown
             | Self::Images(_)
             | Self::Registries(_)
             | Self::Config(_)

@@ -67,10 +67,7 @@ fn check_options(args: &ResolveArgs, common: &CommonArgs) -> Result<CheckOptions
     let check = CheckArgs {
         auth_files: args.auth_files.clone(),
         ca_files: args.ca_files.clone(),
-        connect_timeout: args.connect_timeout,
-        first_byte_timeout: args.first_byte_timeout,
-        timeout: args.timeout,
-        retries: args.retries,
+        times: args.times.clone(),
         ..CheckArgs::default()
     };
     options::defaults(&check, common)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Error;
-use crate::cli::{InputArgs, KindArg};
-use crate::inputs::{self, AnyImageKey, BadLine, Built, Inputs, Kind, Options, Recursion, Source};
+use crate::cli::InputArgs;
+use crate::inputs::{self, AnyImageKey, BadLine, Built, FileError, Inputs, Options, Recursion, Source};
 use crate::model::dynamic::Dynamic;
 
 /// What happens to lines that name no image.
@@ -21,10 +21,18 @@ impl BadLines {
     }
 }
 
-/// Reads what the command line names.
+/// Reads what the command line names: all of it, or nothing.
 pub(super) fn read(args: &InputArgs) -> Result<Inputs, Error> {
+    match read_what_can_be(args)? {
+        (inputs, faults) if faults.is_empty() => Ok(inputs),
+        (_, faults) => Err(inputs::Error::Unreadable(faults).into()),
+    }
+}
+
+/// Reads what the command line names, and says what of it cannot be read.
+pub(super) fn read_what_can_be(args: &InputArgs) -> Result<(Inputs, Vec<FileError>), Error> {
     let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
-    let read = inputs::read(&named, std::io::stdin().lock(), &options(args));
+    let read = inputs::read_what_can_be(&named, std::io::stdin().lock(), &options(args));
     if let Err(inputs::Error::Empty { warnings, .. }) = &read {
         tell(warnings);
     }
@@ -40,26 +48,12 @@ fn options(args: &InputArgs) -> Options {
         BTreeMap::new()
     };
     Options {
-        kind: args.input_kind.map(kind),
+        kind: args.input_kind,
         recursion: if args.recursive { Recursion::Yes } else { Recursion::No },
         any_image_key: if args.any_image_key { AnyImageKey::Yes } else { AnyImageKey::No },
         built: if args.built_images { Built::Take } else { Built::Skip },
         environment: Arc::new(environment),
         build_args: args.build_args.iter().cloned().collect(),
-    }
-}
-
-const fn kind(typed: KindArg) -> Kind {
-    match typed {
-        KindArg::List => Kind::List,
-        KindArg::Compose => Kind::Compose,
-        KindArg::Kubernetes => Kind::Kubernetes,
-        KindArg::Dockerfile => Kind::Dockerfile,
-        KindArg::Workflow => Kind::Workflow,
-        KindArg::Gitlab => Kind::Gitlab,
-        KindArg::Bake => Kind::Bake,
-        KindArg::Sync => Kind::Sync,
-        KindArg::Sbom => Kind::Sbom,
     }
 }
 

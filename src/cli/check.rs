@@ -105,17 +105,25 @@ pub struct CheckArgs {
     /// Pulls to leave unspent at hosts with a pull quota, such as Docker Hub
     #[arg(long, value_name = "N", help_heading = "Load and time")]
     pub reserve: Option<u64>,
+    /// How long requests may take.
+    #[command(flatten, next_help_heading = "Load and time")]
+    pub times: TimeArgs,
+}
+
+/// How long requests may take, and how often they are tried.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TimeArgs {
     /// Time for name, connection and TLS [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub connect_timeout: Option<Duration>,
     /// Time from asking to the first byte [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub first_byte_timeout: Option<Duration>,
     /// Time for one request, whole [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Load and time")]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub timeout: Option<Duration>,
     /// How often to try again what may pass [default: 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Load and time")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: Option<u32>,
 }
 

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::parse;
+use crate::model::kind::Kind;
 
 /// Inputs, and what they are.
 #[derive(Debug, Default, Args)]
@@ -14,8 +15,8 @@ pub struct InputArgs {
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<OsString>,
     /// What the inputs are, where name and content do not tell
-    #[arg(long, value_name = "KIND", help_heading = "Inputs")]
-    pub input_kind: Option<KindArg>,
+    #[arg(long, value_name = "KIND", value_parser = parse::input_kind(), help_heading = "Inputs")]
+    pub input_kind: Option<Kind>,
     /// Go through folders, and read what is an input by its name
     #[arg(short, long, help_heading = "Inputs")]
     pub recursive: bool,
@@ -37,27 +38,4 @@ pub struct InputArgs {
     /// Report what is no image or cannot be read in a file, and go on with the rest
     #[arg(long, help_heading = "Inputs")]
     pub skip_invalid: bool,
-}
-
-/// What an input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KindArg {
-    /// One image a line
-    List,
-    /// Compose files
-    Compose,
-    /// Kubernetes manifests, Helm's output, kustomizations
-    Kubernetes,
-    /// Dockerfiles and Containerfiles
-    Dockerfile,
-    /// Workflows and actions of GitHub, Forgejo and Gitea
-    Workflow,
-    /// GitLab pipelines
-    Gitlab,
-    /// docker buildx bake files in JSON
-    Bake,
-    /// skopeo-sync and regsync files
-    Sync,
-    /// CycloneDX and SPDX in JSON
-    Sbom,
 }

@@ -20,12 +20,12 @@ mod shell;
 
 pub use auth::AuthArgs;
 pub use baseline::{BaselineArgs, BaselineCommand, BaselineWriteArgs};
-pub use check::{CheckArgs, DepthArg};
+pub use check::{CheckArgs, DepthArg, TimeArgs};
 pub use demo::DemoArgs;
 pub use explain::ExplainArgs;
 pub use gate::GateArgs;
 pub use images::ImagesArgs;
-pub use inputs::{InputArgs, KindArg};
+pub use inputs::InputArgs;
 pub use lock::LockArgs;
 pub use mirrors::{ExportArgs, MirrorsArgs, MirrorsCommand, TargetArg};
 pub use parse::{MirrorArg, duration};

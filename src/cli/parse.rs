@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::gate::Level;
 use crate::model::image_repository::ImageRepository;
+use crate::model::kind::Kind;
 use crate::model::status::Status;
 use crate::report::Format;
 
@@ -62,6 +63,17 @@ pub(super) fn image_repository(text: &str) -> Result<ImageRepository, String> {
 
 pub(super) fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|text| text.parse::<Format>())
+}
+
+pub(super) fn input_kind() -> impl TypedValueParser<Value = Kind> {
+    let value = |kind: Kind| {
+        let (name, meaning) = kind.words();
+        PossibleValue::new(name).help(meaning)
+    };
+    // No other text comes through.
+    let named =
+        |text: String| Kind::ALL.into_iter().find(|kind| kind.words().0 == text).unwrap_or(Kind::List);
+    PossibleValuesParser::new(Kind::ALL.map(value)).map(named)
 }
 
 pub(super) fn count(text: &str) -> Result<usize, String> {

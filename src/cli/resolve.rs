@@ -1,11 +1,10 @@
 //! The flags of `resolve`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::parse;
+use super::{TimeArgs, parse};
 use crate::model::image_repository::ImageRepository;
 use crate::report::Format;
 
@@ -34,16 +33,7 @@ pub struct ResolveArgs {
     /// Trust the certificates in this PEM file too, for every host; repeatable
     #[arg(long = "ca-file", value_name = "FILE", help_heading = "With --try")]
     pub ca_files: Vec<PathBuf>,
-    /// Time for name, connection and TLS [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
-    pub connect_timeout: Option<Duration>,
-    /// Time from asking to the first byte [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
-    pub first_byte_timeout: Option<Duration>,
-    /// Time for one request, whole [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "With --try")]
-    pub timeout: Option<Duration>,
-    /// How often to try again what may pass [default: 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "With --try")]
-    pub retries: Option<u32>,
+    /// How long requests may take.
+    #[command(flatten, next_help_heading = "With --try")]
+    pub times: TimeArgs,
 }

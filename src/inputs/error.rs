@@ -35,12 +35,22 @@ impl Error {
             Self::Empty { files, .. } if files.is_empty() => {
                 vec!["name a file with one image a line, or `-` for standard input"]
             }
-            Self::Empty { .. } => {
-                vec!["write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments"]
+            Self::Empty { files, .. } => {
+                let is_yaml = |file: &Arc<str>| {
+                    [".yaml", ".yml", ".json"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
+                };
+                let mut hints = Vec::new();
+                if files.iter().any(|file| !is_yaml(file)) {
+                    hints.push("write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments");
+                }
+                if files.iter().any(is_yaml) {
+                    hints.push("say what the file is: --input-kind, or --any-image-key for keys named image");
+                }
+                hints
             }
             Self::Unreadable(faults) => {
                 let mut hints = Vec::new();
-                for hint in faults.iter().filter_map(|error| error.fault.hint()) {
+                for hint in faults.iter().map(|error| error.fault.hint()) {
                     if !hints.contains(&hint) {
                         hints.push(hint);
                     }
@@ -126,25 +136,22 @@ pub enum FileFault {
 }
 
 impl FileFault {
-    /// What to do next, where that is not plain.
+    /// What to do next.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Missing => Some("check the path; relative paths start at the current directory"),
-            Self::Directory => Some("name a file in it, or go through all of it: --recursive"),
-            Self::Denied => Some("make the file readable for this user, or pipe it in and name `-`"),
-            Self::NoMatch => Some("check the pattern; `**` goes through folders, `*` does not"),
-            Self::TooMany { .. } => Some("name fewer folders, or a narrower pattern"),
-            Self::UnknownKind => {
-                Some("say what it is: --input-kind, or --any-image-key for keys named image")
-            }
-            Self::Hcl => Some("make JSON of it: docker buildx bake --print"),
-            Self::Io(_) | Self::TooDeep { .. } => None,
-            Self::TooLarge { .. } => Some("cut it into several files, and name them all"),
-            Self::Binary | Self::LongLine { .. } => {
-                Some("an input is a plain text file with one image a line")
-            }
-            Self::Utf16 | Self::NotUtf8 { .. } => Some("save the file as UTF-8"),
+            Self::Missing => "check the path; relative paths start at the current directory",
+            Self::Directory => "name a file in it, or go through all of it: --recursive",
+            Self::Denied => "make the file readable for this user, or pipe it in and name `-`",
+            Self::NoMatch => "check the pattern; `**` goes through folders, `*` does not",
+            Self::TooMany { .. } => "name fewer folders, or a narrower pattern",
+            Self::UnknownKind => "say what it is: --input-kind, or --any-image-key for keys named image",
+            Self::Hcl => "make JSON of it: docker buildx bake --print",
+            Self::Io(_) => "check the path, and what it leads to",
+            Self::TooDeep { .. } => "name the folders that are meant",
+            Self::TooLarge { .. } => "cut it into several files, and name them all",
+            Self::Binary | Self::LongLine { .. } => "an input is a plain text file with one image a line",
+            Self::Utf16 | Self::NotUtf8 { .. } => "save the file as UTF-8",
         }
     }
 }
@@ -212,7 +219,7 @@ mod tests {
             fault(FileFault::TooLarge { most: 1 }),
             fault(FileFault::Binary),
         ]);
-        assert_eq!(error.hints().len(), 3);
+        assert_eq!(error.hints().len(), 4);
         assert_eq!(error.to_string().lines().count(), 6);
     }
 }

@@ -3,12 +3,13 @@
 //! Every image of every kind passes through here, so that all are held to the same grammar and get their
 //! origin in the same way.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
 use super::key_path::KeyPath;
+use super::variables::Variables;
 use super::{Inputs, list};
 use crate::model::depth::ImageOptions;
 use crate::model::dynamic::Dynamic;
@@ -117,6 +118,20 @@ impl<'a> Found<'a> {
     /// Where to note files that were read besides this one.
     pub(super) fn files(&mut self) -> &mut Vec<PathBuf> {
         &mut self.inputs.files
+    }
+
+    /// The variables of the Compose file at `path`; what is wrong with their file is told once, however many
+    /// Compose files lie beside it.
+    pub(super) fn variables_beside(
+        &mut self,
+        path: &Path,
+        environment: Arc<BTreeMap<String, String>>,
+    ) -> Variables {
+        let (variables, bad) = Variables::beside(path, environment, &mut self.inputs.files);
+        if let Some(bad) = bad.filter(|bad| !self.inputs.bad.contains(bad)) {
+            self.inputs.bad.push(bad);
+        }
+        variables
     }
 
     /// Something that is left out, which the user should know.

@@ -158,16 +158,10 @@ impl<'a> Gitlab<'a> {
         at: At<'a>,
         jobs: &Ancestry<'a>,
         path: &KeyPath<'_>,
-        depth: usize,
+        mut depth: usize,
         found: &mut Found<'_>,
     ) {
-        if at.node.has_tag("reference") {
-            match self.referenced(at.node).filter(|_| depth > 0) {
-                Some(target) => self.image(target, jobs, path, depth - 1, found),
-                None => self.unresolved(at, path, found),
-            }
-            return;
-        }
+        let Some(at) = self.resolved(at, path, &mut depth, found) else { return };
         match at.get("name") {
             Some(name) if name.node.has_tag("reference") => {
                 self.image(name, jobs, &path.key("name"), depth.saturating_sub(1), found);
@@ -182,16 +176,13 @@ impl<'a> Gitlab<'a> {
         at: At<'a>,
         jobs: &Ancestry<'a>,
         path: &KeyPath<'_>,
-        depth: usize,
+        mut depth: usize,
         found: &mut Found<'_>,
     ) {
-        if at.node.has_tag("reference") {
-            match self.referenced(at.node).filter(|_| depth > 0) {
-                Some(target) if target.node.is_seq() => self.services(target, jobs, path, depth - 1, found),
-                Some(target) => self.image(target, jobs, path, depth - 1, found),
-                None => self.unresolved(at, path, found),
-            }
-            return;
+        let is_reference = at.node.has_tag("reference");
+        let Some(at) = self.resolved(at, path, &mut depth, found) else { return };
+        if is_reference && !at.node.is_seq() {
+            self.image(at, jobs, path, depth, found);
         }
         for (at, service) in at.items(self.budget) {
             let path = path.index(at);
@@ -202,6 +193,25 @@ impl<'a> Gitlab<'a> {
                 self.image(service, jobs, &path, depth, found);
             }
         }
+    }
+
+    /// What `at` stands for, itself where it is no reference; what leads nowhere is told.
+    fn resolved(
+        &self,
+        mut at: At<'a>,
+        path: &KeyPath<'_>,
+        depth: &mut usize,
+        found: &mut Found<'_>,
+    ) -> Option<At<'a>> {
+        while at.node.has_tag("reference") {
+            let Some(target) = self.referenced(at.node).filter(|_| *depth > 0) else {
+                self.unresolved(at, path, found);
+                return None;
+            };
+            at = target;
+            *depth -= 1;
+        }
+        Some(at)
     }
 
     /// What `!reference [job, key, …]` stands for, if that is in one of these files.

@@ -7,29 +7,7 @@ use std::path::Path;
 
 use super::yaml::{Budget, Node};
 use super::{bake, compose, dockerfile, gitlab, kubernetes, sbom, sync, text, workflow};
-
-/// A kind of input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One image a line.
-    List,
-    /// Compose files.
-    Compose,
-    /// Kubernetes manifests, Helm's output, kustomizations.
-    Kubernetes,
-    /// Dockerfiles and Containerfiles.
-    Dockerfile,
-    /// Workflows and actions of GitHub, Forgejo and Gitea.
-    Workflow,
-    /// GitLab pipelines.
-    Gitlab,
-    /// `docker buildx bake` in JSON.
-    Bake,
-    /// skopeo-sync and regsync.
-    Sync,
-    /// CycloneDX and SPDX 2 in JSON.
-    Sbom,
-}
+use crate::model::kind::Kind;
 
 /// How a file is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,7 +39,6 @@ pub use bad_line::{BadLine, MAX_SHOWN_CHARS};
 pub use compose::Built;
 pub use error::{Error, FileError, FileFault};
 pub use files::Recursion;
-pub use kind::Kind;
 pub use kubernetes::AnyImageKey;
 
 use self::found::{Found, Spot};
@@ -48,6 +47,7 @@ use self::variables::Variables;
 use self::yaml::Budget;
 use crate::model::dynamic::Dynamic;
 use crate::model::image::ImageRef;
+pub use crate::model::kind::Kind;
 use crate::model::origin::Located;
 use crate::model::shown::Shown;
 
@@ -137,7 +137,20 @@ pub struct Inputs {
 /// # Errors
 /// Standard input named twice; sources that cannot be read or are no text, all of them at once; nothing
 /// in any of them, neither a name nor a bad line.
-pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Result<Inputs, Error> {
+pub fn read(sources: &[Source], stdin: impl Read, options: &Options) -> Result<Inputs, Error> {
+    let (inputs, faults) = read_what_can_be(sources, stdin, options)?;
+    if faults.is_empty() { Ok(inputs) } else { Err(Error::Unreadable(faults)) }
+}
+
+/// The same, where sources that cannot be read leave what is in the others.
+///
+/// # Errors
+/// Standard input named twice; nothing in any of the sources.
+pub fn read_what_can_be(
+    sources: &[Source],
+    mut stdin: impl Read,
+    options: &Options,
+) -> Result<(Inputs, Vec<FileError>), Error> {
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         return Err(Error::StdinTwice);
     }
@@ -157,17 +170,18 @@ pub fn read(sources: &[Source], mut stdin: impl Read, options: &Options) -> Resu
             faults.push(FileError { file: source.name(), fault });
         }
     }
-    if !faults.is_empty() {
+    drop_repeated(&mut inputs);
+    let is_empty = inputs.images.is_empty() && inputs.bad.is_empty() && inputs.dynamic.is_empty();
+    if is_empty && !faults.is_empty() {
         return Err(Error::Unreadable(faults));
     }
-    drop_repeated(&mut inputs);
-    if inputs.images.is_empty() && inputs.bad.is_empty() && inputs.dynamic.is_empty() {
+    if is_empty {
         return Err(Error::Empty {
             files: sources.iter().map(Source::name).collect(),
             warnings: inputs.warnings,
         });
     }
-    Ok(inputs)
+    Ok((inputs, faults))
 }
 
 /// A pipeline's file that is named, or met in a folder, beside one that includes it was read on both ways:
@@ -218,6 +232,7 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
     for (path, fault) in walk.faults {
         inputs.warnings.push(FileError { file: Source::File(path).name(), fault }.to_string());
     }
+    let mut known = HashSet::new();
     for path in walk.files {
         let mut here = Inputs::default();
         match read_path(&path, options, &mut here) {
@@ -230,7 +245,9 @@ fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<
         inputs.dynamic.append(&mut here.dynamic);
         inputs.warnings.append(&mut here.warnings);
         inputs.files.append(&mut here.files);
-        inputs.warnings.extend(here.bad.iter().map(ToString::to_string));
+        // Of a file that belongs to several, once.
+        let told = here.bad.iter().map(ToString::to_string).filter(|text| known.insert(text.clone()));
+        inputs.warnings.extend(told);
     }
     Ok(())
 }
@@ -301,8 +318,8 @@ fn read_structured(
             Some(Kind::Compose) => {
                 let environment = || Arc::clone(&options.environment);
                 let variables = variables.get_or_insert_with(|| match path {
-                    Some(path) => Variables::beside(path, environment(), found.files()),
-                    None => Variables::new(environment(), ""),
+                    Some(path) => found.variables_beside(path, environment()),
+                    None => Variables::of(environment()),
                 });
                 compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);
             }
@@ -438,7 +455,7 @@ mod tests {
         {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        assert_eq!(error.hints().len(), 3, "{:?}", error.hints());
+        assert_eq!(error.hints().len(), 4, "{:?}", error.hints());
         let faults = faults(error);
         assert!(matches!(faults[0].fault, FileFault::Missing));
         assert!(matches!(faults[1].fault, FileFault::Directory));

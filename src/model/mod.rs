@@ -21,6 +21,7 @@ pub mod fault;
 pub mod host;
 pub mod image;
 pub mod image_repository;
+pub mod kind;
 pub mod manifest;
 pub mod mirror;
 pub mod node;

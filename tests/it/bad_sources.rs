@@ -116,10 +116,14 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
         let tool = Tool::new().file("good.yaml", POD);
         fill(&tool, "");
         let named = tool.line("images good.yaml").args([name]).run();
-        assert_eq!((named.code, &*named.stdout), (Some(2), ""), "{name}: {named:?}");
+        assert_eq!(named.code, Some(2), "{name}: {named:?}");
+        assert_eq!(named.stdout, "docker.io/library/good:1\tgood.yaml:3\n", "{name}");
         assert!(named.stderr.starts_with(&format!("error: {told}")), "{name}: {}", named.stderr);
-        let is_cut = named.stderr.ends_with("hint: cut it into several files, and name them all\n");
-        assert_eq!(is_cut, name == "large.yaml", "{name}: {}", named.stderr);
+        let hint = match name {
+            "large.yaml" => "cut it into several files, and name them all",
+            _ => "check the path, and what it leads to",
+        };
+        assert!(named.stderr.ends_with(&format!("\nhint: {hint}\n")), "{name}: {}", named.stderr);
 
         let tool = Tool::new().file("folder/good.yaml", POD);
         fill(&tool, "folder");
@@ -241,4 +245,69 @@ fn every_reason_why_a_nodes_file_cannot_be_used_has_a_next_step_of_its_own() {
     assert!(gone.stderr.starts_with("gone.json: cannot be read: No such file"), "{}", gone.stderr);
     assert!(gone.stderr.contains("\nhint: check the path; "), "{}", gone.stderr);
     assert!(gone.stderr.contains("\nhint: name the file or folder as the runtime does: "), "{}", gone.stderr);
+}
+
+#[test]
+fn a_line_of_env_that_compose_refuses_is_told_with_its_place_and_never_with_its_text() {
+    let compose = "services:\n  a: {image: 'one:${A}'}\n  b: {image: 'two:${B}'}\n";
+    let tool = |env: &[u8]| {
+        let tool = Tool::new().file("x/compose.yaml", compose).file("x/compose.more.yaml", compose);
+        tool.file("x/.env", env)
+    };
+    let broken = b"A=1\nPASSWORD hunter2\nB=2\n";
+    let named = tool(broken).line("images x/compose.yaml x/compose.more.yaml").run();
+    assert_eq!(named.code, Some(2), "{named:?}");
+    let both = "x/compose.yaml:2,x/compose.more.yaml:2";
+    assert!(named.stdout.starts_with(&format!("docker.io/library/one:1\t{both}\n")), "{}", named.stdout);
+    assert!(named.stdout.contains("docker.io/library/two:2\t"), "{}", named.stdout);
+    let told = "x/.env:2: not NAME=VALUE: a name has letters, digits, _, . and -, no blanks\n";
+    assert!(named.stderr.starts_with(told), "{}", named.stderr);
+    assert_eq!(named.stderr.matches(".env").count(), 1, "{}", named.stderr);
+    let walked = tool(broken).line("images -r x").run();
+    assert_eq!((walked.code, walked.stderr), (Some(0), format!("warn: {told}")));
+    let skipped = tool(broken).line("images --skip-invalid x/compose.yaml").run();
+    assert_eq!(skipped.code, Some(0), "{skipped:?}");
+    for output in [&named, &skipped] {
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
+
+    let binary = tool(b"A=\xff\n").line("images x/compose.yaml").run();
+    assert_eq!(binary.code, Some(2), "{binary:?}");
+    let told = "x/.env:1: cannot be read as a text file of at most 1 MiB\n";
+    assert!(binary.stderr.contains(told), "{}", binary.stderr);
+    let folder = Tool::new().file("compose.yaml", "services: {a: {image: one}}\n").file(".env/bin/x", "");
+    let folder = folder.line("images compose.yaml").run();
+    assert_eq!((folder.code, &*folder.stderr), (Some(0), ""), "Python keeps virtual environments there");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_leaves_the_images_of_the_others() {
+    let tool = || {
+        let tool = Tool::new().file("one.txt", "one:1\n").file("two.txt", "two:1\nNOT//AN:IMAGE\n");
+        tool.file("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\r")
+    };
+    let output = tool().line("images one.txt gone.txt picture.txt -f csv").run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    let names = output.stdout.lines().map(|line| line.split(',').next().unwrap_or_default());
+    assert_eq!(names.collect::<Vec<_>>(), ["image", "docker.io/library/one:1"]);
+    assert_eq!(
+        output.stderr,
+        "error: 2 inputs cannot be read:\n  gone.txt: no such file\n  picture.txt: not text but binary data\n\
+         hint: check the path; relative paths start at the current directory\n\
+         hint: an input is a plain text file with one image a line\n"
+    );
+    let both = tool().line("images gone.txt two.txt").run();
+    assert_eq!((both.code, &*both.stdout), (Some(2), "docker.io/library/two:1\ttwo.txt:1\n"));
+    assert!(
+        both.stderr.starts_with("error: gone.txt: no such file\ntwo.txt:2: NOT//AN:IMAGE: "),
+        "{}",
+        both.stderr
+    );
+    let skipped = tool().line("images --skip-invalid gone.txt two.txt").run();
+    assert_eq!((skipped.code, &*skipped.stdout), (Some(2), &*both.stdout), "{skipped:?}");
+    let nothing = tool().line("images gone.txt").run();
+    assert_eq!((nothing.code, &*nothing.stdout), (Some(2), ""));
+    // A check is about all of a list.
+    let check = tool().line("one.txt gone.txt").run();
+    assert_eq!((check.code, &*check.stdout), (Some(2), ""));
 }

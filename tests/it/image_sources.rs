@@ -211,3 +211,19 @@ fn only_the_platform_that_the_sources_name_is_looked_at() {
     let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
     assert_eq!(listed["images"][0]["places"][0]["platforms"], serde_json::json!(["linux/arm64"]));
 }
+
+#[test]
+fn manifests_without_an_image_that_is_known_come_with_a_next_step() {
+    let refused = |name: &str, text: &str| {
+        let output = Tool::new().file(name, text).args([name]).run();
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{output:?}");
+        output.stderr
+    };
+    let none = refused("cm.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    let hint = "say what the file is: --input-kind, or --any-image-key for keys named image";
+    assert_eq!(none, format!("error: no image to check in cm.yaml\nhint: {hint}\n"));
+    let open = refused("compose.yaml", "services:\n  a: {image: $X}\n");
+    let hint = "give the names a value: .env beside a Compose file, --env, or --build-arg NAME=VALUE";
+    let error = format!("error: no image left to check: no name is known offline\nhint: {hint}\n");
+    assert!(open.ends_with(&error), "{open}");
+}
