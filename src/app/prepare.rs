@@ -11,7 +11,8 @@ use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::config;
 use crate::credentials::{Environment, Sources};
 use crate::inputs::{Inputs, Source};
-use crate::model::depth::Reach;
+use crate::model::age::AskAge;
+use crate::model::depth::{Depth, Reach};
 use crate::model::dynamic::DynamicNames;
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::node::End;
@@ -62,6 +63,7 @@ pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Resul
         take_any_certificate(&mut options.tls, &plan.endpoints);
     }
     warn_of_idle_mirrors(&plan, options.mirrors.mirrors.len());
+    warn_of_idle_flags(args, &plan);
     let sources = sources(&options)?;
     Ok(Prepared { options, plan, sources, read })
 }
@@ -137,6 +139,21 @@ fn usable(mut inputs: Inputs, args: &InputArgs) -> Result<Inputs, Error> {
         false => Ok(inputs),
         true if had_bad => Err(Error::NothingLeft),
         true => Err(Error::NothingKnown),
+    }
+}
+
+/// A flag that changes nothing here would be taken for a check that was made.
+fn warn_of_idle_flags(args: &CheckArgs, plan: &Plan) {
+    let deepest = plan.deepest();
+    let dates = plan.ask_age() == AskAge::Always;
+    if !args.platforms.is_empty() && deepest < Depth::Platforms && !dates {
+        log::warn!("--platform: at depth {deepest} nobody is asked for platforms; --depth platforms does");
+    }
+    if args.max_bytes.is_some() && deepest < Depth::Content {
+        log::warn!("--max-bytes: at depth {deepest} nothing is downloaded; --depth content does");
+    }
+    if args.referrers && plan.images.iter().all(|image| image.mirrors.is_empty()) {
+        log::warn!("--referrers: no image has a mirror that could lack what upstream has: not asked");
     }
 }
 

@@ -260,6 +260,21 @@ pub enum Note {
 }
 
 impl Observation {
+    /// What is known without a request: this outcome, at this time.
+    #[must_use]
+    pub const fn unasked(outcome: Outcome, at: OffsetDateTime) -> Self {
+        Self {
+            outcome,
+            http_status: None,
+            attempts: 0,
+            latency: None,
+            asked_as: AskedAs::Nobody,
+            redirected_to: None,
+            notes: Vec::new(),
+            at,
+        }
+    }
+
     /// The facts, if the manifest was found.
     #[must_use]
     pub const fn facts(&self) -> Option<&Facts> {

@@ -17,7 +17,7 @@ use crate::model::digest::Digest;
 use crate::model::evidence::Answer;
 use crate::model::image::ManifestRef;
 use crate::model::manifest::MediaType;
-use crate::model::observation::{AskedAs, DigestSource, Facts, Observation, Outcome};
+use crate::model::observation::{DigestSource, Facts, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want, What};
 
 /// Most bytes of documents that are kept; a manifest has a kilobyte or two.
@@ -210,22 +210,16 @@ impl Kept {
         };
         Some(match self {
             Self::Whole(answer) => *answer,
-            Self::Served(media_type) => Answer::Manifest(Observation {
-                outcome: Outcome::Found(Facts {
+            Self::Served(media_type) => Answer::Manifest(Observation::unasked(
+                Outcome::Found(Facts {
                     digest: digest(question)?,
                     source: DigestSource::Header,
                     media_type,
                     manifest: None,
                     bytes: None,
                 }),
-                http_status: None,
-                attempts: 0,
-                latency: None,
-                asked_as: AskedAs::Nobody,
-                redirected_to: None,
-                notes: Vec::new(),
-                at: OffsetDateTime::now_utc(),
-            }),
+                OffsetDateTime::now_utc(),
+            )),
             Self::Present(size) => Answer::Blob(BlobObservation::unasked(
                 BlobOutcome::Present { size },
                 OffsetDateTime::now_utc(),

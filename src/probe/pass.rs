@@ -16,7 +16,7 @@ use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::budget::ByteBudget;
 use crate::model::endpoint::Authority;
 use crate::model::evidence::{Answer, Evidence};
-use crate::model::observation::{AskedAs, NotAsked, Observation, Outcome};
+use crate::model::observation::{NotAsked, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Who};
 use crate::plan::followup;
 
@@ -174,16 +174,8 @@ impl Pass {
 
     /// Hands over what is left, with every gap filled by "interrupted".
     pub(super) fn abandon(mut self, on_event: &mut impl FnMut(Event)) {
-        let not_asked = || Observation {
-            outcome: Outcome::NotAsked(NotAsked::Interrupted),
-            http_status: None,
-            attempts: 0,
-            latency: None,
-            asked_as: AskedAs::Nobody,
-            redirected_to: None,
-            notes: Vec::new(),
-            at: OffsetDateTime::now_utc(),
-        };
+        let not_asked =
+            || Observation::unasked(Outcome::NotAsked(NotAsked::Interrupted), OffsetDateTime::now_utc());
         for image in 0..self.plan.images.len() {
             if self.is_done[image] {
                 continue;

@@ -193,16 +193,7 @@ mod tests {
     }
 
     fn observation(outcome: Outcome) -> Observation {
-        Observation {
-            outcome,
-            http_status: None,
-            attempts: 1,
-            latency: None,
-            asked_as: crate::model::observation::AskedAs::Nobody,
-            redirected_to: None,
-            notes: Vec::new(),
-            at: OffsetDateTime::UNIX_EPOCH,
-        }
+        Observation { attempts: 1, ..Observation::unasked(outcome, OffsetDateTime::UNIX_EPOCH) }
     }
 
     fn missing() -> Observation {

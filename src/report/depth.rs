@@ -116,6 +116,10 @@ pub(super) fn uncovered(view: &View<'_>) -> Option<String> {
         .fold((0, 0u64), |(blobs, bytes), one| (blobs + one.blobs as u64, bytes.saturating_add(one.bytes)));
     (blobs > 0).then(|| {
         let blobs = super::summary::count(blobs, "blob");
-        format!("--max-bytes left out {blobs} of {}: there, but not downloaded", in_bytes(bytes))
+        // Without the flag, what is larger than any image's.
+        format!(
+            "not downloaded, only looked for: {blobs} of {} (--max-bytes, or above all bounds)",
+            in_bytes(bytes)
+        )
     })
 }

@@ -351,7 +351,7 @@ mod tests {
             "| half | linux/amd64 | 1 of 1 |",
             "| half | linux/arm64 | 0 of 1, 1 damaged |",
             "- half: cdn.example:8443 (blob store): NOT REACHED, half, 2.0 MB at 1.0 MB/s",
-            "--max-bytes left out 1 blob of 2.0 MB: there, but not downloaded",
+            "not downloaded, only looked for: 1 blob of 2.0 MB (--max-bytes, or above all bounds)",
             "- 9 requests in 334ms, 12.3 kB, about 2 Docker Hub pulls",
         ] {
             assert!(text.lines().any(|found| found.replace('\\', "") == line), "{line} is not in:\n{text}");

@@ -60,6 +60,11 @@ const fn gravity(code: Code) -> u8 {
 
 fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
     let Some(gravest) = anatomy.findings.first() else { return found };
+    // Its wanted platforms are all that is wrong, and the verdict names them.
+    let is_told = |finding: &Finding| finding.code == Code::UpstreamLacksPlatform;
+    if found.code == Code::UpstreamLacksPlatform && anatomy.findings.iter().all(is_told) {
+        return found;
+    }
     let mut told: Vec<String> = anatomy.findings.iter().take(NAMED).map(in_words).collect();
     let more = anatomy.findings_total.saturating_sub(told.len());
     if more > 0 {

@@ -248,3 +248,32 @@ fn progress_is_drawn_on_terminals_alone() {
     let output = Tool::new().stdin(list(&registry, &["app"])).line("-").run();
     assert_eq!(output.stderr, "");
 }
+
+#[test]
+fn a_flag_that_changes_nothing_is_told_before_it_is_taken_for_a_check() {
+    let registry = registry(&["one"]);
+    let of = |line: &str, args: &[String]| {
+        let tool = Tool::new().file("images.txt", list(&registry, &["one"])).args(["images.txt"]);
+        let output = tool.args(args).line("-f csv").line(line).run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output.stderr
+    };
+    for (line, told, other) in [
+        (
+            "--platform linux/amd64",
+            "warn: --platform: at depth head nobody is asked for platforms; --depth platforms does\n",
+            "--platform linux/amd64 --depth platforms",
+        ),
+        (
+            "--max-bytes 1MB --depth blobs",
+            "warn: --max-bytes: at depth blobs nothing is downloaded; --depth content does\n",
+            "--max-bytes 1MB --depth content",
+        ),
+        ("--platform linux/amd64 --age", "", ""),
+    ] {
+        assert_eq!((of(line, &[]), of(other, &[])), (told.to_owned(), String::new()), "{line}");
+    }
+    let idle = "warn: --referrers: no image has a mirror that could lack what upstream has: not asked\n";
+    assert_eq!(of("--referrers", &[]), idle);
+    assert_eq!(of("--referrers", &[mirror(&registry, &registry)]), "");
+}

@@ -81,6 +81,7 @@ fn without_mirrors_a_platform_that_the_image_is_not_for_fails() {
     let run = |args: &str| Check::of(&["app:1.0"]).upstream(&registry.url()).args(args).run();
     let report = run("--depth platforms --platform linux/arm64 --platform linux/amd64");
     assert_eq!((report.rows[0].verdict().as_str(), report.exit), ("incomplete/upstream-lacks-platform", 1));
+    assert_eq!(report.rows[0].reason, "upstream itself has nothing for linux/arm64 (it has linux/amd64)");
     let report = run("--depth blobs --platform linux/amd64");
     assert_eq!((report.rows[0].verdict().as_str(), report.exit), ("ok/served", 0));
     // Nobody asked for a platform.

@@ -4,10 +4,13 @@
 //! what its cache could fetch (goharbor/harbor#22609), and a URL that is signed for GET refuses HEAD. All bytes
 //! are read only where that is asked for ([`super::content`]).
 
+use std::ops::ControlFlow;
+
 use http::{HeaderMap, Method, header};
 use time::OffsetDateTime;
 use url::Url;
 
+use super::attempts::{Again, Attempts};
 use super::authorize::Session;
 use super::content::Content;
 use super::error_body::{self, Shape};
@@ -178,11 +181,9 @@ impl Registries {
         blob: &Blob,
         mut step: Step,
     ) -> BlobOutcome {
-        let mut tries = 0;
-        let mut last = None;
+        let mut attempts = Attempts::new(self, target);
         loop {
-            way.trail.attempts += 1;
-            tries += 1;
+            attempts.begin(&mut way.trail);
             let call = step.call();
             let session = &mut way.session;
             let end = exchange::exchange(&self.client, &self.authorizer, session, &call, target).await;
@@ -201,39 +202,21 @@ impl Registries {
                 Err(fault) => reading::read_fault(fault, &mut way.trail),
             };
             let reading = match &mut step {
-                Step::Content(content) => content.weigh(reading, &mut tries),
+                Step::Content(content) => content.weigh(reading, &mut attempts.tries),
                 Step::Head | Step::FirstByte => reading,
             };
-            match reading {
-                Reading::Have(outcome) => {
+            match attempts.follow(reading, &mut way.trail).await {
+                ControlFlow::Break(Ok(outcome)) => {
                     if let Some(status) = way.head_failed {
                         way.trail.add(Note::HeadUnsupported(status));
                     }
                     return outcome;
                 }
-                Reading::Failed(failure) => return failure.into(),
-                Reading::Vague(answer) => {
-                    let is_registry = self.roots.is_registry(&self.client, target.0, target.1).await;
-                    return if is_registry {
-                        BlobOutcome::Missing(answer)
-                    } else {
-                        Failure::Broken(Breakage::NotARegistry(answer)).into()
-                    };
-                }
-                Reading::TryGet => {
+                ControlFlow::Break(Err(failure)) => return failure.into(),
+                ControlFlow::Continue(Again::Alike) => {}
+                ControlFlow::Continue(Again::ByGet) => {
                     way.head_failed = way.trail.http_status.filter(|status| *status >= 400);
                     step = Step::FirstByte;
-                    tries = 0;
-                }
-                Reading::Again { failure, why } => {
-                    match reading::pause(&self.retry, tries, failure, &why).await {
-                        Ok(failure) => last = Some(failure),
-                        Err(failure) => return failure.into(),
-                    }
-                }
-                Reading::Shut { host, shut } => {
-                    // What the host said itself tells more.
-                    return last.unwrap_or(Failure::NotAsked(NotAsked::Shut { host, shut })).into();
                 }
             }
         }

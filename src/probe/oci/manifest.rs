@@ -3,11 +3,13 @@
 //! HEAD where it suffices, GET where HEAD says too little (distribution-spec "Checking if content exists";
 //! HEAD is not honoured everywhere), tried again where that can help.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
+use super::attempts::{Again, Attempts};
 use super::authorize::{Authorizer, Session};
 use super::error_body;
 use super::exchange::{self, Call, Exchange};
@@ -16,7 +18,7 @@ use super::root::Roots;
 use super::token::Tokens;
 use crate::credentials::Sources;
 use crate::model::digest::Digest;
-use crate::model::endpoint::{Authority, Endpoint, Namespace};
+use crate::model::endpoint::{Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
 use crate::model::observation::{
@@ -165,20 +167,12 @@ impl Registries {
             Ask::Get => Method::GET,
         };
         let mut session = Session::default();
-        let mut tries = 0;
-        let mut last = None;
+        let mut attempts = Attempts::new(self, (url, repository));
         loop {
-            trail.attempts += 1;
-            tries += 1;
+            attempts.begin(trail);
+            let call = Call::manifest(&method);
             let target = (url, repository);
-            let end = exchange::exchange(
-                &self.client,
-                &self.authorizer,
-                &mut session,
-                &Call::manifest(&method),
-                target,
-            )
-            .await;
+            let end = exchange::exchange(&self.client, &self.authorizer, &mut session, &call, target).await;
             let reading = match end {
                 Ok(mut exchange) => {
                     trail.note(&exchange);
@@ -192,33 +186,15 @@ impl Registries {
                 }
                 Err(fault) => reading::read_fault(fault, trail),
             };
-            match reading {
-                Reading::Have(facts) => return Outcome::Found(facts),
-                Reading::Failed(failure) => return failure.into(),
-                Reading::Vague(answer) if self.roots.is_registry(&self.client, url, repository).await => {
-                    return Outcome::Missing(answer);
-                }
-                Reading::Vague(answer) => return Outcome::Broken(Breakage::NotARegistry(answer)),
-                Reading::TryGet => {
+            match attempts.follow(reading, trail).await {
+                ControlFlow::Break(Ok(facts)) => return Outcome::Found(facts),
+                ControlFlow::Break(Err(failure)) => return failure.into(),
+                ControlFlow::Continue(Again::Alike) => {}
+                ControlFlow::Continue(Again::ByGet) => {
                     if let Some(status) = trail.http_status.filter(|status| *status >= 400) {
                         trail.notes.push(Note::HeadUnsupported(status));
                     }
                     method = Method::GET;
-                    tries = 0;
-                }
-                Reading::Again { failure, why } => {
-                    match reading::pause(&self.retry, tries, failure, &why).await {
-                        Ok(failure) => last = Some(failure),
-                        Err(failure) => return failure.into(),
-                    }
-                }
-                Reading::Shut { host, shut } => {
-                    // A token service may be what is shut; then the registry has been asked.
-                    if Authority::of(url).is_some_and(|asked| asked.to_string() == *host) {
-                        trail.attempts -= 1;
-                    }
-                    // What the host said itself tells more.
-                    return last.unwrap_or(Failure::NotAsked(NotAsked::Shut { host, shut })).into();
                 }
             }
         }

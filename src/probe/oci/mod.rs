@@ -2,6 +2,7 @@
 //!
 //! Knows registries and their quirks; knows nothing of plans, verdicts or users.
 
+mod attempts;
 mod authorize;
 pub mod blob;
 pub mod challenge;
