@@ -7,6 +7,11 @@ use registry_check::app::{self, Error};
 use registry_check::cli::Cli;
 use registry_check::ui::log::{self, Verbosity};
 
+// Static binaries would otherwise have musl's own, which is slow.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sockets that are looked after before anything else goes on.
 const ANSWERS_AT_ONCE: usize = 32;
 
