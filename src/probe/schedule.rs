@@ -50,6 +50,9 @@ pub struct Means {
     pub workers_per_authority: usize,
 }
 
+/// Workers that are started before the answers to earlier ones are looked at.
+const STARTED_AT_ONCE: usize = 16;
+
 /// Parts of an image for each first question, as far as workers go.
 const PARTS: usize = 16;
 
@@ -70,9 +73,15 @@ pub async fn run(
     let mut workers = JoinSet::new();
     // One question may lead to many.
     let questions_each = if pass.plan.deepest() >= Depth::Platforms { PARTS } else { 1 };
-    for lane in pass.lanes.values() {
-        let most = means.workers_per_authority;
-        for _ in 0..lane.planned(most).saturating_mul(questions_each).min(most) {
+    let most = means.workers_per_authority;
+    let mut to_start: Vec<_> = (pass.lanes.values())
+        .map(|lane| (lane, lane.planned(most).saturating_mul(questions_each).min(most)))
+        .collect();
+    // One for each lane in turn: each gets its share of all places at once, with the connections that go with it.
+    while !to_start.is_empty() {
+        to_start.retain_mut(|(_, left)| *left > 0);
+        for (lane, left) in &mut to_start {
+            *left -= 1;
             let worker = Worker {
                 plan: Arc::clone(&pass.plan),
                 means: means.clone(),
@@ -82,6 +91,10 @@ pub async fn run(
                 answers: answers.clone(),
             };
             workers.spawn(worker.work());
+            // The first connections are ready for their questions long before the last are asked for.
+            if workers.len() % STARTED_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
         }
     }
     drop(answers);
