@@ -186,7 +186,7 @@ impl Client {
 
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
         match purpose {
-            Purpose::Registry => &self.registry_requests,
+            Purpose::Registry | Purpose::Root => &self.registry_requests,
             Purpose::Blob => &self.blob_requests,
             Purpose::Token => &self.token_requests,
         }
@@ -332,7 +332,8 @@ impl Client {
     ) -> Result<reqwest::Response, Failure> {
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         let headers = outgoing.headers_mut();
-        if let Some(extra) = self.extra.of(request.url).filter(|_| request.purpose == Purpose::Registry) {
+        let is_registry = matches!(request.purpose, Purpose::Registry | Purpose::Root);
+        if let Some(extra) = self.extra.of(request.url).filter(|_| is_registry) {
             headers.clone_from(extra);
         }
         headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));

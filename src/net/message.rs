@@ -12,8 +12,10 @@ use crate::model::secret::Secret;
 /// What a request is for: they are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A registry's own endpoints, but for blobs.
+    /// A registry's own endpoints, but for blobs and the root.
     Registry,
+    /// The root of a registry's API, counted with the others; no registry counts it as a pull.
+    Root,
     /// Blobs, wherever they are: no registry counts them as pulls.
     Blob,
     /// A token service.

@@ -307,12 +307,17 @@ impl State {
         }
     }
 
-    /// Lets the next in `lane` go before others while it has less than its share of all places: a place that
-    /// it gave back comes with a connection that is open already.
+    /// Lets the next in `lane` go before others while it has less than its share of the places that hosts in need
+    /// of more have together: one that it gave back comes with a connection that is open already.
     fn keep_share(&mut self, lane: usize, now: Instant, wakes: &mut Wakes) {
-        let share = self.policy.all / self.ready.len().max(1);
-        let is_below = self.lanes[lane].is_ready && self.lanes[lane].host.in_flight() < share;
-        if is_below && self.total < self.policy.all {
+        let in_flight = self.lanes[lane].host.in_flight();
+        // One that has none takes its turn, like all others that have none.
+        if in_flight == 0 || !self.lanes[lane].is_ready || self.total >= self.policy.all {
+            return;
+        }
+        let of_ready: usize = self.ready.iter().map(|lane| self.lanes[*lane].host.in_flight()).sum();
+        let of_others = self.total.saturating_sub(of_ready);
+        if in_flight < self.policy.all.saturating_sub(of_others) / self.ready.len().max(1) {
             // Where it must wait, its turn tells.
             let _served = self.serve(lane, now, wakes);
         }

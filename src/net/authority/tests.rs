@@ -119,6 +119,29 @@ async fn hosts_that_have_more_to_ask_keep_the_places_of_their_share_however_slow
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_gives_back_its_only_place_takes_its_turn() {
+    let limits = limits(8, 5);
+    let (stuck, others) = (host(1), [host(2), host(3)]);
+    let _held: Vec<_> = (0..4).map(|_| now_or_panic(&limits, &stuck)).collect();
+    let mut stucks: Vec<_> = (0..4).map(|_| ask(&limits, &stuck)).collect();
+    assert!(state(&mut stucks).iter().all(Option::is_none));
+    let mut asking: Vec<_> = (0..10).flat_map(|_| others.each_ref().map(|host| ask(&limits, host))).collect();
+    let mut hosts = Vec::new();
+    while !asking.is_empty() {
+        // All wait before the first is done with its place.
+        let mut permits = Vec::new();
+        asking.retain_mut(|one| {
+            one.as_mut().now_or_never().map(|permit| permits.push(permit.unwrap())).is_none()
+        });
+        assert_eq!(permits.len(), 1);
+        hosts.extend(permits.iter().map(|permit| permit.host));
+        permits.into_iter().for_each(|permit| answer(permit, 200));
+    }
+    assert_eq!(hosts.len(), 20);
+    assert!(hosts.windows(3).all(|three| three.contains(&1) && three.contains(&2)), "{hosts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stuck_host_leaves_a_place_to_each_host_that_was_busy_a_moment_ago() {
     let limits = limits(8, 4);
     let (stuck, other) = (host(1), host(2));

@@ -54,7 +54,7 @@ async fn answers(client: &Client, root: &Url) -> bool {
         form: None,
         range: None,
         body: Wish::UpTo(MAX_ERROR_BYTES),
-        purpose: Purpose::Registry,
+        purpose: Purpose::Root,
     };
     let Ok(reply) = client.send(request).await else { return false };
     let content_type = reply.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
