@@ -350,8 +350,11 @@ mod tests {
     fn faults_that_do_not_say_down_open_nothing() {
         let now = Instant::now();
         for (fault, is_shut) in [
-            (NetFault::Reset("x".into()), false),
             (NetFault::Protocol("x".into()), false),
+            (NetFault::Truncated { received_bytes: 1, promised_bytes: Some(2) }, false),
+            (NetFault::TimeoutBody(SECOND), false),
+            (NetFault::Reset("x".into()), true),
+            (NetFault::Proxy { proxy: "http://proxy:3128".into(), why: "x".into() }, true),
             (NetFault::ConnectRefused, true),
             (NetFault::Tls(crate::model::tls::TlsFault::NotTls), true),
         ] {
