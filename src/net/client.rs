@@ -306,13 +306,20 @@ impl Client {
         };
         let mut bytes = Vec::new();
         let left = left.saturating_sub(first_byte);
-        let body = match tokio::time::timeout(left, read(response, limit, &mut bytes)).await {
+        let end = tokio::time::timeout(left, read(response, limit, &mut bytes)).await;
+        if let Ok(Ok(_)) = end {
+            permit.whole();
+        }
+        let body = match end {
             Ok(Ok(Length::Whole)) => Body::Read(bytes),
             Ok(Ok(Length::OverLimit)) => Body::OverLimit,
             Ok(Err(failure)) => return Err(failure),
             Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total).into()),
             // The status of an error is its message; what was said of it until now will do.
-            Err(_) => Body::Read(bytes),
+            Err(_) => {
+                permit.stalled(&NetFault::TimeoutBody(self.timeouts.total));
+                Body::Read(bytes)
+            }
         };
         if let Body::Read(bytes) = &body {
             self.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);

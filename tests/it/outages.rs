@@ -77,3 +77,29 @@ fn a_silent_proxy_is_asked_four_times_for_each_host_behind_it() {
     }
     assert_eq!(report.count("m0", "digest-equal"), 200);
 }
+
+#[test]
+fn bodies_that_all_stall_cost_one_time_out_however_many_images_there_are() {
+    let world = World::new(200, 2);
+    world.mirrors[0].set_behaviour(Scope::All, Behaviour::Stall(10));
+    let report = world.check(&["--depth", "manifest", "--timeout", "3s"]);
+    assert_eq!(report.count("m0", "timeout-body"), 200);
+    // Headers came in time, so that the window has grown.
+    let hits = world.mirrors[0].manifest_hits("GET");
+    assert!((4..=16).contains(&hits), "{hits}");
+    let (not_asked, reason) = report.not_asked("m0");
+    assert_eq!(not_asked, 200 - hits);
+    let host = world.mirrors[0].authority();
+    let stalled =
+        format!("{host}: the answer began but did not end within 3s; not asked: host was down for ");
+    assert!(reason.starts_with(&stalled), "{reason}");
+    assert_eq!(report.count("m1", "digest-equal"), 200);
+}
+
+#[test]
+fn one_body_that_stalls_among_many_is_the_only_one_that_is_not_there() {
+    let world = World::new(100, 1);
+    world.mirrors[0].set_behaviour(Scope::repository("team/app50"), Behaviour::Stall(10));
+    let report = world.check(&["--depth", "manifest", "--timeout", "3s"]);
+    assert_eq!((report.count("m0", "timeout-body"), report.count("m0", "digest-equal")), (1, 99));
+}

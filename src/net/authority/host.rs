@@ -21,6 +21,8 @@ use crate::model::run::Quota;
 pub(super) struct Host {
     window: Window,
     breaker: Breaker,
+    /// The same for bodies of manifests: a host can be there, and its storage not.
+    bodies: Breaker,
     cooldown: Cooldown,
     pace: Option<Pace>,
     quota: PullQuota,
@@ -58,7 +60,21 @@ pub(super) struct Sent {
     pub(super) kind: Kind,
     ticket: u64,
     role: Role,
+    /// Its part in the circuit of bodies, if it has a body.
+    body_role: Option<Role>,
     at: Instant,
+}
+
+/// What came of the body of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum BodyFate {
+    /// Nothing is known: none was expected, or nobody waited for its end.
+    #[default]
+    Unknown,
+    /// It came whole.
+    Whole,
+    /// It began, and did not end in time.
+    Stalled(NetFault),
 }
 
 /// What is worth telling of a change.
@@ -79,6 +95,7 @@ impl Host {
         Self {
             window: Window::new(policy.most_in_flight),
             breaker: Breaker::default(),
+            bodies: Breaker::default(),
             cooldown: Cooldown::new(policy.max_retry_after),
             pace: policy.per_minute.map(Pace::new),
             quota: PullQuota::new(policy.reserve),
@@ -103,7 +120,7 @@ impl Host {
         if self.cooldown.over().is_some() {
             return HostState::LeftAlone;
         }
-        if self.breaker.is_open() {
+        if self.breaker.is_open() || self.bodies.is_open() {
             return HostState::Down;
         }
         match self.cooldown.until(now) {
@@ -129,6 +146,11 @@ impl Host {
             Passage::Shut(shut) => return Admission::Shut(shut),
         };
         if kind == Kind::Pull {
+            match self.bodies.passage(now) {
+                Passage::Free | Passage::Probe => {}
+                Passage::Wait => return Admission::Full,
+                Passage::Shut(shut) => return Admission::Shut(shut),
+            }
             match self.quota.spending() {
                 Spending::Free => {}
                 Spending::Wait => return Admission::Full,
@@ -149,7 +171,14 @@ impl Host {
 
     /// A request goes out.
     pub(super) fn send(&mut self, kind: Kind, role: Role, now: Instant) -> Sent {
-        let sent = Sent { kind, ticket: self.next_ticket, role, at: now };
+        let body_role = (kind == Kind::Pull).then(|| match self.bodies.passage(now) {
+            Passage::Probe => Role::Probe,
+            _ => Role::Ordinary,
+        });
+        if let Some(role) = body_role {
+            self.bodies.sent(role);
+        }
+        let sent = Sent { kind, ticket: self.next_ticket, role, body_role, at: now };
         self.next_ticket += 1;
         self.in_flight += 1;
         self.idle_since = None;
@@ -208,12 +237,28 @@ impl Host {
         self.breaker.dropped(sent.role, now);
     }
 
-    /// A request is off the wire.
-    pub(super) fn release(&mut self, now: Instant) {
+    /// A request is off the wire, with its body.
+    pub(super) fn release(&mut self, sent: &Sent, body: &BodyFate, now: Instant) -> News {
+        let news = match (sent.body_role, body) {
+            (None, _) => News::None,
+            (Some(role), BodyFate::Unknown) => {
+                self.bodies.dropped(role, now);
+                News::None
+            }
+            (Some(_), BodyFate::Whole) => {
+                self.bodies.answered();
+                News::None
+            }
+            (Some(role), BodyFate::Stalled(fault)) => {
+                let took = now.duration_since(sent.at);
+                if self.bodies.failed(role, fault, took, now) { News::Down } else { News::None }
+            }
+        };
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.in_flight == 0 {
             self.idle_since = Some(now);
         }
+        news
     }
 
     fn pull_ended(&mut self, sent: &Sent) {
@@ -252,6 +297,66 @@ mod tests {
         sent
     }
 
+    fn off_the_wire(host: &mut Host, sent: &Sent, now: Instant) {
+        assert_eq!(host.release(sent, &BodyFate::Unknown, now), News::None);
+    }
+
+    /// A GET whose headers come at once, and whose body ends so after `took`.
+    fn get(host: &mut Host, body: &BodyFate, took: Duration, now: Instant) -> News {
+        let Admission::Go(role) = host.admission(Kind::Pull, now) else { panic!("it is let in") };
+        let sent = host.send(Kind::Pull, role, now);
+        host.answered(&sent, &answer(200), now, 0.0);
+        host.release(&sent, body, now + took)
+    }
+
+    #[test]
+    fn four_bodies_in_a_row_that_stall_shut_out_gets_and_nothing_else() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let stall = NetFault::TimeoutBody(30 * SECOND);
+        let stalled = BodyFate::Stalled(stall.clone());
+        get(&mut host, &BodyFate::Whole, SECOND, now);
+        for body in
+            [&stalled, &stalled, &stalled, &BodyFate::Whole, &stalled, &BodyFate::Unknown, &stalled, &stalled]
+        {
+            assert_eq!(get(&mut host, body, 30 * SECOND, now), News::None);
+        }
+        assert_eq!(get(&mut host, &stalled, 30 * SECOND, now), News::Down);
+        let opened = now + 30 * SECOND;
+        let down = Shut::Down { fault: Box::new(stall), requests: 4 };
+        assert_eq!(host.admission(Kind::Pull, opened), Admission::Shut(down.clone()));
+        assert_eq!(host.admission(Kind::Other, opened), Admission::Go(Role::Ordinary));
+        assert_eq!(host.state(opened), HostState::Down);
+
+        let sent = host.send(Kind::Other, Role::Ordinary, opened);
+        host.answered(&sent, &answer(200), opened, 0.0);
+        host.release(&sent, &BodyFate::Whole, opened);
+        assert_eq!(host.admission(Kind::Pull, opened), Admission::Shut(down.clone()), "a HEAD has no body");
+
+        let later = opened + 5 * SECOND;
+        assert_eq!(get(&mut host, &stalled, 30 * SECOND, later), News::None);
+        assert_eq!(host.admission(Kind::Pull, later + 39 * SECOND), Admission::Shut(down));
+        assert_eq!(get(&mut host, &BodyFate::Whole, SECOND, later + 40 * SECOND), News::None);
+        assert_eq!(host.admission(Kind::Pull, later + 41 * SECOND), Admission::Go(Role::Ordinary));
+        assert_eq!(host.state(later + 41 * SECOND), HostState::Asked);
+    }
+
+    #[test]
+    fn first_bodies_that_all_stall_shut_out_gets_when_the_last_has() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let sent = send_all(&mut host, Kind::Other, now);
+        sent.iter().for_each(|sent| off_the_wire(&mut host, sent, now));
+        let role = Role::Ordinary;
+        let sent: Vec<_> = (0..2).map(|_| host.send(Kind::Pull, role, now)).collect();
+        sent.iter().for_each(|sent| drop(host.answered(sent, &answer(200), now, 0.0)));
+        let stalled = BodyFate::Stalled(NetFault::TimeoutBody(30 * SECOND));
+        let later = now + 30 * SECOND;
+        assert_eq!(host.release(&sent[0], &stalled, later), News::None);
+        assert_eq!(host.admission(Kind::Pull, later), Admission::Full);
+        assert_eq!(host.release(&sent[1], &stalled, later), News::Down);
+    }
+
     #[test]
     fn a_host_is_said_to_be_asked_cooling_down_left_alone_or_down() {
         let now = Instant::now();
@@ -262,7 +367,7 @@ mod tests {
             let at = now + 10 * wait;
             let sent = throttled.send(Kind::Other, role, at);
             throttled.answered(&sent, &answer(429), at, 0.0);
-            throttled.release(at);
+            off_the_wire(&mut throttled, &sent, at);
             assert_eq!(throttled.state(at), HostState::CoolingDown(wait));
             assert_eq!(throttled.state(at + wait), HostState::Asked);
         }
@@ -286,7 +391,7 @@ mod tests {
             let mut host = host(None, None);
             for sent in send_all(&mut host, Kind::Other, now) {
                 host.answered(&sent, &answer(status), now, 0.0);
-                host.release(now);
+                off_the_wire(&mut host, &sent, now);
             }
             assert_eq!(send_all(&mut host, Kind::Other, now).len(), room, "{status}");
         }
@@ -299,7 +404,7 @@ mod tests {
         let mut news = Vec::new();
         for sent in send_all(&mut host, Kind::Other, now) {
             news.push(host.answered(&sent, &answer(429), now, 0.0));
-            host.release(now);
+            off_the_wire(&mut host, &sent, now);
         }
         assert_eq!(news, [News::CoolingDown(SECOND), News::None, News::None, News::None]);
         assert_eq!(host.admission(Kind::Other, now), Admission::Until(now + SECOND));
@@ -318,7 +423,7 @@ mod tests {
         let sent = send_all(&mut host, Kind::Pull, now);
         host.answered(&sent[0], &answer(200), now, 0.0);
         assert_eq!(host.admission(Kind::Pull, now), Admission::Full);
-        host.release(now);
+        off_the_wire(&mut host, &sent[0], now);
         assert_eq!(host.admission(Kind::Pull, now), Admission::Go(Role::Ordinary));
     }
 
@@ -363,7 +468,7 @@ mod tests {
                 if let Admission::Go(role) = host.admission(Kind::Other, now) {
                     let sent = host.send(Kind::Other, role, now);
                     host.failed(&sent, &fault, now);
-                    host.release(now);
+                    off_the_wire(&mut host, &sent, now);
                 }
             }
             let shut = matches!(host.admission(Kind::Other, now), Admission::Shut(_));

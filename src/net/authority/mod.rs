@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 pub use self::quota::QuotaReport;
 
-use self::host::{Admission, Host, HostPolicy, News, Sent};
+use self::host::{Admission, BodyFate, Host, HostPolicy, News, Sent};
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut, seconds};
 use crate::model::host::HostState;
@@ -78,6 +78,7 @@ pub struct Permit {
     host: usize,
     sent: Sent,
     is_reported: bool,
+    body: BodyFate,
 }
 
 #[derive(Debug)]
@@ -188,8 +189,21 @@ impl Permit {
         });
     }
 
-    /// No answer came. After [`Self::answered`] this says nothing more: the answer had begun.
+    /// The body came whole.
+    pub fn whole(&mut self) {
+        self.body = BodyFate::Whole;
+    }
+
+    /// The body began, and did not end in time.
+    pub fn stalled(&mut self, fault: &NetFault) {
+        self.body = BodyFate::Stalled(fault.clone());
+    }
+
+    /// No answer came. After [`Self::answered`] only a body that stalled says more: the answer had begun.
     pub fn failed(mut self, fault: &NetFault) {
+        if matches!(fault, NetFault::TimeoutBody(_)) {
+            self.stalled(fault);
+        }
         if std::mem::replace(&mut self.is_reported, true) {
             return;
         }
@@ -206,12 +220,15 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let (host, sent, is_reported) = (self.host, self.sent, self.is_reported);
+        let body = std::mem::take(&mut self.body);
         change(&self.state, |state, now| {
             let lane = &mut state.lanes[host];
             if !is_reported {
                 lane.host.given_up(&sent, now);
             }
-            lane.host.release(now);
+            let news = lane.host.release(&sent, &body, now);
+            let fault = if let BodyFate::Stalled(fault) = &body { Some(fault) } else { None };
+            tell(&lane.authority, &news, fault);
             state.total = state.total.saturating_sub(1);
             host
         });
@@ -256,8 +273,13 @@ fn change(state: &Arc<Mutex<State>>, change: impl FnOnce(&mut State, Instant) ->
 
 fn deliver(state: &Arc<Mutex<State>>, wakes: Wakes) {
     for (wake, answer) in wakes.answers {
-        let answer =
-            answer.map(|(host, sent)| Permit { state: Arc::clone(state), host, sent, is_reported: false });
+        let answer = answer.map(|(host, sent)| Permit {
+            state: Arc::clone(state),
+            host,
+            sent,
+            is_reported: false,
+            body: BodyFate::default(),
+        });
         // One who has gone meanwhile: the permit comes back here, and is given back by its drop.
         let _gone = wake.send(answer);
     }
