@@ -21,7 +21,7 @@ pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
-use super::retry;
+use super::retry::{self, Condition};
 use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
@@ -182,6 +182,17 @@ impl Client {
     #[must_use]
     pub fn states<'a>(&self, of: impl IntoIterator<Item = &'a Authority>) -> Vec<HostState> {
         self.limits.states(of)
+    }
+
+    /// How a host is as a whole, for one whose question to it failed.
+    #[must_use]
+    pub fn condition(&self, of: &Authority) -> Condition {
+        self.limits.condition(of)
+    }
+
+    /// A question to `authority` ended for good with this HTTP status, after all its tries.
+    pub fn gave_up(&self, authority: &Authority, status: u16) {
+        self.limits.gave_up(authority, status);
     }
 
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
@@ -383,7 +394,7 @@ impl Client {
 }
 
 fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER).filter(|_| status == 429)?;
+    let value = headers.get(header::RETRY_AFTER).filter(|_| matches!(status, 429 | 503))?;
     retry::parse_retry_after(value.as_bytes(), SystemTime::now())
 }
 

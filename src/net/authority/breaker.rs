@@ -104,6 +104,28 @@ impl Breaker {
         self.state = State::Closed;
     }
 
+    /// Opens it, for what was answered.
+    pub(super) fn open(&mut self, why: Shut, now: Instant) {
+        if !self.is_open() {
+            self.state = State::Open { why, until: now + FIRST_PAUSE, pause: FIRST_PAUSE };
+        }
+    }
+
+    /// An answer came that says no better of the host than what may have opened it.
+    pub(super) fn answered_badly(&mut self, role: Role, now: Instant) {
+        let state = std::mem::take(&mut self.state);
+        self.answered();
+        self.state = match state {
+            State::HalfOpen { why: why @ Shut::Failing { .. }, pause } if role == Role::Probe => {
+                let pause = (pause * 2).min(MAX_PAUSE);
+                State::Open { why, until: now + pause, pause }
+            }
+            open @ (State::Open { why: Shut::Failing { .. }, .. }
+            | State::HalfOpen { why: Shut::Failing { .. }, .. }) => open,
+            _ => State::Closed,
+        };
+    }
+
     /// A request came to nothing that says nothing of the host, or was given up by its asker.
     pub(super) fn dropped(&mut self, role: Role, now: Instant) {
         self.unresolved = self.unresolved.saturating_sub(1);
@@ -340,6 +362,37 @@ mod tests {
         breaker.sent(Probe);
         breaker.dropped(Probe, now);
         assert_eq!(breaker.passage(now), Passage::Probe);
+    }
+
+    #[test]
+    fn what_failures_opened_only_another_answer_closes() {
+        let now = Instant::now();
+        let why = Shut::Failing { status: 503, questions: 20 };
+        let mut breaker = sent(3);
+        breaker.open(why.clone(), now);
+        breaker.answered_badly(Ordinary, now);
+        assert_eq!(breaker.passage(now), Passage::Shut(why.clone()));
+        let mut later = now + FIRST_PAUSE;
+        assert_eq!(breaker.passage(later), Passage::Probe);
+        breaker.sent(Probe);
+        breaker.answered_badly(Ordinary, later);
+        assert_eq!(breaker.passage(later), Passage::Shut(why.clone()), "one is out to see");
+        breaker.answered_badly(Probe, later);
+        assert_eq!(breaker.passage(later + 2 * FIRST_PAUSE - SECOND / 1000), Passage::Shut(why));
+        later += 2 * FIRST_PAUSE;
+        assert_eq!(breaker.passage(later), Passage::Probe);
+        breaker.sent(Probe);
+        breaker.answered();
+        assert_eq!(breaker.passage(later), Passage::Free);
+    }
+
+    #[test]
+    fn a_host_that_was_down_and_answers_badly_is_there() {
+        let mut breaker = opened(Instant::now());
+        let later = Instant::now() + FIRST_PAUSE;
+        breaker.sent(Probe);
+        breaker.answered_badly(Probe, later);
+        assert_eq!(breaker.passage(later), Passage::Free);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::breaker::{self, Breaker, Passage, Role};
-use super::cooldown::{Consequence, Cooldown};
+use super::cooldown::{Cause, Consequence, Cooldown};
+use super::outage::{self, Outage};
 use super::pace::Pace;
 use super::quota::{PullQuota, Spending};
 use super::window::Window;
@@ -15,6 +16,7 @@ use super::{Answered, Kind};
 use crate::model::fault::{NetFault, Shut};
 use crate::model::host::HostState;
 use crate::model::run::Quota;
+use crate::net::retry::Condition;
 
 /// One authority.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ pub(super) struct Host {
     /// The same for bodies of manifests: a host can be there, and its storage not.
     bodies: Breaker,
     cooldown: Cooldown,
+    /// The same for 503.
+    unavailable: Cooldown,
+    outage: Outage,
     pace: Option<Pace>,
     quota: PullQuota,
     in_flight: usize,
@@ -82,8 +87,8 @@ pub(super) enum BodyFate {
 pub(super) enum News {
     /// Nothing.
     None,
-    /// The host throttles, and is left alone for so long.
-    CoolingDown(Duration),
+    /// The host throttles or is unavailable, as this status said, and is left alone for so long.
+    CoolingDown(u16, Duration),
     /// Nothing more is asked of it.
     Shut(Shut),
     /// It does not answer.
@@ -96,7 +101,9 @@ impl Host {
             window: Window::new(policy.most_in_flight),
             breaker: Breaker::default(),
             bodies: Breaker::default(),
-            cooldown: Cooldown::new(policy.max_retry_after),
+            cooldown: Cooldown::new(Cause::Throttling, policy.max_retry_after),
+            unavailable: Cooldown::new(Cause::Unavailable, policy.max_retry_after),
+            outage: Outage::default(),
             pace: policy.per_minute.map(Pace::new),
             quota: PullQuota::new(policy.reserve),
             in_flight: 0,
@@ -117,15 +124,46 @@ impl Host {
 
     /// Whether it is asked at the moment; changes nothing.
     pub(super) fn state(&self, now: Instant) -> HostState {
-        if self.cooldown.over().is_some() {
+        if self.over().is_some() {
             return HostState::LeftAlone;
         }
         if self.breaker.is_open() || self.bodies.is_open() {
             return HostState::Down;
         }
-        match self.cooldown.until(now) {
+        match self.cooling_until(now) {
             Some(until) => HostState::CoolingDown(until.duration_since(now)),
             None => HostState::Asked,
+        }
+    }
+
+    /// Why nothing more is asked of it, if that is so for good.
+    fn over(&self) -> Option<&Shut> {
+        self.cooldown.over().or_else(|| self.unavailable.over())
+    }
+
+    fn cooling_until(&self, now: Instant) -> Option<Instant> {
+        self.cooldown.until(now).max(self.unavailable.until(now))
+    }
+
+    /// How it is as a whole, for one whose question failed.
+    pub(super) fn condition(&self, now: Instant) -> Condition {
+        if self.over().is_some() || self.cooling_until(now).is_some() {
+            Condition::LeftAlone
+        } else if self.outage.is_lasting() {
+            Condition::Failing
+        } else {
+            Condition::Well
+        }
+    }
+
+    /// A question ended for good with this status.
+    pub(super) fn gave_up(&mut self, status: u16, now: Instant) -> News {
+        match self.outage.gave_up(status) {
+            Some(shut) if !self.breaker.is_open() => {
+                self.breaker.open(shut.clone(), now);
+                News::Shut(shut)
+            }
+            _ => News::None,
         }
     }
 
@@ -136,7 +174,7 @@ impl Host {
 
     /// What a request of this kind may do now.
     pub(super) fn admission(&self, kind: Kind, now: Instant) -> Admission {
-        if let Some(shut) = self.cooldown.over() {
+        if let Some(shut) = self.over() {
             return Admission::Shut(shut.clone());
         }
         let role = match self.breaker.passage(now) {
@@ -157,7 +195,7 @@ impl Host {
                 Spending::Shut(shut) => return Admission::Shut(shut),
             }
         }
-        if let Some(until) = self.cooldown.until(now) {
+        if let Some(until) = self.cooling_until(now) {
             return Admission::Until(until);
         }
         if self.in_flight >= self.window.size() {
@@ -194,29 +232,32 @@ impl Host {
 
     /// The first byte of an answer came. `jitter` is random, from 0 to 1.
     pub(super) fn answered(&mut self, sent: &Sent, answer: &Answered, now: Instant, jitter: f64) -> News {
-        self.breaker.answered();
+        let Answered { status, latency, retry_after, .. } = *answer;
+        if outage::is_failure(status) {
+            self.breaker.answered_badly(sent.role, now);
+        } else {
+            self.breaker.answered();
+            self.unavailable.served();
+        }
+        self.outage.answered(status);
         self.pull_ended(sent);
         self.quota.answered(answer.quota);
         let tickets = (sent.ticket, self.next_ticket);
-        match answer.status {
-            429 => {
-                self.window.pushed_back(tickets.0, tickets.1);
-                match self.cooldown.throttled(tickets, answer.retry_after, now, jitter) {
-                    Consequence::Nothing => News::None,
-                    Consequence::Wait(wait) => News::CoolingDown(wait),
-                    Consequence::Over(shut) => News::Shut(shut),
-                }
-            }
-            503 => {
-                self.window.pushed_back(tickets.0, tickets.1);
-                News::None
-            }
+        match status {
+            429 | 503 => self.window.pushed_back(tickets.0, tickets.1),
             // What is refused or fails takes another time than what is looked up.
-            200..400 | 404 => {
-                self.window.answered(answer.latency);
-                News::None
-            }
-            _ => News::None,
+            200..400 | 404 => self.window.answered(latency),
+            _ => {}
+        }
+        let consequence = match (status, retry_after) {
+            (429, _) => self.cooldown.throttled(tickets, retry_after, now, jitter),
+            (503, Some(_)) => self.unavailable.throttled(tickets, retry_after, now, jitter),
+            _ => Consequence::Nothing,
+        };
+        match consequence {
+            Consequence::Nothing => News::None,
+            Consequence::Wait(wait) => News::CoolingDown(status, wait),
+            Consequence::Over(shut) => News::Shut(shut),
         }
     }
 
@@ -406,9 +447,67 @@ mod tests {
             news.push(host.answered(&sent, &answer(429), now, 0.0));
             off_the_wire(&mut host, &sent, now);
         }
-        assert_eq!(news, [News::CoolingDown(SECOND), News::None, News::None, News::None]);
+        assert_eq!(news, [News::CoolingDown(429, SECOND), News::None, News::None, News::None]);
         assert_eq!(host.admission(Kind::Other, now), Admission::Until(now + SECOND));
         assert_eq!(send_all(&mut host, Kind::Other, now + SECOND).len(), 2);
+    }
+
+    #[test]
+    fn a_503_that_says_how_long_stops_everything_like_a_429_and_one_that_does_not_stops_nothing() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let unavailable = Answered { retry_after: Some(5 * SECOND), ..answer(503) };
+        let mut at = now;
+        for expected in [
+            News::CoolingDown(503, 5 * SECOND),
+            News::CoolingDown(503, 5 * SECOND),
+            News::Shut(Shut::Unavailable { cool_downs: 2 }),
+        ] {
+            assert_eq!(host.condition(at), Condition::Well);
+            let sent = send_all(&mut host, Kind::Other, at);
+            assert_eq!(host.answered(&sent[0], &unavailable, at, 0.0), expected);
+            assert_eq!(host.condition(at), Condition::LeftAlone);
+            for sent in &sent[1..] {
+                assert_eq!(host.answered(sent, &unavailable, at, 0.0), News::None);
+            }
+            sent.iter().for_each(|sent| off_the_wire(&mut host, sent, at));
+            at += 5 * SECOND;
+        }
+        assert_eq!(host.admission(Kind::Other, at), Admission::Shut(Shut::Unavailable { cool_downs: 2 }));
+
+        let mut host = self::host(None, None);
+        for sent in send_all(&mut host, Kind::Other, now) {
+            assert_eq!(host.answered(&sent, &answer(503), now, 0.0), News::None);
+        }
+        assert_eq!(host.condition(now), Condition::Well);
+    }
+
+    #[test]
+    fn a_host_that_fails_at_everything_is_asked_once_each_and_then_left_alone_for_a_while() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let question = |host: &mut Host, status: u16, at: Instant| {
+            let Admission::Go(role) = host.admission(Kind::Other, at) else { panic!("it is let in") };
+            let sent = host.send(Kind::Other, role, at);
+            host.answered(&sent, &answer(status), at, 0.0);
+            off_the_wire(host, &sent, at);
+        };
+        for given_up in 0..19 {
+            assert_eq!(host.condition(now), if given_up < 5 { Condition::Well } else { Condition::Failing });
+            question(&mut host, 502, now);
+            assert_eq!(host.gave_up(502, now), News::None);
+        }
+        question(&mut host, 502, now);
+        let shut = Shut::Failing { status: 502, questions: 20 };
+        assert_eq!(host.gave_up(502, now), News::Shut(shut.clone()));
+        assert_eq!(host.gave_up(502, now), News::None, "said once");
+        assert_eq!(host.admission(Kind::Other, now), Admission::Shut(shut.clone()));
+        let later = now + 5 * SECOND;
+        question(&mut host, 502, later);
+        assert_eq!(host.admission(Kind::Other, later + 9 * SECOND), Admission::Shut(shut));
+        question(&mut host, 200, later + 10 * SECOND);
+        assert_eq!(host.condition(later + 10 * SECOND), Condition::Well);
+        assert_eq!(host.admission(Kind::Other, later + 10 * SECOND), Admission::Go(Role::Ordinary));
     }
 
     #[test]

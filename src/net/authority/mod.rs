@@ -8,6 +8,7 @@
 mod breaker;
 mod cooldown;
 mod host;
+mod outage;
 mod pace;
 mod quota;
 mod window;
@@ -26,6 +27,7 @@ use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut, seconds};
 use crate::model::host::HostState;
 use crate::model::run::Quota;
+use crate::net::retry::Condition;
 
 /// A host that was busy so short a time ago will want a place again: one is kept for it.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -174,6 +176,26 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// How a host is as a whole, for one whose question failed; one that was never asked is well.
+    #[must_use]
+    pub fn condition(&self, of: &Authority) -> Condition {
+        let now = now();
+        let state = lock(&self.0);
+        state.index.get(of).map_or(Condition::Well, |lane| state.lanes[*lane].host.condition(now))
+    }
+
+    /// A question to `authority` ended for good with this HTTP status, after all its tries.
+    pub fn gave_up(&self, authority: &Authority, status: u16) {
+        change(&self.0, |state, now| {
+            let lane = state.lane(authority);
+            let news = state.lanes[lane].host.gave_up(status, now);
+            tell(authority, &news, None);
+            lane
+        });
+    }
+}
+
 impl Permit {
     /// The first byte of an answer came; the permit is still needed for its body. Only the first report counts.
     pub fn answered(&mut self, answer: &Answered) {
@@ -238,7 +260,9 @@ impl Drop for Permit {
 fn tell(authority: &Authority, news: &News, fault: Option<&NetFault>) {
     match news {
         News::None => {}
-        News::CoolingDown(wait) => log::info!("{authority} answers 429: not asked for {}", seconds(*wait)),
+        News::CoolingDown(status, wait) => {
+            log::info!("{authority} answers {status}: not asked for {}", seconds(*wait));
+        }
         News::Shut(shut) => log::info!("{}", shut.about(&authority.to_string())),
         News::Down => {
             if let Some(fault) = fault {
