@@ -71,6 +71,18 @@ pub enum Shut {
         /// How long.
         asked: Duration,
     },
+    /// It is unavailable, and went on being so after it had been left alone for as long as it asked.
+    Unavailable {
+        /// How often it had been left alone.
+        cool_downs: u32,
+    },
+    /// It failed at everything that it was asked of late.
+    Failing {
+        /// The HTTP status of the last failure.
+        status: u16,
+        /// How many questions in a row came to nothing.
+        questions: u32,
+    },
     /// What is left of its pull quota is to be kept.
     Reserved {
         /// Pulls left.
@@ -98,6 +110,12 @@ impl Shut {
             }
             Self::LongWait { asked } => {
                 format!("{host} is throttling and asks to wait {}; not asked", seconds(*asked))
+            }
+            Self::Unavailable { cool_downs } => {
+                format!("{host} still answers 503 after {cool_downs} cool-downs; not asked")
+            }
+            Self::Failing { status, questions } => {
+                format!("{host} answered {status}, and 5xx to {questions} questions in a row; not asked")
             }
             Self::Reserved { remaining, reserve } => {
                 format!("{host} has {remaining} pulls left, and {reserve} are to be kept; not asked")

@@ -21,7 +21,7 @@ pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
 use super::pool::Pool;
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
-use super::retry;
+use super::retry::{self, Condition};
 use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
@@ -184,6 +184,17 @@ impl Client {
         self.limits.states(of)
     }
 
+    /// How a host is as a whole, for one whose question to it failed.
+    #[must_use]
+    pub fn condition(&self, of: &Authority) -> Condition {
+        self.limits.condition(of)
+    }
+
+    /// A question to `authority` ended for good with this HTTP status, after all its tries.
+    pub fn gave_up(&self, authority: &Authority, status: u16) {
+        self.limits.gave_up(authority, status);
+    }
+
     const fn counter(&self, purpose: Purpose) -> &AtomicU64 {
         match purpose {
             Purpose::Registry | Purpose::Root => &self.registry_requests,
@@ -306,13 +317,20 @@ impl Client {
         };
         let mut bytes = Vec::new();
         let left = left.saturating_sub(first_byte);
-        let body = match tokio::time::timeout(left, read(response, limit, &mut bytes)).await {
+        let end = tokio::time::timeout(left, read(response, limit, &mut bytes)).await;
+        if let Ok(Ok(_)) = end {
+            permit.whole();
+        }
+        let body = match end {
             Ok(Ok(Length::Whole)) => Body::Read(bytes),
             Ok(Ok(Length::OverLimit)) => Body::OverLimit,
             Ok(Err(failure)) => return Err(failure),
             Err(_) if is_success => return Err(NetFault::TimeoutBody(self.timeouts.total).into()),
             // The status of an error is its message; what was said of it until now will do.
-            Err(_) => Body::Read(bytes),
+            Err(_) => {
+                permit.stalled(&NetFault::TimeoutBody(self.timeouts.total));
+                Body::Read(bytes)
+            }
         };
         if let Body::Read(bytes) = &body {
             self.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -377,7 +395,7 @@ impl Client {
 }
 
 fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER).filter(|_| status == 429)?;
+    let value = headers.get(header::RETRY_AFTER).filter(|_| matches!(status, 429 | 503))?;
     retry::parse_retry_after(value.as_bytes(), SystemTime::now())
 }
 

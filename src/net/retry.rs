@@ -44,39 +44,62 @@ pub enum Fault<'a> {
     Net(&'a NetFault),
 }
 
+/// How the host as a whole is, after an attempt failed there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is known against it.
+    #[default]
+    Well,
+    /// Nobody asks it for the time being, or any more.
+    LeftAlone,
+    /// Everything that was asked of it lately ended in a 5xx.
+    Failing,
+}
+
+/// A failed attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// Which try it was: the first is 1.
+    pub attempt: u32,
+    /// What went wrong.
+    pub fault: Fault<'a>,
+    /// What the server asks to wait.
+    pub retry_after: Option<Duration>,
+    /// How the host is.
+    pub host: Condition,
+}
+
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Try again after this long.
     Wait(Duration),
-    /// Try again when the host may be asked again: a 429 is about all of them, and the wait is the host's
-    /// ([`super::authority`]).
+    /// Try again when the host may be asked again: a 429 is about all of them, and so is a 503 for which the
+    /// host cools down; the wait is the host's ([`super::authority`]).
     WhenAllowed,
     /// The fault is final.
     Stop,
 }
 
-/// What follows on the failure of attempt number `attempt` (the first is 1). `jitter` is random, from 0 to 1.
+/// What follows on a failed attempt. `jitter` is random, from 0 to 1.
 #[must_use]
-pub fn next(
-    policy: &RetryPolicy,
-    attempt: u32,
-    fault: Fault<'_>,
-    retry_after: Option<Duration>,
-    jitter: f64,
-) -> Next {
-    if attempt > policy.retries || !may_pass(attempt, fault) {
+pub fn next(policy: &RetryPolicy, failed: &Failed<'_>, jitter: f64) -> Next {
+    let Failed { attempt, fault, retry_after, host } = *failed;
+    let is_too_long = retry_after.is_some_and(|asked| asked > policy.max_retry_after);
+    if attempt > policy.retries || !may_pass(attempt, fault) || is_too_long {
         return Next::Stop;
     }
-    if matches!(fault, Fault::Status(429)) {
-        let is_too_long = retry_after.is_some_and(|asked| asked > policy.max_retry_after);
-        return if is_too_long { Next::Stop } else { Next::WhenAllowed };
+    match (fault, host) {
+        (Fault::Status(429), _) => return Next::WhenAllowed,
+        (Fault::Status(503), Condition::LeftAlone) if retry_after.is_some() => return Next::WhenAllowed,
+        // A back-off for each image would add up, and bring nothing.
+        (Fault::Status(500..600), Condition::Failing) => return Next::Stop,
+        _ => {}
     }
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
     let backoff = part(backoff(policy, attempt), 0.5 + jitter / 2.0);
     match retry_after {
         None => Next::Wait(backoff),
-        Some(asked) if asked > policy.max_retry_after => Next::Stop,
         // All who were told the same second would come back in the same instant.
         Some(asked) => {
             let spread = part(policy.base.min(policy.max_backoff), jitter);
@@ -142,8 +165,12 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn failed(attempt: u32, fault: Fault<'_>, retry_after: Option<Duration>) -> Failed<'_> {
+        Failed { attempt, fault, retry_after, host: Condition::Well }
+    }
+
     fn status(attempt: u32, status: u16, retry_after: Option<Duration>) -> Next {
-        next(&RetryPolicy::default(), attempt, Fault::Status(status), retry_after, 1.0)
+        next(&RetryPolicy::default(), &failed(attempt, Fault::Status(status), retry_after), 1.0)
     }
 
     #[test]
@@ -162,7 +189,7 @@ mod tests {
             assert_eq!(status(2, code, None) == Next::Stop, first == Next::Stop, "{code}");
             assert_eq!(status(3, code, None), Next::Stop, "{code}");
             let never = RetryPolicy { retries: 0, ..RetryPolicy::default() };
-            assert_eq!(next(&never, 1, Fault::Status(code), None, 0.5), Next::Stop, "{code}");
+            assert_eq!(next(&never, &failed(1, Fault::Status(code), None), 0.5), Next::Stop, "{code}");
         }
     }
 
@@ -185,8 +212,9 @@ mod tests {
             (NetFault::Protocol(text()), false, false),
             (NetFault::Shut(Shut::Throttling { cool_downs: 2 }), false, false),
         ] {
-            let waits =
-                |attempt| next(&RetryPolicy::default(), attempt, Fault::Net(&fault), None, 0.5) != Next::Stop;
+            let waits = |attempt| {
+                next(&RetryPolicy::default(), &failed(attempt, Fault::Net(&fault), None), 0.5) != Next::Stop
+            };
             assert_eq!([waits(1), waits(2), waits(3)], [first, second, false], "{fault:?}");
         }
     }
@@ -208,7 +236,7 @@ mod tests {
                 [(0.0, low), (1.0, high), (-3.0, low), (7.0, high), (f64::NAN, low), (f64::INFINITY, low)]
             {
                 assert_eq!(
-                    next(&policy, attempt, Fault::Status(500), None, jitter),
+                    next(&policy, &failed(attempt, Fault::Status(500), None), jitter),
                     Next::Wait(Duration::from_millis(millis)),
                     "attempt {attempt}, jitter {jitter}"
                 );
@@ -238,6 +266,28 @@ mod tests {
     }
 
     #[test]
+    fn how_the_host_is_decides_on_5xx_and_on_nothing_else() {
+        let passing = |code: &u16| status(1, *code, None) != Next::Stop;
+        for code in (100..=599).filter(passing) {
+            for asked in [None, Some(SECOND), Some(31 * SECOND)] {
+                let well = failed(1, Fault::Status(code), asked);
+                let then = |host| next(&RetryPolicy::default(), &Failed { host, ..well }, 1.0);
+                let as_ever = then(Condition::Well);
+                let failing = if code >= 500 { Next::Stop } else { as_ever };
+                assert_eq!(then(Condition::Failing), failing, "{code} {asked:?}");
+                let left_alone =
+                    if (code, asked) == (503, Some(SECOND)) { Next::WhenAllowed } else { as_ever };
+                assert_eq!(then(Condition::LeftAlone), left_alone, "{code} {asked:?}");
+            }
+        }
+        let reset = NetFault::Reset("x".into());
+        for host in [Condition::Well, Condition::LeftAlone, Condition::Failing] {
+            let failed = Failed { host, ..failed(1, Fault::Net(&reset), None) };
+            assert_eq!(next(&RetryPolicy::default(), &failed, 1.0), Next::Wait(SECOND / 2));
+        }
+    }
+
+    #[test]
     fn durations_without_bounds_do_not_overflow() {
         let policy = RetryPolicy {
             retries: u32::MAX,
@@ -246,7 +296,7 @@ mod tests {
             max_retry_after: Duration::MAX,
         };
         for asked in [None, Some(Duration::MAX)] {
-            let wait = next(&policy, u32::MAX, Fault::Status(503), asked, 1.0);
+            let wait = next(&policy, &failed(u32::MAX, Fault::Status(503), asked), 1.0);
             assert_eq!(wait, Next::Wait(Duration::MAX));
         }
     }
@@ -291,7 +341,7 @@ mod tests {
         ) {
             let policy = RetryPolicy { retries, ..RetryPolicy::default() };
             let asked = asked.map(Duration::from_millis);
-            if let Next::Wait(wait) = next(&policy, attempt, Fault::Status(code), asked, jitter) {
+            if let Next::Wait(wait) = next(&policy, &failed(attempt, Fault::Status(code), asked), jitter) {
                 prop_assert!(wait >= asked.unwrap_or_default());
                 prop_assert!(wait <= policy.max_retry_after + policy.max_backoff);
             }

@@ -91,6 +91,7 @@ const fn not_let_in(shut: &Shut) -> Code {
     match shut {
         Shut::Down { fault, .. } => unreached(fault),
         Shut::Throttling { .. } | Shut::LongWait { .. } => Code::RateLimited,
+        Shut::Unavailable { .. } | Shut::Failing { .. } => Code::ServerError,
         Shut::Reserved { .. } => Code::PullQuotaReserved,
     }
 }

@@ -32,15 +32,15 @@ use crate::support::tool::{Output, Tool};
 const FIRST_BYTE: &str = "3s";
 
 /// The same image under many names.
-struct World {
+pub(crate) struct World {
     images: usize,
     image: Image,
-    upstream: Registry,
-    mirrors: Vec<Registry>,
+    pub(crate) upstream: Registry,
+    pub(crate) mirrors: Vec<Registry>,
 }
 
 impl World {
-    fn new(images: usize, mirrors: usize) -> Self {
+    pub(crate) fn new(images: usize, mirrors: usize) -> Self {
         let image = content::image("load", "linux/amd64");
         let mut store = Store::new();
         (0..images).for_each(|at| store.put(&format!("team/app{at}"), "v1", &image));
@@ -48,11 +48,11 @@ impl World {
         Self { images, upstream: start(), mirrors: (0..mirrors).map(|_| start()).collect(), image }
     }
 
-    fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         (0..self.images).map(|at| format!("team/app{at}:v1\n")).collect()
     }
 
-    fn config(&self, mirror_settings: &str) -> String {
+    pub(crate) fn config(&self, mirror_settings: &str) -> String {
         let mut text = format!("[[registries]]\nname = \"docker.io\"\nurl = \"{}\"\n", self.upstream.url());
         for (at, mirror) in self.mirrors.iter().enumerate() {
             text +=
@@ -61,7 +61,7 @@ impl World {
         text
     }
 
-    fn check(&self, args: &[&str]) -> Report {
+    pub(crate) fn check(&self, args: &[&str]) -> Report {
         self.check_with("", args)
     }
 
@@ -73,29 +73,29 @@ impl World {
     }
 }
 
-struct Report {
-    json: Value,
-    output: Output,
+pub(crate) struct Report {
+    pub(crate) json: Value,
+    pub(crate) output: Output,
 }
 
 impl Report {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let json = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
         Self { json, output }
     }
 
-    fn results(&self, mirror: &str) -> Vec<&Value> {
+    pub(crate) fn results(&self, mirror: &str) -> Vec<&Value> {
         let all = self.json["results"].as_array().unwrap();
         all.iter().filter(|result| result["mirror"] == *mirror).collect()
     }
 
     /// How many results of `mirror` have this code.
-    fn count(&self, mirror: &str, code: &str) -> usize {
+    pub(crate) fn count(&self, mirror: &str, code: &str) -> usize {
         self.results(mirror).iter().filter(|result| result["code"] == *code).count()
     }
 
     /// The results of `mirror` that were not asked for, which all give the same reason.
-    fn not_asked(&self, mirror: &str) -> (usize, String) {
+    pub(crate) fn not_asked(&self, mirror: &str) -> (usize, String) {
         let results = self.results(mirror).into_iter().filter(|result| result["attempts"] == 0);
         let reasons: Vec<_> = results.map(|result| result["reason"].as_str().unwrap()).collect();
         assert!(reasons.windows(2).all(|pair| pair[0] == pair[1]), "{reasons:?}");

@@ -44,6 +44,7 @@ mod mirror_export;
 mod namespaces;
 mod node_configurations;
 mod odd_parts;
+mod outages;
 mod outputs;
 mod peers;
 mod pipelines;

@@ -2,7 +2,8 @@
 //!
 //! Opens when the first requests all come to nothing, or several in a row later on; then everything else
 //! ends at once with the fault that opened it. After a pause one request may go through to see. Only "no
-//! answer" counts: a host that says 500 is there. Pure: the time is an argument.
+//! answer" counts: a host that says 500 is there. A proxy that is down is told of each host behind it: each
+//! pays for its own first requests, at the same time. Pure: the time is an argument.
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(super) struct Breaker {
     failed_in_a_row: u32,
     /// Sent, and neither answered nor failed.
     unresolved: u32,
+    /// Those of them that were under way when a connection broke, and may well have been on it.
+    beside_a_break: u32,
 }
 
 #[derive(Debug, Default)]
@@ -97,12 +100,36 @@ impl Breaker {
         self.unresolved = self.unresolved.saturating_sub(1);
         self.has_answered = true;
         self.failed_in_a_row = 0;
+        self.beside_a_break = 0;
         self.state = State::Closed;
+    }
+
+    /// Opens it, for what was answered.
+    pub(super) fn open(&mut self, why: Shut, now: Instant) {
+        if !self.is_open() {
+            self.state = State::Open { why, until: now + FIRST_PAUSE, pause: FIRST_PAUSE };
+        }
+    }
+
+    /// An answer came that says no better of the host than what may have opened it.
+    pub(super) fn answered_badly(&mut self, role: Role, now: Instant) {
+        let state = std::mem::take(&mut self.state);
+        self.answered();
+        self.state = match state {
+            State::HalfOpen { why: why @ Shut::Failing { .. }, pause } if role == Role::Probe => {
+                let pause = (pause * 2).min(MAX_PAUSE);
+                State::Open { why, until: now + pause, pause }
+            }
+            open @ (State::Open { why: Shut::Failing { .. }, .. }
+            | State::HalfOpen { why: Shut::Failing { .. }, .. }) => open,
+            _ => State::Closed,
+        };
     }
 
     /// A request came to nothing that says nothing of the host, or was given up by its asker.
     pub(super) fn dropped(&mut self, role: Role, now: Instant) {
         self.unresolved = self.unresolved.saturating_sub(1);
+        self.beside_a_break = self.beside_a_break.min(self.unresolved);
         if role == Role::Probe
             && let State::HalfOpen { why, pause } = std::mem::take(&mut self.state)
         {
@@ -115,8 +142,16 @@ impl Breaker {
         self.unresolved = self.unresolved.saturating_sub(1);
         match std::mem::take(&mut self.state) {
             State::Closed => {
+                let is_break = matches!(fault, NetFault::Reset(_));
+                // One that goes down for a moment takes all its connections along, and is back for the next.
+                if is_break && self.has_answered && self.beside_a_break > 0 {
+                    self.beside_a_break -= 1;
+                    return false;
+                }
+                self.beside_a_break = if is_break { self.unresolved } else { 0 };
                 self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
-                let is_first = !self.has_answered && self.unresolved == 0 && took >= QUICK;
+                // What breaks is tried again, and so is not believed for one request's sake.
+                let is_first = !self.has_answered && self.unresolved == 0 && took >= QUICK && !is_break;
                 if self.failed_in_a_row < IN_A_ROW && !is_first {
                     return false;
                 }
@@ -146,8 +181,10 @@ pub(super) const fn is_down(fault: &NetFault) -> bool {
             | NetFault::ConnectRefused
             | NetFault::Connect(_)
             | NetFault::Tls(_)
+            | NetFault::Proxy { .. }
             | NetFault::TimeoutConnect(_)
             | NetFault::TimeoutFirstByte(_)
+            | NetFault::Reset(_)
     )
 }
 
@@ -211,6 +248,73 @@ mod tests {
         }
     }
 
+    fn broken() -> NetFault {
+        NetFault::Reset("connection reset by peer".into())
+    }
+
+    #[test]
+    fn first_connections_that_all_break_open_it_after_four_and_no_sooner() {
+        let now = Instant::now();
+        for (at_once, took) in [(1, SECOND / 1000), (1, 15 * SECOND), (4, SECOND / 1000), (4, 15 * SECOND)] {
+            let mut breaker = Breaker::default();
+            for request in 0..4 {
+                if request % at_once == 0 {
+                    (0..at_once).for_each(|_| breaker.sent(Ordinary));
+                }
+                let opened = breaker.failed(Ordinary, &broken(), took, now);
+                assert_eq!(opened, request == 3, "{request}: {at_once} at once, {took:?}");
+            }
+            assert_eq!(breaker.passage(now), down(broken(), 4));
+        }
+    }
+
+    #[test]
+    fn connections_that_break_together_are_one_fault_of_a_host_that_was_there() {
+        let now = Instant::now();
+        let mut breaker = sent(17);
+        breaker.answered();
+        for left in (0..16).rev() {
+            assert!(!breaker.failed(Ordinary, &broken(), SECOND, now));
+            assert_eq!(breaker.passage(now), if left == 0 { Passage::Free } else { Passage::Wait });
+        }
+        for request in 2..=4 {
+            breaker.sent(Ordinary);
+            assert_eq!(breaker.passage(now), Passage::Wait, "one after the other");
+            assert_eq!(breaker.failed(Ordinary, &broken(), SECOND, now), request == 4);
+        }
+        assert_eq!(breaker.passage(now), down(broken(), 4));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_now_and_then_opens_nothing() {
+        let now = Instant::now();
+        let mut breaker = sent(1);
+        breaker.answered();
+        for _ in 0..20 {
+            (0..4).for_each(|_| breaker.sent(Ordinary));
+            for _ in 0..3 {
+                assert!(!breaker.failed(Ordinary, &broken(), SECOND, now));
+            }
+            breaker.answered();
+            assert_eq!(breaker.passage(now), Passage::Free);
+        }
+    }
+
+    #[test]
+    fn a_host_that_breaks_off_and_then_refuses_is_down_with_what_came_last() {
+        let now = Instant::now();
+        let mut breaker = sent(3);
+        breaker.answered();
+        breaker.failed(Ordinary, &broken(), SECOND, now);
+        breaker.dropped(Ordinary, now);
+        for request in 2..=4 {
+            breaker.sent(Ordinary);
+            let opened = breaker.failed(Ordinary, &NetFault::ConnectRefused, SECOND / 1000, now);
+            assert_eq!(opened, request == 4);
+        }
+        assert_eq!(breaker.passage(now), down(NetFault::ConnectRefused, 4));
+    }
+
     #[test]
     fn a_request_that_is_given_up_says_nothing() {
         let now = Instant::now();
@@ -258,6 +362,37 @@ mod tests {
         breaker.sent(Probe);
         breaker.dropped(Probe, now);
         assert_eq!(breaker.passage(now), Passage::Probe);
+    }
+
+    #[test]
+    fn what_failures_opened_only_another_answer_closes() {
+        let now = Instant::now();
+        let why = Shut::Failing { status: 503, questions: 20 };
+        let mut breaker = sent(3);
+        breaker.open(why.clone(), now);
+        breaker.answered_badly(Ordinary, now);
+        assert_eq!(breaker.passage(now), Passage::Shut(why.clone()));
+        let mut later = now + FIRST_PAUSE;
+        assert_eq!(breaker.passage(later), Passage::Probe);
+        breaker.sent(Probe);
+        breaker.answered_badly(Ordinary, later);
+        assert_eq!(breaker.passage(later), Passage::Shut(why.clone()), "one is out to see");
+        breaker.answered_badly(Probe, later);
+        assert_eq!(breaker.passage(later + 2 * FIRST_PAUSE - SECOND / 1000), Passage::Shut(why));
+        later += 2 * FIRST_PAUSE;
+        assert_eq!(breaker.passage(later), Passage::Probe);
+        breaker.sent(Probe);
+        breaker.answered();
+        assert_eq!(breaker.passage(later), Passage::Free);
+    }
+
+    #[test]
+    fn a_host_that_was_down_and_answers_badly_is_there() {
+        let mut breaker = opened(Instant::now());
+        let later = Instant::now() + FIRST_PAUSE;
+        breaker.sent(Probe);
+        breaker.answered_badly(Probe, later);
+        assert_eq!(breaker.passage(later), Passage::Free);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a 429 means for the whole host: everyone waits, twice; then nobody asks any more.
+//! What a 429 means for the whole host: everyone waits, twice; then nobody asks any more. A 503 that says how
+//! long to wait means the same where nothing else was ever answered; else it may be about one image.
 //!
 //! `Retry-After` is followed up to a cap; without it the wait is exponential, with jitter. All requests
 //! that were sent before a cool-down began belong to the same burst. Pure: time and chance are arguments.
@@ -15,12 +16,24 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The cool-downs of one authority.
 #[derive(Debug)]
 pub(super) struct Cooldown {
+    cause: Cause,
     /// The longest `Retry-After` that is waited for.
     cap: Duration,
     taken: u32,
     until: Option<Instant>,
     burst_end: u64,
     over: Option<Shut>,
+    /// Whether it has ever answered anything else.
+    has_served: bool,
+}
+
+/// What a host says that asks to be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// 429.
+    Throttling,
+    /// 503 with `Retry-After`.
+    Unavailable,
 }
 
 /// What a 429 led to.
@@ -36,8 +49,8 @@ pub(super) enum Consequence {
 
 impl Cooldown {
     /// No wait so far; a `Retry-After` above `cap` ends everything.
-    pub(super) const fn new(cap: Duration) -> Self {
-        Self { cap, taken: 0, until: None, burst_end: 0, over: None }
+    pub(super) const fn new(cause: Cause, cap: Duration) -> Self {
+        Self { cause, cap, taken: 0, until: None, burst_end: 0, over: None, has_served: false }
     }
 
     /// Why nothing more is sent, if that is so.
@@ -50,7 +63,12 @@ impl Cooldown {
         self.until.filter(|until| *until > now)
     }
 
-    /// 429 to the request with this ticket; the next one will have the ticket `next`. `jitter` is random,
+    /// An answer came that asks for nothing of the kind.
+    pub(super) const fn served(&mut self) {
+        self.has_served = true;
+    }
+
+    /// The host asks to be left alone, in its answer to the request with this ticket; the next one will have the ticket `next`. `jitter` is random,
     /// from 0 to 1.
     pub(super) fn throttled(
         &mut self,
@@ -63,6 +81,10 @@ impl Cooldown {
             return Consequence::Nothing;
         }
         if let Some(asked) = retry_after.filter(|asked| *asked > self.cap) {
+            if self.cause == Cause::Unavailable {
+                // Reported, not waited for; whether it is the host or one image, the next ones tell.
+                return Consequence::Nothing;
+            }
             return self.end(Shut::LongWait { asked });
         }
         let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
@@ -76,7 +98,12 @@ impl Cooldown {
             return Consequence::Nothing;
         }
         if self.taken >= MOST {
-            return self.end(Shut::Throttling { cool_downs: self.taken });
+            return match self.cause {
+                Cause::Throttling => self.end(Shut::Throttling { cool_downs: self.taken }),
+                // One image may fail at all its tries; many are seen by [`super::outage`].
+                Cause::Unavailable if self.has_served => Consequence::Nothing,
+                Cause::Unavailable => self.end(Shut::Unavailable { cool_downs: self.taken }),
+            };
         }
         let own = FIRST_WAIT * 2u32.saturating_pow(self.taken);
         let wait = match retry_after {
@@ -115,7 +142,7 @@ mod tests {
             (Some(10 * SECOND), 0.5, 10 * SECOND + SECOND / 2, 10 * SECOND + SECOND / 2),
             (Some(CAP), 1.0, CAP + SECOND, CAP + SECOND),
         ] {
-            let mut cooldown = Cooldown::new(CAP);
+            let mut cooldown = Cooldown::new(Cause::Throttling, CAP);
             let wait = cooldown.throttled((0, 4), asked, now, jitter);
             assert_eq!(wait, Consequence::Wait(first), "{asked:?} {jitter}");
             assert_eq!(cooldown.until(now), Some(now + first));
@@ -128,7 +155,7 @@ mod tests {
     #[test]
     fn the_third_burst_of_refusals_ends_it() {
         let now = Instant::now();
-        let mut cooldown = Cooldown::new(CAP);
+        let mut cooldown = Cooldown::new(Cause::Throttling, CAP);
         for (tickets, expected) in [
             ((0, 16), Consequence::Wait(SECOND)),
             ((15, 16), Consequence::Nothing),
@@ -145,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_wait_above_the_cap_is_not_waited_for() {
-        let mut cooldown = Cooldown::new(CAP);
+        let mut cooldown = Cooldown::new(Cause::Throttling, CAP);
         let over = Shut::LongWait { asked: CAP + SECOND };
         let told = cooldown.throttled((0, 1), Some(CAP + SECOND), Instant::now(), 0.5);
         assert_eq!(told, Consequence::Over(over.clone()));
@@ -153,9 +180,32 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_is_waited_for_twice_and_ends_it_where_nothing_else_was_answered() {
+        let now = Instant::now();
+        for (served, expected) in
+            [(false, Consequence::Over(Shut::Unavailable { cool_downs: 2 })), (true, Consequence::Nothing)]
+        {
+            let mut cooldown = Cooldown::new(Cause::Unavailable, CAP);
+            assert_eq!(cooldown.throttled((0, 1), Some(5 * SECOND), now, 0.0), Consequence::Wait(5 * SECOND));
+            assert_eq!(cooldown.throttled((1, 2), Some(5 * SECOND), now, 0.0), Consequence::Wait(5 * SECOND));
+            if served {
+                cooldown.served();
+            }
+            assert_eq!(cooldown.throttled((3, 4), Some(5 * SECOND), now, 0.0), expected, "{served}");
+        }
+    }
+
+    #[test]
+    fn one_outage_that_is_too_long_to_wait_for_says_nothing_of_the_host() {
+        let mut cooldown = Cooldown::new(Cause::Unavailable, CAP);
+        let told = cooldown.throttled((0, 1), Some(CAP + SECOND), Instant::now(), 0.5);
+        assert_eq!((told, cooldown.over()), (Consequence::Nothing, None));
+    }
+
+    #[test]
     fn the_longest_wait_of_a_burst_counts() {
         let now = Instant::now();
-        let mut cooldown = Cooldown::new(CAP);
+        let mut cooldown = Cooldown::new(Cause::Throttling, CAP);
         cooldown.throttled((0, 3), Some(5 * SECOND), now, 0.0);
         cooldown.throttled((1, 3), Some(9 * SECOND), now, 0.0);
         cooldown.throttled((2, 3), Some(2 * SECOND), now, 0.0);

@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::breaker::{self, Breaker, Passage, Role};
-use super::cooldown::{Consequence, Cooldown};
+use super::cooldown::{Cause, Consequence, Cooldown};
+use super::outage::{self, Outage};
 use super::pace::Pace;
 use super::quota::{PullQuota, Spending};
 use super::window::Window;
@@ -15,13 +16,19 @@ use super::{Answered, Kind};
 use crate::model::fault::{NetFault, Shut};
 use crate::model::host::HostState;
 use crate::model::run::Quota;
+use crate::net::retry::Condition;
 
 /// One authority.
 #[derive(Debug)]
 pub(super) struct Host {
     window: Window,
     breaker: Breaker,
+    /// The same for bodies of manifests: a host can be there, and its storage not.
+    bodies: Breaker,
     cooldown: Cooldown,
+    /// The same for 503.
+    unavailable: Cooldown,
+    outage: Outage,
     pace: Option<Pace>,
     quota: PullQuota,
     in_flight: usize,
@@ -58,7 +65,21 @@ pub(super) struct Sent {
     pub(super) kind: Kind,
     ticket: u64,
     role: Role,
+    /// Its part in the circuit of bodies, if it has a body.
+    body_role: Option<Role>,
     at: Instant,
+}
+
+/// What came of the body of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum BodyFate {
+    /// Nothing is known: none was expected, or nobody waited for its end.
+    #[default]
+    Unknown,
+    /// It came whole.
+    Whole,
+    /// It began, and did not end in time.
+    Stalled(NetFault),
 }
 
 /// What is worth telling of a change.
@@ -66,8 +87,8 @@ pub(super) struct Sent {
 pub(super) enum News {
     /// Nothing.
     None,
-    /// The host throttles, and is left alone for so long.
-    CoolingDown(Duration),
+    /// The host throttles or is unavailable, as this status said, and is left alone for so long.
+    CoolingDown(u16, Duration),
     /// Nothing more is asked of it.
     Shut(Shut),
     /// It does not answer.
@@ -79,7 +100,10 @@ impl Host {
         Self {
             window: Window::new(policy.most_in_flight),
             breaker: Breaker::default(),
-            cooldown: Cooldown::new(policy.max_retry_after),
+            bodies: Breaker::default(),
+            cooldown: Cooldown::new(Cause::Throttling, policy.max_retry_after),
+            unavailable: Cooldown::new(Cause::Unavailable, policy.max_retry_after),
+            outage: Outage::default(),
             pace: policy.per_minute.map(Pace::new),
             quota: PullQuota::new(policy.reserve),
             in_flight: 0,
@@ -100,15 +124,46 @@ impl Host {
 
     /// Whether it is asked at the moment; changes nothing.
     pub(super) fn state(&self, now: Instant) -> HostState {
-        if self.cooldown.over().is_some() {
+        if self.over().is_some() {
             return HostState::LeftAlone;
         }
-        if self.breaker.is_open() {
+        if self.breaker.is_open() || self.bodies.is_open() {
             return HostState::Down;
         }
-        match self.cooldown.until(now) {
+        match self.cooling_until(now) {
             Some(until) => HostState::CoolingDown(until.duration_since(now)),
             None => HostState::Asked,
+        }
+    }
+
+    /// Why nothing more is asked of it, if that is so for good.
+    fn over(&self) -> Option<&Shut> {
+        self.cooldown.over().or_else(|| self.unavailable.over())
+    }
+
+    fn cooling_until(&self, now: Instant) -> Option<Instant> {
+        self.cooldown.until(now).max(self.unavailable.until(now))
+    }
+
+    /// How it is as a whole, for one whose question failed.
+    pub(super) fn condition(&self, now: Instant) -> Condition {
+        if self.over().is_some() || self.cooling_until(now).is_some() {
+            Condition::LeftAlone
+        } else if self.outage.is_lasting() {
+            Condition::Failing
+        } else {
+            Condition::Well
+        }
+    }
+
+    /// A question ended for good with this status.
+    pub(super) fn gave_up(&mut self, status: u16, now: Instant) -> News {
+        match self.outage.gave_up(status) {
+            Some(shut) if !self.breaker.is_open() => {
+                self.breaker.open(shut.clone(), now);
+                News::Shut(shut)
+            }
+            _ => News::None,
         }
     }
 
@@ -119,7 +174,7 @@ impl Host {
 
     /// What a request of this kind may do now.
     pub(super) fn admission(&self, kind: Kind, now: Instant) -> Admission {
-        if let Some(shut) = self.cooldown.over() {
+        if let Some(shut) = self.over() {
             return Admission::Shut(shut.clone());
         }
         let role = match self.breaker.passage(now) {
@@ -129,13 +184,18 @@ impl Host {
             Passage::Shut(shut) => return Admission::Shut(shut),
         };
         if kind == Kind::Pull {
+            match self.bodies.passage(now) {
+                Passage::Free | Passage::Probe => {}
+                Passage::Wait => return Admission::Full,
+                Passage::Shut(shut) => return Admission::Shut(shut),
+            }
             match self.quota.spending() {
                 Spending::Free => {}
                 Spending::Wait => return Admission::Full,
                 Spending::Shut(shut) => return Admission::Shut(shut),
             }
         }
-        if let Some(until) = self.cooldown.until(now) {
+        if let Some(until) = self.cooling_until(now) {
             return Admission::Until(until);
         }
         if self.in_flight >= self.window.size() {
@@ -149,7 +209,14 @@ impl Host {
 
     /// A request goes out.
     pub(super) fn send(&mut self, kind: Kind, role: Role, now: Instant) -> Sent {
-        let sent = Sent { kind, ticket: self.next_ticket, role, at: now };
+        let body_role = (kind == Kind::Pull).then(|| match self.bodies.passage(now) {
+            Passage::Probe => Role::Probe,
+            _ => Role::Ordinary,
+        });
+        if let Some(role) = body_role {
+            self.bodies.sent(role);
+        }
+        let sent = Sent { kind, ticket: self.next_ticket, role, body_role, at: now };
         self.next_ticket += 1;
         self.in_flight += 1;
         self.idle_since = None;
@@ -165,29 +232,32 @@ impl Host {
 
     /// The first byte of an answer came. `jitter` is random, from 0 to 1.
     pub(super) fn answered(&mut self, sent: &Sent, answer: &Answered, now: Instant, jitter: f64) -> News {
-        self.breaker.answered();
+        let Answered { status, latency, retry_after, .. } = *answer;
+        if outage::is_failure(status) {
+            self.breaker.answered_badly(sent.role, now);
+        } else {
+            self.breaker.answered();
+            self.unavailable.served();
+        }
+        self.outage.answered(status);
         self.pull_ended(sent);
         self.quota.answered(answer.quota);
         let tickets = (sent.ticket, self.next_ticket);
-        match answer.status {
-            429 => {
-                self.window.pushed_back(tickets.0, tickets.1);
-                match self.cooldown.throttled(tickets, answer.retry_after, now, jitter) {
-                    Consequence::Nothing => News::None,
-                    Consequence::Wait(wait) => News::CoolingDown(wait),
-                    Consequence::Over(shut) => News::Shut(shut),
-                }
-            }
-            503 => {
-                self.window.pushed_back(tickets.0, tickets.1);
-                News::None
-            }
+        match status {
+            429 | 503 => self.window.pushed_back(tickets.0, tickets.1),
             // What is refused or fails takes another time than what is looked up.
-            200..400 | 404 => {
-                self.window.answered(answer.latency);
-                News::None
-            }
-            _ => News::None,
+            200..400 | 404 => self.window.answered(latency),
+            _ => {}
+        }
+        let consequence = match (status, retry_after) {
+            (429, _) => self.cooldown.throttled(tickets, retry_after, now, jitter),
+            (503, Some(_)) => self.unavailable.throttled(tickets, retry_after, now, jitter),
+            _ => Consequence::Nothing,
+        };
+        match consequence {
+            Consequence::Nothing => News::None,
+            Consequence::Wait(wait) => News::CoolingDown(status, wait),
+            Consequence::Over(shut) => News::Shut(shut),
         }
     }
 
@@ -208,12 +278,28 @@ impl Host {
         self.breaker.dropped(sent.role, now);
     }
 
-    /// A request is off the wire.
-    pub(super) fn release(&mut self, now: Instant) {
+    /// A request is off the wire, with its body.
+    pub(super) fn release(&mut self, sent: &Sent, body: &BodyFate, now: Instant) -> News {
+        let news = match (sent.body_role, body) {
+            (None, _) => News::None,
+            (Some(role), BodyFate::Unknown) => {
+                self.bodies.dropped(role, now);
+                News::None
+            }
+            (Some(_), BodyFate::Whole) => {
+                self.bodies.answered();
+                News::None
+            }
+            (Some(role), BodyFate::Stalled(fault)) => {
+                let took = now.duration_since(sent.at);
+                if self.bodies.failed(role, fault, took, now) { News::Down } else { News::None }
+            }
+        };
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.in_flight == 0 {
             self.idle_since = Some(now);
         }
+        news
     }
 
     fn pull_ended(&mut self, sent: &Sent) {
@@ -252,6 +338,66 @@ mod tests {
         sent
     }
 
+    fn off_the_wire(host: &mut Host, sent: &Sent, now: Instant) {
+        assert_eq!(host.release(sent, &BodyFate::Unknown, now), News::None);
+    }
+
+    /// A GET whose headers come at once, and whose body ends so after `took`.
+    fn get(host: &mut Host, body: &BodyFate, took: Duration, now: Instant) -> News {
+        let Admission::Go(role) = host.admission(Kind::Pull, now) else { panic!("it is let in") };
+        let sent = host.send(Kind::Pull, role, now);
+        host.answered(&sent, &answer(200), now, 0.0);
+        host.release(&sent, body, now + took)
+    }
+
+    #[test]
+    fn four_bodies_in_a_row_that_stall_shut_out_gets_and_nothing_else() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let stall = NetFault::TimeoutBody(30 * SECOND);
+        let stalled = BodyFate::Stalled(stall.clone());
+        get(&mut host, &BodyFate::Whole, SECOND, now);
+        for body in
+            [&stalled, &stalled, &stalled, &BodyFate::Whole, &stalled, &BodyFate::Unknown, &stalled, &stalled]
+        {
+            assert_eq!(get(&mut host, body, 30 * SECOND, now), News::None);
+        }
+        assert_eq!(get(&mut host, &stalled, 30 * SECOND, now), News::Down);
+        let opened = now + 30 * SECOND;
+        let down = Shut::Down { fault: Box::new(stall), requests: 4 };
+        assert_eq!(host.admission(Kind::Pull, opened), Admission::Shut(down.clone()));
+        assert_eq!(host.admission(Kind::Other, opened), Admission::Go(Role::Ordinary));
+        assert_eq!(host.state(opened), HostState::Down);
+
+        let sent = host.send(Kind::Other, Role::Ordinary, opened);
+        host.answered(&sent, &answer(200), opened, 0.0);
+        host.release(&sent, &BodyFate::Whole, opened);
+        assert_eq!(host.admission(Kind::Pull, opened), Admission::Shut(down.clone()), "a HEAD has no body");
+
+        let later = opened + 5 * SECOND;
+        assert_eq!(get(&mut host, &stalled, 30 * SECOND, later), News::None);
+        assert_eq!(host.admission(Kind::Pull, later + 39 * SECOND), Admission::Shut(down));
+        assert_eq!(get(&mut host, &BodyFate::Whole, SECOND, later + 40 * SECOND), News::None);
+        assert_eq!(host.admission(Kind::Pull, later + 41 * SECOND), Admission::Go(Role::Ordinary));
+        assert_eq!(host.state(later + 41 * SECOND), HostState::Asked);
+    }
+
+    #[test]
+    fn first_bodies_that_all_stall_shut_out_gets_when_the_last_has() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let sent = send_all(&mut host, Kind::Other, now);
+        sent.iter().for_each(|sent| off_the_wire(&mut host, sent, now));
+        let role = Role::Ordinary;
+        let sent: Vec<_> = (0..2).map(|_| host.send(Kind::Pull, role, now)).collect();
+        sent.iter().for_each(|sent| drop(host.answered(sent, &answer(200), now, 0.0)));
+        let stalled = BodyFate::Stalled(NetFault::TimeoutBody(30 * SECOND));
+        let later = now + 30 * SECOND;
+        assert_eq!(host.release(&sent[0], &stalled, later), News::None);
+        assert_eq!(host.admission(Kind::Pull, later), Admission::Full);
+        assert_eq!(host.release(&sent[1], &stalled, later), News::Down);
+    }
+
     #[test]
     fn a_host_is_said_to_be_asked_cooling_down_left_alone_or_down() {
         let now = Instant::now();
@@ -262,7 +408,7 @@ mod tests {
             let at = now + 10 * wait;
             let sent = throttled.send(Kind::Other, role, at);
             throttled.answered(&sent, &answer(429), at, 0.0);
-            throttled.release(at);
+            off_the_wire(&mut throttled, &sent, at);
             assert_eq!(throttled.state(at), HostState::CoolingDown(wait));
             assert_eq!(throttled.state(at + wait), HostState::Asked);
         }
@@ -286,7 +432,7 @@ mod tests {
             let mut host = host(None, None);
             for sent in send_all(&mut host, Kind::Other, now) {
                 host.answered(&sent, &answer(status), now, 0.0);
-                host.release(now);
+                off_the_wire(&mut host, &sent, now);
             }
             assert_eq!(send_all(&mut host, Kind::Other, now).len(), room, "{status}");
         }
@@ -299,11 +445,69 @@ mod tests {
         let mut news = Vec::new();
         for sent in send_all(&mut host, Kind::Other, now) {
             news.push(host.answered(&sent, &answer(429), now, 0.0));
-            host.release(now);
+            off_the_wire(&mut host, &sent, now);
         }
-        assert_eq!(news, [News::CoolingDown(SECOND), News::None, News::None, News::None]);
+        assert_eq!(news, [News::CoolingDown(429, SECOND), News::None, News::None, News::None]);
         assert_eq!(host.admission(Kind::Other, now), Admission::Until(now + SECOND));
         assert_eq!(send_all(&mut host, Kind::Other, now + SECOND).len(), 2);
+    }
+
+    #[test]
+    fn a_503_that_says_how_long_stops_everything_like_a_429_and_one_that_does_not_stops_nothing() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let unavailable = Answered { retry_after: Some(5 * SECOND), ..answer(503) };
+        let mut at = now;
+        for expected in [
+            News::CoolingDown(503, 5 * SECOND),
+            News::CoolingDown(503, 5 * SECOND),
+            News::Shut(Shut::Unavailable { cool_downs: 2 }),
+        ] {
+            assert_eq!(host.condition(at), Condition::Well);
+            let sent = send_all(&mut host, Kind::Other, at);
+            assert_eq!(host.answered(&sent[0], &unavailable, at, 0.0), expected);
+            assert_eq!(host.condition(at), Condition::LeftAlone);
+            for sent in &sent[1..] {
+                assert_eq!(host.answered(sent, &unavailable, at, 0.0), News::None);
+            }
+            sent.iter().for_each(|sent| off_the_wire(&mut host, sent, at));
+            at += 5 * SECOND;
+        }
+        assert_eq!(host.admission(Kind::Other, at), Admission::Shut(Shut::Unavailable { cool_downs: 2 }));
+
+        let mut host = self::host(None, None);
+        for sent in send_all(&mut host, Kind::Other, now) {
+            assert_eq!(host.answered(&sent, &answer(503), now, 0.0), News::None);
+        }
+        assert_eq!(host.condition(now), Condition::Well);
+    }
+
+    #[test]
+    fn a_host_that_fails_at_everything_is_asked_once_each_and_then_left_alone_for_a_while() {
+        let now = Instant::now();
+        let mut host = host(None, None);
+        let question = |host: &mut Host, status: u16, at: Instant| {
+            let Admission::Go(role) = host.admission(Kind::Other, at) else { panic!("it is let in") };
+            let sent = host.send(Kind::Other, role, at);
+            host.answered(&sent, &answer(status), at, 0.0);
+            off_the_wire(host, &sent, at);
+        };
+        for given_up in 0..19 {
+            assert_eq!(host.condition(now), if given_up < 5 { Condition::Well } else { Condition::Failing });
+            question(&mut host, 502, now);
+            assert_eq!(host.gave_up(502, now), News::None);
+        }
+        question(&mut host, 502, now);
+        let shut = Shut::Failing { status: 502, questions: 20 };
+        assert_eq!(host.gave_up(502, now), News::Shut(shut.clone()));
+        assert_eq!(host.gave_up(502, now), News::None, "said once");
+        assert_eq!(host.admission(Kind::Other, now), Admission::Shut(shut.clone()));
+        let later = now + 5 * SECOND;
+        question(&mut host, 502, later);
+        assert_eq!(host.admission(Kind::Other, later + 9 * SECOND), Admission::Shut(shut));
+        question(&mut host, 200, later + 10 * SECOND);
+        assert_eq!(host.condition(later + 10 * SECOND), Condition::Well);
+        assert_eq!(host.admission(Kind::Other, later + 10 * SECOND), Admission::Go(Role::Ordinary));
     }
 
     #[test]
@@ -318,7 +522,7 @@ mod tests {
         let sent = send_all(&mut host, Kind::Pull, now);
         host.answered(&sent[0], &answer(200), now, 0.0);
         assert_eq!(host.admission(Kind::Pull, now), Admission::Full);
-        host.release(now);
+        off_the_wire(&mut host, &sent[0], now);
         assert_eq!(host.admission(Kind::Pull, now), Admission::Go(Role::Ordinary));
     }
 
@@ -350,8 +554,11 @@ mod tests {
     fn faults_that_do_not_say_down_open_nothing() {
         let now = Instant::now();
         for (fault, is_shut) in [
-            (NetFault::Reset("x".into()), false),
             (NetFault::Protocol("x".into()), false),
+            (NetFault::Truncated { received_bytes: 1, promised_bytes: Some(2) }, false),
+            (NetFault::TimeoutBody(SECOND), false),
+            (NetFault::Reset("x".into()), true),
+            (NetFault::Proxy { proxy: "http://proxy:3128".into(), why: "x".into() }, true),
             (NetFault::ConnectRefused, true),
             (NetFault::Tls(crate::model::tls::TlsFault::NotTls), true),
         ] {
@@ -360,7 +567,7 @@ mod tests {
                 if let Admission::Go(role) = host.admission(Kind::Other, now) {
                     let sent = host.send(Kind::Other, role, now);
                     host.failed(&sent, &fault, now);
-                    host.release(now);
+                    off_the_wire(&mut host, &sent, now);
                 }
             }
             let shut = matches!(host.admission(Kind::Other, now), Admission::Shut(_));

@@ -8,6 +8,7 @@
 mod breaker;
 mod cooldown;
 mod host;
+mod outage;
 mod pace;
 mod quota;
 mod window;
@@ -21,11 +22,12 @@ use tokio::sync::oneshot;
 
 pub use self::quota::QuotaReport;
 
-use self::host::{Admission, Host, HostPolicy, News, Sent};
+use self::host::{Admission, BodyFate, Host, HostPolicy, News, Sent};
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut, seconds};
 use crate::model::host::HostState;
 use crate::model::run::Quota;
+use crate::net::retry::Condition;
 
 /// A host that was busy so short a time ago will want a place again: one is kept for it.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -78,6 +80,7 @@ pub struct Permit {
     host: usize,
     sent: Sent,
     is_reported: bool,
+    body: BodyFate,
 }
 
 #[derive(Debug)]
@@ -173,6 +176,26 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// How a host is as a whole, for one whose question failed; one that was never asked is well.
+    #[must_use]
+    pub fn condition(&self, of: &Authority) -> Condition {
+        let now = now();
+        let state = lock(&self.0);
+        state.index.get(of).map_or(Condition::Well, |lane| state.lanes[*lane].host.condition(now))
+    }
+
+    /// A question to `authority` ended for good with this HTTP status, after all its tries.
+    pub fn gave_up(&self, authority: &Authority, status: u16) {
+        change(&self.0, |state, now| {
+            let lane = state.lane(authority);
+            let news = state.lanes[lane].host.gave_up(status, now);
+            tell(authority, &news, None);
+            lane
+        });
+    }
+}
+
 impl Permit {
     /// The first byte of an answer came; the permit is still needed for its body. Only the first report counts.
     pub fn answered(&mut self, answer: &Answered) {
@@ -188,8 +211,21 @@ impl Permit {
         });
     }
 
-    /// No answer came. After [`Self::answered`] this says nothing more: the answer had begun.
+    /// The body came whole.
+    pub fn whole(&mut self) {
+        self.body = BodyFate::Whole;
+    }
+
+    /// The body began, and did not end in time.
+    pub fn stalled(&mut self, fault: &NetFault) {
+        self.body = BodyFate::Stalled(fault.clone());
+    }
+
+    /// No answer came. After [`Self::answered`] only a body that stalled says more: the answer had begun.
     pub fn failed(mut self, fault: &NetFault) {
+        if matches!(fault, NetFault::TimeoutBody(_)) {
+            self.stalled(fault);
+        }
         if std::mem::replace(&mut self.is_reported, true) {
             return;
         }
@@ -206,12 +242,15 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let (host, sent, is_reported) = (self.host, self.sent, self.is_reported);
+        let body = std::mem::take(&mut self.body);
         change(&self.state, |state, now| {
             let lane = &mut state.lanes[host];
             if !is_reported {
                 lane.host.given_up(&sent, now);
             }
-            lane.host.release(now);
+            let news = lane.host.release(&sent, &body, now);
+            let fault = if let BodyFate::Stalled(fault) = &body { Some(fault) } else { None };
+            tell(&lane.authority, &news, fault);
             state.total = state.total.saturating_sub(1);
             host
         });
@@ -221,7 +260,9 @@ impl Drop for Permit {
 fn tell(authority: &Authority, news: &News, fault: Option<&NetFault>) {
     match news {
         News::None => {}
-        News::CoolingDown(wait) => log::info!("{authority} answers 429: not asked for {}", seconds(*wait)),
+        News::CoolingDown(status, wait) => {
+            log::info!("{authority} answers {status}: not asked for {}", seconds(*wait));
+        }
         News::Shut(shut) => log::info!("{}", shut.about(&authority.to_string())),
         News::Down => {
             if let Some(fault) = fault {
@@ -256,8 +297,13 @@ fn change(state: &Arc<Mutex<State>>, change: impl FnOnce(&mut State, Instant) ->
 
 fn deliver(state: &Arc<Mutex<State>>, wakes: Wakes) {
     for (wake, answer) in wakes.answers {
-        let answer =
-            answer.map(|(host, sent)| Permit { state: Arc::clone(state), host, sent, is_reported: false });
+        let answer = answer.map(|(host, sent)| Permit {
+            state: Arc::clone(state),
+            host,
+            sent,
+            is_reported: false,
+            body: BodyFate::default(),
+        });
         // One who has gone meanwhile: the permit comes back here, and is given back by its drop.
         let _gone = wake.send(answer);
     }

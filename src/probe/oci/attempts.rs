@@ -60,13 +60,15 @@ impl<'a> Attempts<'a> {
                 self.tries = 0;
                 return ControlFlow::Continue(Again::ByGet);
             }
-            Reading::Again { failure, why } => match reading::pause(retry, self.tries, failure, &why).await {
-                Ok(failure) => {
-                    self.last = Some(failure);
-                    return ControlFlow::Continue(Again::Alike);
+            Reading::Again { failure, why } => {
+                match reading::pause((client, retry), self.tries, failure, &why).await {
+                    Ok(failure) => {
+                        self.last = Some(failure);
+                        return ControlFlow::Continue(Again::Alike);
+                    }
+                    Err(failure) => failure,
                 }
-                Err(failure) => failure,
-            },
+            }
             Reading::Shut { host, shut } => {
                 // A token service may be what is shut; then the registry has been asked.
                 if Authority::of(self.url).is_some_and(|asked| asked.to_string() == *host) {

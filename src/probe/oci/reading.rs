@@ -17,9 +17,9 @@ use crate::model::fault::{NetFault, Shut};
 use crate::model::observation::{
     Answer, AskedAs, Breakage, NotAsked, Note, Observation, Outcome, Refusal, Rejection,
 };
-use crate::net::client::Body;
+use crate::net::client::{Body, Client};
 use crate::net::redirect;
-use crate::net::retry::{self, Fault, Next, RetryPolicy};
+use crate::net::retry::{self, Condition, Failed, Fault, Next, RetryPolicy};
 
 /// An outcome without anything of what was asked for.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub(super) enum Reading<T> {
 /// What a retry is decided on.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    Status { status: u16, retry_after: Option<Duration> },
+    Status { status: u16, retry_after: Option<Duration>, at: Option<Authority> },
     Net,
 }
 
@@ -113,18 +113,28 @@ impl Trail {
 
 /// Waits until there is sense in asking again; gives the failure back where there is none.
 pub(super) async fn pause(
-    policy: &RetryPolicy,
-    tries: u32,
+    (client, policy): (&Client, &RetryPolicy),
+    attempt: u32,
     failure: Failure,
     why: &Trouble,
 ) -> Result<Failure, Failure> {
-    let (fault, retry_after) = match (why, &failure) {
-        (Trouble::Net, Failure::Unreached { fault, .. }) => (Fault::Net(fault), None),
-        (Trouble::Status { status, retry_after }, _) => (Fault::Status(*status), *retry_after),
+    let failed = match (why, &failure) {
+        (Trouble::Net, Failure::Unreached { fault, .. }) => {
+            Failed { attempt, fault: Fault::Net(fault), retry_after: None, host: Condition::Well }
+        }
+        (Trouble::Status { status, retry_after, at }, _) => {
+            let host = at.as_ref().map_or(Condition::Well, |at| client.condition(at));
+            Failed { attempt, fault: Fault::Status(*status), retry_after: *retry_after, host }
+        }
         (Trouble::Net, _) => return Err(failure),
     };
-    match retry::next(policy, tries, fault, retry_after, fastrand::f64()) {
-        Next::Stop => return Err(failure),
+    match retry::next(policy, &failed, fastrand::f64()) {
+        Next::Stop => {
+            if let Trouble::Status { status, at: Some(at), .. } = why {
+                client.gave_up(at, *status);
+            }
+            return Err(failure);
+        }
         Next::Wait(pause) => tokio::time::sleep(pause).await,
         Next::WhenAllowed => {}
     }
@@ -147,7 +157,7 @@ pub(super) fn transient<T>(exchange: &Exchange, answer: Answer) -> Reading<T> {
     } else {
         Failure::Broken(Breakage::ServerError(answer))
     };
-    Reading::Again { failure, why: Trouble::Status { status, retry_after } }
+    Reading::Again { failure, why: Trouble::Status { status, retry_after, at: Authority::of(&exchange.url) } }
 }
 
 /// Reads a HEAD's answer that is no success; no body says why.
@@ -255,7 +265,7 @@ fn read_token_fault<T>(fault: TokenFault) -> Reading<T> {
         TokenFault::Rejected(rejection) => Failure::Refused(Refusal::Credentials(rejection)),
         TokenFault::NoToken { host, why } => Failure::Broken(Breakage::TokenService { host, why }),
         TokenFault::Redirect(fault) => Failure::Broken(Breakage::Redirect(fault)),
-        TokenFault::Status { host, answer, retry_after } => {
+        TokenFault::Status { host, at, answer, retry_after } => {
             let status = answer.status;
             let retry_after =
                 retry_after.and_then(|value| retry::parse_retry_after(&value, SystemTime::now()));
@@ -267,7 +277,7 @@ fn read_token_fault<T>(fault: TokenFault) -> Reading<T> {
                 }
                 _ => return Reading::Failed(Failure::Refused(Refusal::Token { host, answer })),
             };
-            return Reading::Again { failure, why: Trouble::Status { status, retry_after } };
+            return Reading::Again { failure, why: Trouble::Status { status, retry_after, at } };
         }
     };
     Reading::Failed(failure)

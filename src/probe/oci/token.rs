@@ -91,7 +91,7 @@ pub(super) enum TokenFault {
     /// The realm must not be asked.
     Realm { realm: Box<str>, why: &'static str },
     /// The service answered with an error status.
-    Status { host: Box<str>, answer: Answer, retry_after: Option<Box<[u8]>> },
+    Status { host: Box<str>, at: Option<Authority>, answer: Answer, retry_after: Option<Box<[u8]>> },
     /// It refused these credentials, and would not do without.
     Rejected(Rejection),
     /// The service answered, but not with a token.
@@ -354,7 +354,7 @@ async fn exchange(client: &Client, question: &Question) -> Result<(Secret, Durat
     if !(200..300).contains(&reply.status) {
         let answer = error_body::parse(reply.status, content_type, &body).answer;
         let retry_after = reply.headers.get(header::RETRY_AFTER).map(|value| value.as_bytes().into());
-        return Err(TokenFault::Status { host, answer, retry_after });
+        return Err(TokenFault::Status { host, at: Authority::of(&url), answer, retry_after });
     }
     let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
         if error_body::looks_like_html(content_type, &body) {

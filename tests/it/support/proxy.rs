@@ -25,6 +25,15 @@ impl Proxy {
         })
     }
 
+    /// An HTTP proxy that hears what it is asked, and never says a word.
+    pub fn silent() -> Self {
+        Self::start(move |mut stream, heard| {
+            heard(head(&mut stream)?);
+            // Until the other side has had enough.
+            stream.read(&mut [0]).map(drop)
+        })
+    }
+
     /// A SOCKS5 proxy (RFC 1928) without authentication. Hears `host:port`.
     pub fn socks5(backend: SocketAddr) -> Self {
         Self::start(move |stream, heard| socks5(stream, backend, heard))
