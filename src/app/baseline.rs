@@ -90,6 +90,7 @@ pub(super) fn hold_to_vantages<'a>(
 
 /// Makes one baseline of all that are named.
 pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let BaselineCommand::Write(BaselineWriteArgs { reports, output }) = command;
     let (mut whole, mut faults): (Option<Baseline>, _) = (None, Vec::new());
     for path in &reports {
@@ -111,10 +112,10 @@ pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
     report::baseline::write(&whole, &mut text).map_err(|error| fail(stdout, error))?;
     match output.filter(|path| path.as_os_str() != "-") {
         Some(path) => {
-            let interruptions = Interruptions::listen().map_err(Error::Signals)?;
             output::replace(&path, &text, &interruptions).map_err(|error| fail(&path, error))?;
         }
         None => {
+            interruptions.writing();
             let mut out = std::io::stdout().lock();
             match out.write_all(&text).and_then(|()| out.flush()) {
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -124,5 +125,5 @@ pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
             }
         }
     }
-    Ok(exit::PASSED)
+    Ok(interruptions.code(exit::PASSED))
 }

@@ -38,6 +38,7 @@ use crate::verdict;
 
 /// Checks what the command line names.
 pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     if args.plan {
         return estimate::run(&args, common);
     }
@@ -48,26 +49,26 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let is_stream =
         is_whole && args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, &forms);
     if is_stream && !options.need_whole_run() {
-        return endless::run(&args, forms, common, options).await;
+        return endless::run((&args, common), forms, options, &interruptions).await;
     }
     let Prepared { options, plan, sources, read } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
-    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let plan = scoped(plan, &args, &outputs);
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
-    let cancel = interruptions.first().boxed();
+    let cancel = interruptions.asking().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, rows.as_ref()).await?;
-    interruptions.leave_at_once();
+    interruptions.writing();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
     warn_of_spent_quotas(&run.quotas);
     let tool_version = env!("CARGO_PKG_VERSION");
     let (terms, reports) = (options.terms(), &args.reports);
-    Ended { run: &run, terms, tool_version, common, reports, job }.tell(outputs, rows)
+    let told = Ended { run: &run, terms, tool_version, common, reports, job }.tell(outputs, rows)?;
+    Ok(interruptions.code(told))
 }
 
 /// A run that is to be judged and told of: one that was just made, or one that was saved.
@@ -97,15 +98,16 @@ impl Ended<'_> {
                 log::warn!("{}", escape::terminal(&finding.text));
             }
         }
-        let mut errors = Vec::new();
+        let annotations =
+            if outputs.has_stdout_as(Format::Github) { Annotations::Written } else { Annotations::Wanted };
+        let style = options::report_style(common, reports);
+        // What nobody reads may hold up the rest.
+        let mut errors = outputs.write_files(&view, &style);
         if let Some(rows) = rows {
             rows.put(ndjson::end(&End::of(&view)));
             errors.extend(outputs.finish_rows(rows));
         }
-        let annotations =
-            if outputs.has_stdout_as(Format::Github) { Annotations::Written } else { Annotations::Wanted };
-        let style = options::report_style(common, reports);
-        errors.extend(outputs.write(&view, &style).err().into_iter().flatten());
+        errors.extend(outputs.write_rest(&view, &style));
         if let Some(job) = job {
             errors.extend(job.tell(&view, annotations).err());
         }

@@ -39,8 +39,8 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
         plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     // Nobody's credentials: these registries want none.
     let sources = Arc::new(Sources::new(credentials::Options::default(), &Environment::default())?);
-    let run = check::pass(plan, &options, sources, interruptions.first().boxed(), None).await?;
-    interruptions.leave_at_once();
+    let run = check::pass(plan, &options, sources, interruptions.asking().boxed(), None).await?;
+    interruptions.writing();
     let decision = gate::decide(&options.terms(), &run);
     let view = check::view(&run, &decision, &options.policy, exit::code(run.ending, decision.outcome));
     let mut text = Vec::new();
@@ -55,11 +55,11 @@ pub(super) async fn run(args: &DemoArgs, common: &CommonArgs) -> Result<u8, Erro
             why: error.to_string(),
         }]));
     }
-    if run.ending == Ending::Interrupted {
+    if run.ending == Ending::Interrupted || interruptions.heard_at().is_some() {
         return Ok(exit::INTERRUPTED);
     }
     if args.serve {
-        interruptions.any().await;
+        interruptions.serving().await;
         return Ok(exit::PASSED);
     }
     Ok(if surprises.is_empty() { exit::PASSED } else { exit::FAILED })

@@ -144,10 +144,10 @@ struct Pump<'a> {
 
 /// Checks what comes on standard input.
 pub(super) async fn run(
-    args: &CheckArgs,
+    (args, common): (&CheckArgs, &CommonArgs),
     forms: Forms,
-    common: &CommonArgs,
     mut options: CheckOptions,
+    interruptions: &Interruptions,
 ) -> Result<u8, Error> {
     let mut known: Vec<_> =
         options.mirrors.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
@@ -158,14 +158,13 @@ pub(super) async fn run(
         prepare::take_any_certificate(&mut options.tls, &known);
     }
     let sources = prepare::sources(&options)?;
-    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(args, &options);
-    let mut outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
+    let mut outputs = Outputs::open(&args.outputs, forms, &read, interruptions).map_err(Error::Outputs)?;
     let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;
     let progress = Progress::start(options.progress, None);
-    let cancel = interruptions.first().boxed().shared();
+    let cancel = interruptions.asking().boxed().shared();
     let mut pump = Pump {
         options: &options,
         bad_lines: BadLines::of(&args.sources),
@@ -182,7 +181,7 @@ pub(super) async fn run(
     };
     let Pump { totals, .. } = pump;
     progress.finish();
-    interruptions.leave_at_once();
+    interruptions.writing();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
@@ -208,7 +207,7 @@ pub(super) async fn run(
     let end = totals.end(ending, asker.cost(&hosts), (&quotas, &hosts), &known);
     rows.put(ndjson::end(&end));
     let errors = outputs.finish_rows(rows);
-    if errors.is_empty() { Ok(end.exit_code) } else { Err(Error::Outputs(errors)) }
+    if errors.is_empty() { Ok(interruptions.code(end.exit_code)) } else { Err(Error::Outputs(errors)) }
 }
 
 impl Pump<'_> {

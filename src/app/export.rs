@@ -25,6 +25,7 @@ const MOST_BACKUPS: u32 = 10_000;
 /// Exits 0 when every registry has a mirror that serves all, 1 when one has no mirror left that this runtime
 /// can be told of, 3 when it has only such as serve a part or could not be asked.
 pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     if let Some(format) = args.check.format {
         return Err(Error::Format { command: "mirrors export", format: format.as_str() });
     }
@@ -36,11 +37,10 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
     };
     let base = base(args, target)?;
     let Prepared { options, plan, sources, .. } = prepare(&args.check, common)?;
-    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     // What cannot be read is told before anybody is asked.
     mirrors::export(target, &[], &[], base.as_deref()).map_err(Error::Mirrors)?;
-    let run = check::pass(plan, &options, Arc::clone(&sources), interruptions.first().boxed(), None).await?;
-    interruptions.leave_at_once();
+    let run = check::pass(plan, &options, Arc::clone(&sources), interruptions.asking().boxed(), None).await?;
+    interruptions.writing();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
@@ -62,7 +62,7 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         Some(path) => write(path, &export)?,
         None => print(target, &export)?,
     }
-    Ok(exit_code(&export.best))
+    Ok(interruptions.code(exit_code(&export.best)))
 }
 
 /// Secrets are not carried from one file to another, and that a mirror needs them is no secret.

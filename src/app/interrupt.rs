@@ -1,18 +1,23 @@
-//! Ctrl-C and SIGTERM: while registries are asked, the first stops asking; any other leaves at once.
+//! Ctrl-C and SIGTERM: the first leaves at once before anything was asked, stops asking while registries are
+//! asked, and lets everything be written once all is asked; the second leaves at once, always.
 //!
 //! From [`Interruptions::listen`] on no signal ends the process by itself, so that nothing is left behind.
 //! A thread of its own listens all the time: opening or writing a report may block for ever, and everything
-//! else with it.
+//! else with it. Files that may not grow larger are a fault of writing and no signal either.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use tokio::sync::Notify;
 
 use crate::exit;
+
+/// For the last words on standard error, which may be a pipe that nobody reads.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What has been heard since [`Interruptions::listen`].
 #[derive(Clone, Debug)]
@@ -27,19 +32,25 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    next: Next,
+    stage: Stage,
+    /// When the first interruption came that was borne.
+    heard_at: Option<Instant>,
     /// Files to remove before leaving.
     unfinished: Vec<PathBuf>,
 }
 
-/// What the next interruption does.
+/// What goes on, and so what the first interruption does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Next {
-    /// Ends the process.
+enum Stage {
+    /// Nothing is asked or written yet: it leaves.
     #[default]
-    Leaves,
-    /// Is told to whoever waits for it.
-    IsTold,
+    Preparing,
+    /// It ends the asking.
+    Asking,
+    /// Everything is asked: it changes nothing but the exit code.
+    Writing,
+    /// It ends what goes on until then, without a word.
+    Serving,
 }
 
 impl Interruptions {
@@ -56,26 +67,41 @@ impl Interruptions {
         Ok(Self(shared))
     }
 
-    /// Completes at the first interruption from this call on, which changes nothing else. Any further one
-    /// leaves at once.
-    pub(super) fn any(&self) -> impl Future<Output = ()> + use<> {
-        self.0.lock().next = Next::IsTold;
-        let shared = Arc::clone(&self.0);
-        async move { shared.heard.notified().await }
+    /// Registries are asked from now on; completes at the first interruption.
+    pub(super) fn asking(&self) -> impl Future<Output = ()> + use<> {
+        self.enter(Stage::Asking)
     }
 
-    /// As [`Self::any`], and tells the user what happens now.
-    pub(super) fn first(&self) -> impl Future<Output = ()> + use<> {
-        let any = self.any();
+    /// Something goes on until somebody interrupts it; completes at the first interruption.
+    pub(super) fn serving(&self) -> impl Future<Output = ()> + use<> {
+        self.enter(Stage::Serving)
+    }
+
+    /// Everything is asked and is written from now on.
+    pub(super) fn writing(&self) {
+        self.0.lock().stage = Stage::Writing;
+    }
+
+    fn enter(&self, stage: Stage) -> impl Future<Output = ()> + use<> {
+        let mut state = self.0.lock();
+        state.stage = stage;
+        let is_over = state.heard_at.is_some();
+        let shared = Arc::clone(&self.0);
         async move {
-            any.await;
-            log::warn!("interrupted: writing what is known (once more to leave at once)");
+            if !is_over {
+                shared.heard.notified().await;
+            }
         }
     }
 
-    /// From now on an interruption leaves at once.
-    pub(super) fn leave_at_once(&self) {
-        self.0.lock().next = Next::Leaves;
+    /// When the first interruption came.
+    pub(super) fn heard_at(&self) -> Option<Instant> {
+        self.0.lock().heard_at
+    }
+
+    /// The exit code in place of `code`: whoever interrupts wants nothing to go on that follows on success.
+    pub(super) fn code(&self, code: u8) -> u8 {
+        if self.heard_at().is_some() { exit::INTERRUPTED } else { code }
     }
 
     /// Makes a temporary file, which does not outlive an interruption.
@@ -121,22 +147,50 @@ impl Shared {
 
     fn interrupt(&self) {
         let mut state = self.lock();
-        if state.next == Next::IsTold {
-            state.next = Next::Leaves;
+        if state.heard_at.is_none() {
+            let words = match state.stage {
+                Stage::Preparing => {
+                    let said = say("interrupted before anything was asked or written");
+                    let _ = said.recv_timeout(LAST_WORDS);
+                    leave(&state)
+                }
+                Stage::Asking => Some("interrupted: writing what is known (once more to leave at once)"),
+                Stage::Writing => Some("interrupted: the rest is still written (once more to leave at once)"),
+                Stage::Serving => None,
+            };
+            state.heard_at = Some(Instant::now());
+            // One permit, for whoever begins to wait only after this.
             self.heard.notify_one();
+            drop(words.map(say));
             return;
         }
-        for path in &state.unfinished {
-            // It may have got its right name already.
-            let _ = std::fs::remove_file(path);
-        }
-        // Still locked: no other file is made meanwhile.
-        std::process::exit(i32::from(exit::INTERRUPTED));
+        leave(&state)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the process; with `state` locked, so that no other file is made meanwhile.
+fn leave(state: &State) -> ! {
+    for path in &state.unfinished {
+        // It may have got its right name already.
+        let _ = std::fs::remove_file(path);
+    }
+    std::process::exit(i32::from(exit::INTERRUPTED))
+}
+
+/// Warns on another thread, as standard error may be a pipe that nobody reads; tells when that is done.
+fn say(words: &'static str) -> mpsc::Receiver<()> {
+    let (done, is_done) = mpsc::channel();
+    // Without a thread there are no words, and all else is as it should be.
+    let _ = thread::Builder::new().name("last words".to_owned()).spawn(move || {
+        log::warn!("{words}");
+        // Whoever left without waiting has gone.
+        let _ = done.send(());
+    });
+    is_done
 }
 
 #[cfg(unix)]
@@ -150,6 +204,8 @@ struct Signals {
 impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // Any handler will do: with one, a file over `ulimit -f` is an error of the write and not the end.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 

@@ -27,13 +27,13 @@ use crate::report::{Format, escape};
 
 /// Exits 0 when all are pinned, 1 when a registry has not got one, 3 when it could not be found out.
 pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let path = hold_to_flags(&args.check)?;
     let Prepared { options, plan, sources, read } = prepare_upstreams(&args.check, common)?;
-    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let whole = Whole::open(path, &read, &interruptions).map_err(|error| Error::Outputs(vec![error]))?;
-    let cancel = interruptions.first().boxed();
+    let cancel = interruptions.asking().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, None).await?;
-    interruptions.leave_at_once();
+    interruptions.writing();
     for warning in sources.warnings() {
         log::warn!("{warning}");
     }
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Erro
     }
     let policy = Policy::default();
     let terms = Terms { policy: &policy, baseline: None };
-    Ok(exit::code(run.ending, gate::decide(&terms, &run).outcome))
+    Ok(interruptions.code(exit::code(run.ending, gate::decide(&terms, &run).outcome)))
 }
 
 /// The file to write, once no flag is there that this command has no use for.

@@ -21,6 +21,7 @@ mod output;
 mod policy;
 mod prepare;
 mod pull;
+mod reader;
 mod resolve;
 mod rows;
 mod saved;

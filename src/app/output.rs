@@ -13,9 +13,10 @@ use tempfile::NamedTempFile;
 use super::OutputError;
 use super::destination::{Destination, Form, Forms};
 use super::interrupt::Interruptions;
+use super::reader::{self, Reader};
 use super::rows::{self, Rows};
 use crate::report::template::Template;
-use crate::report::{self, Format, TableStyle, View};
+use crate::report::{self, Format, TableStyle, View, escape};
 
 /// As many as Linux follows.
 const MOST_LINKS: usize = 40;
@@ -29,6 +30,7 @@ const STDOUT: &str = "standard output";
 pub(super) struct Outputs {
     places: Vec<Output>,
     template: Option<Template>,
+    interruptions: Interruptions,
 }
 
 #[derive(Debug)]
@@ -63,9 +65,10 @@ impl Outputs {
         read: &[PathBuf],
         interruptions: &Interruptions,
     ) -> Result<Self, Vec<OutputError>> {
+        let interruptions_of_all = interruptions.clone();
         if paths.is_empty() {
             let places = vec![Output { form: forms.of_stdout(), target: Target::Stdout }];
-            return Ok(Self { places, template: forms.template });
+            return Ok(Self { places, template: forms.template, interruptions: interruptions_of_all });
         }
         let mut outputs = Vec::new();
         let mut errors = Vec::new();
@@ -103,7 +106,10 @@ impl Outputs {
                 Err(error) => errors.push(fail(error.to_string())),
             }
         }
-        if errors.is_empty() { Ok(Self { places: outputs, template: forms.template }) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { places: outputs, template: forms.template, interruptions: interruptions_of_all })
     }
 
     /// Whether standard output gets a report.
@@ -153,12 +159,15 @@ impl Outputs {
     /// A place cannot be written to.
     pub(super) fn rows(&self) -> io::Result<Rows> {
         let places = self.places.iter().filter(|output| output.is_rows()).map(|output| {
+            let (name, interruptions) = (output.target.name(), &self.interruptions);
             Ok(rows::Place {
                 path: output.target.path().unwrap_or(Path::new(STDOUT)).to_owned(),
                 to: match &output.target {
-                    Target::Stdout => Box::new(io::stdout()),
+                    Target::Stdout => Box::new(Reader::of(reader::stdout()?, name, interruptions)),
                     Target::File { temporary, .. } => Box::new(temporary.as_file().try_clone()?),
-                    Target::Special { file, .. } => Box::new(file.try_clone()?),
+                    Target::Special { file, .. } => {
+                        Box::new(Reader::of(file.try_clone()?, name, interruptions))
+                    }
                 },
             })
         });
@@ -184,17 +193,30 @@ impl Outputs {
         errors
     }
 
-    /// Writes every report. One that fails does not keep the others from being written.
-    pub(super) fn write(self, view: &View<'_>, style: &TableStyle) -> Result<(), Vec<OutputError>> {
+    /// Writes every report that is a file and was not written while results came, and gives it its name. One that fails does not keep the others from
+    /// being written.
+    pub(super) fn write_files(&mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
+        let is_file = |output: &mut Output| !output.is_rows() && matches!(output.target, Target::File { .. });
+        let files = self.places.extract_if(.., is_file).collect();
+        self.write(files, view, style)
+    }
+
+    /// Writes every other report: after the files, as it may take for ever.
+    pub(super) fn write_rest(mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
+        let rest = std::mem::take(&mut self.places);
+        self.write(rest, view, style)
+    }
+
+    fn write(&self, places: Vec<Output>, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
         let mut errors = Vec::new();
         let template = self.template.as_ref();
-        for Output { form, target } in self.places {
+        for Output { form, target } in places {
             let path = target.path().unwrap_or(Path::new(STDOUT)).to_owned();
-            if let Err(error) = write((form, template), target, view, style) {
+            if let Err(error) = write((form, template), target, (view, style), &self.interruptions) {
                 errors.push(OutputError { path, why: error.to_string() });
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        errors
     }
 }
 
@@ -210,6 +232,11 @@ impl Target {
             Self::Stdout => None,
             Self::File { path, .. } | Self::Special { path, .. } => Some(path),
         }
+    }
+
+    /// What it is called, fit for terminals.
+    pub(super) fn name(&self) -> String {
+        escape::terminal(&self.path().unwrap_or(Path::new(STDOUT)).display().to_string()).into_owned()
     }
 }
 
@@ -254,7 +281,9 @@ pub(super) fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Tar
 /// # Errors
 /// It cannot be written.
 pub(super) fn replace(path: &Path, bytes: &[u8], interruptions: &Interruptions) -> io::Result<()> {
-    match open(path, interruptions)? {
+    let target = open(path, interruptions)?;
+    interruptions.writing();
+    match target {
         Target::Stdout => io::stdout().write_all(bytes),
         Target::Special { mut file, .. } => file.write_all(bytes),
         Target::File { path, mut temporary } => {
@@ -328,27 +357,28 @@ fn render(
 fn write(
     form: (Form, Option<&Template>),
     target: Target,
-    view: &View<'_>,
-    style: &TableStyle,
+    (view, style): (&View<'_>, &TableStyle),
+    interruptions: &Interruptions,
 ) -> io::Result<()> {
     let plain_style = TableStyle { colour: report::Colour::Never, width: None, ..*style };
-    match target {
+    let name_shown = target.name();
+    let written = match target {
         Target::Stdout => {
-            let mut out = io::stdout().lock();
-            match render(form, view, style, &mut out).and_then(|()| out.flush()) {
-                // A reader that has seen enough, such as `head`.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                other => other,
-            }
+            let mut out = Reader::of(reader::stdout()?, name_shown, interruptions);
+            render(form, view, style, &mut out).and_then(|()| out.flush())
         }
-        Target::Special { mut file, .. } => match render(form, view, &plain_style, &mut file) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        },
+        Target::Special { file, .. } => {
+            render(form, view, &plain_style, &mut Reader::of(file, name_shown, interruptions))
+        }
         Target::File { path, mut temporary } => {
             render(form, view, &plain_style, temporary.as_file_mut())?;
-            name(temporary, &path)
+            return name(temporary, &path);
         }
+    };
+    match written {
+        // A reader that has seen enough, such as `head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }
 

@@ -47,6 +47,7 @@ fn again(
     paths: &[PathBuf],
     one: impl FnOnce(Vec<Named>) -> Result<Saved, stored::MergeError>,
 ) -> Result<u8, Error> {
+    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let config = config::load(args.config.as_deref())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let graces = Graces::of(args.grace, &config);
@@ -60,7 +61,6 @@ fn again(
         baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
         baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
     }
-    let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
     let config = config::place(args.config.as_deref()).map(Path::to_owned);
     let read: Vec<PathBuf> = paths
@@ -72,10 +72,10 @@ fn again(
         .collect();
     let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
-    interruptions.leave_at_once();
+    interruptions.writing();
     let terms = Terms { policy: &policy, baseline: baseline.as_ref() };
-    Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports, job }
-        .tell(outputs, None)
+    let ended = Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports, job };
+    ended.tell(outputs, None).map(|code| interruptions.code(code))
 }
 
 /// How long mirrors may have been behind: where nothing is said, what the check granted stays.

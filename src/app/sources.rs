@@ -31,6 +31,8 @@ pub(super) fn read(args: &InputArgs) -> Result<Inputs, Error> {
 
 /// Reads what the command line names, and says what of it cannot be read.
 pub(super) fn read_what_can_be(args: &InputArgs) -> Result<(Inputs, Vec<FileError>), Error> {
+    let names: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy()).collect();
+    log::debug!("reading {}", names.join(" "));
     let named: Vec<Source> = args.inputs.iter().cloned().map(Source::from).collect();
     let read = inputs::read_what_can_be(&named, std::io::stdin().lock(), &options(args));
     if let Err(inputs::Error::Empty { warnings, .. }) = &read {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::standing::Standing;
 use crate::model::endpoint::{Authority, Endpoint};
@@ -87,7 +87,7 @@ impl Progress {
         let hosts = standing.hosts();
         match self.room {
             Room::Ample => {
-                self.bar.set_prefix(words);
+                self.bar.set_prefix(format!("{words}, {}", standing.times(self.started.elapsed())));
                 self.bar.set_message(hosts);
             }
             Room::Scarce if hosts.is_empty() => self.bar.set_message(words),
@@ -115,8 +115,10 @@ impl Progress {
             Style::Bar => REDRAW,
             Style::None => return std::future::pending().await,
         };
+        let mut ticks = tokio::time::interval_at(self.started + pause, pause);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            tokio::time::sleep(pause).await;
+            ticks.tick().await;
             let mut standing = self.standing.borrow_mut();
             let now = self.started.elapsed();
             let states = states(&standing.authorities());
@@ -152,15 +154,15 @@ impl Room {
 /// A line that is cut to the terminal rather than broken in two, which could not be taken away again.
 fn bar(images: Option<usize>, target: ProgressDrawTarget, room: Room) -> ProgressBar {
     let template = match (images, room) {
-        (Some(_), Room::Ample) => "{wide_bar} {pos}/{len} {prefix}, {elapsed} (about {eta} left)\n{wide_msg}",
+        (Some(_), Room::Ample) => "{wide_bar} {pos}/{len} {prefix}\n{wide_msg}",
         (Some(_), Room::Scarce) => "{pos}/{len} {wide_msg}",
-        (None, Room::Ample) => "{pos} {prefix}, {elapsed}\n{wide_msg}",
+        (None, Room::Ample) => "{pos} {prefix}\n{wide_msg}",
         (None, Room::Scarce) => "{pos} {wide_msg}",
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(images.map(|images| images as u64), target).with_style(style);
     match room {
-        Room::Ample => bar.with_prefix("images"),
+        Room::Ample => bar.with_prefix("images, 0s"),
         Room::Scarce => bar.with_message("images"),
     }
 }
@@ -261,7 +263,7 @@ mod tests {
             [
                 "0/4 images, 0 results not ok, 10s; harbor down",
                 "0/4 images, 0 results not ok, 20s; harbor down",
-                "1/4 images, 1 results not ok, 30s, about 1m30s left; harbor down",
+                "1/4 images, 1 results not ok, 30s, about 1m00s left; harbor down",
             ]
         );
     }

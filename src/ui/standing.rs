@@ -1,5 +1,6 @@
 //! How far a run is, as numbers and in words. Pure: the time is an argument, and nothing is printed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,10 @@ use crate::model::host::HostState;
 
 /// Most hosts that are told of.
 const MOST_HOSTS: usize = 16;
+/// What was done in so long says how long the rest takes.
+const RECENT: Duration = Duration::from_secs(60);
+/// Fewer images than this, and than one in so many, are no basis for saying how long the rest takes.
+const BASIS: usize = 10;
 
 /// What is done and what is left.
 #[derive(Debug, Default)]
@@ -22,12 +27,15 @@ pub(super) struct Standing {
     host_of: Vec<Option<usize>>,
     /// When speeds were measured last.
     measured: Duration,
+    /// When how many images were done: at each measurement of late, the oldest first.
+    recent: VecDeque<(Duration, usize)>,
 }
 
 /// One endpoint that is told of.
 #[derive(Debug)]
 struct Watched {
     name: String,
+    telling: Telling,
     authority: Authority,
     answers: u64,
     /// Of these, how many there were when the speed was measured.
@@ -36,10 +44,18 @@ struct Watched {
     state: HostState,
 }
 
+/// Whether a host is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    Told,
+    /// Its state bears on the time that is left, and no more is made of it.
+    Untold,
+}
+
 impl Standing {
     /// Nothing done so far of `all` images.
     pub(super) fn of(all: Option<usize>) -> Self {
-        Self { all, ..Self::default() }
+        Self { all, recent: VecDeque::from([(Duration::ZERO, 0)]), ..Self::default() }
     }
 
     /// The endpoints that will answer next. The mirrors are told of, or else the upstreams.
@@ -48,20 +64,23 @@ impl Standing {
         let role = if has_mirrors { Role::Mirror } else { Role::Upstream };
         self.host_of.clear();
         for endpoint in endpoints {
-            let at = if endpoint.role == role { self.host(endpoint) } else { None };
+            let telling = if endpoint.role == role { Telling::Told } else { Telling::Untold };
+            let at = self.host(endpoint, telling);
             self.host_of.push(at);
         }
     }
 
-    fn host(&mut self, endpoint: &Endpoint) -> Option<usize> {
+    fn host(&mut self, endpoint: &Endpoint, telling: Telling) -> Option<usize> {
         let name = fit(&endpoint.name);
-        let known = self.hosts.iter().position(|host| host.name == name);
-        if known.is_some() || self.hosts.len() >= MOST_HOSTS {
+        let alike = |host: &&Watched| host.telling == telling;
+        let known = self.hosts.iter().position(|host| host.telling == telling && host.name == name);
+        if known.is_some() || self.hosts.iter().filter(alike).count() >= MOST_HOSTS {
             return known;
         }
         let authority = endpoint.authority.clone();
         let state = HostState::Asked;
-        self.hosts.push(Watched { name, authority, answers: 0, measured: 0, per_second: 0.0, state });
+        let (answers, measured, per_second) = (0, 0, 0.0);
+        self.hosts.push(Watched { name, telling, authority, answers, measured, per_second, state });
         Some(self.hosts.len() - 1)
     }
 
@@ -92,32 +111,51 @@ impl Standing {
     pub(super) fn measure(&mut self, now: Duration, states: &[HostState]) {
         let seconds = now.saturating_sub(self.measured).as_secs_f64();
         self.measured = now;
+        let mut is_other_pace = false;
         for (host, state) in self.hosts.iter_mut().zip(states) {
             #[expect(clippy::cast_precision_loss, reason = "exact for any number of answers that can come")]
             let answers = (host.answers - host.measured) as f64;
             host.per_second = if seconds > 0.0 { answers / seconds } else { 0.0 };
             host.measured = host.answers;
+            is_other_pace |= is_asked(host.state) != is_asked(*state);
             host.state = *state;
         }
+        // Images that waited for a host that is known to be down now say nothing of those to come.
+        if is_other_pace {
+            self.recent.clear();
+        }
+        while self.recent.get(1).is_some_and(|(time, _)| now.saturating_sub(*time) >= RECENT) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, self.done));
     }
 
     /// `120/1000 images, 3 results not ok, 20s, about 2m left; harbor 4.5/s, quay down`
     pub(super) fn line(&self, now: Duration) -> String {
         let all = self.all.map(|all| format!("/{all}")).unwrap_or_default();
-        let mut line = format!("{}{all} images, {} results not ok, {}", self.done, self.not_ok, span(now));
-        if let Some(left) = self.left(now) {
-            line += &format!(", about {} left", span(left));
-        }
-        if !self.hosts.is_empty() {
+        let times = self.times(now);
+        let mut line = format!("{}{all} images, {} results not ok, {times}", self.done, self.not_ok);
+        let hosts = self.hosts();
+        if !hosts.is_empty() {
             line += "; ";
-            line += &self.hosts();
+            line += &hosts;
         }
         line
     }
 
+    /// `20s, about 2m left`; of the time left nothing, where there is no basis for it.
+    pub(super) fn times(&self, now: Duration) -> String {
+        let passed = span(Duration::from_secs(now.as_secs()));
+        match self.left() {
+            Some(left) => format!("{passed}, about {} left", span(left)),
+            None => passed,
+        }
+    }
+
     /// `harbor 4.5/s, quay cooling down (12s), ghcr down`
     pub(super) fn hosts(&self) -> String {
-        let words = self.hosts.iter().map(|host| match host.state {
+        let told = self.hosts.iter().filter(|host| host.telling == Telling::Told);
+        let words = told.map(|host| match host.state {
             HostState::Asked if host.per_second >= 10.0 => format!("{} {:.0}/s", host.name, host.per_second),
             HostState::Asked => format!("{} {:.1}/s", host.name, host.per_second),
             HostState::CoolingDown(wait) => format!("{} cooling down ({})", host.name, span(wait)),
@@ -127,15 +165,25 @@ impl Standing {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// If the rest goes as what is done went.
-    fn left(&self, now: Duration) -> Option<Duration> {
+    /// If the rest goes as it went of late.
+    fn left(&self) -> Option<Duration> {
         let left = self.all?.checked_sub(self.done)?;
-        if self.done == 0 || left == 0 {
+        let (since, before) = *self.recent.front()?;
+        let recent = self.recent.back()?.1 - before;
+        if left == 0 || recent < BASIS && recent * BASIS < self.all? {
             return None;
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let share = left as f64 / self.done as f64;
-        Duration::try_from_secs_f64(now.as_secs_f64() * share).ok()
+        let share = left as f64 / recent as f64;
+        Duration::try_from_secs_f64((self.measured - since).as_secs_f64() * share).ok()
+    }
+}
+
+/// Whether images wait for a host in this state.
+const fn is_asked(state: HostState) -> bool {
+    match state {
+        HostState::Asked | HostState::CoolingDown(_) => true,
+        HostState::Down | HostState::LeftAlone => false,
     }
 }
 
@@ -181,7 +229,7 @@ pub(super) mod tests {
         let mut endpoints: Vec<_> = names.map(|name| endpoint(name, Role::Mirror)).into();
         endpoints.push(endpoint("docker.io", Role::Upstream));
         standing.watch(&endpoints);
-        assert_eq!(standing.authorities().len(), 5);
+        assert_eq!(standing.authorities().len(), 6, "upstream too, of which nothing is told");
         assert_eq!(
             standing.line(Duration::ZERO),
             "0/100 images, 0 results not ok, 0s; fast 0.0/s, slow 0.0/s, throttling 0.0/s, silent 0.0/s, tired 0.0/s"
@@ -194,12 +242,12 @@ pub(super) mod tests {
         let states = [HostState::Asked, HostState::Asked, wait, HostState::Down, HostState::LeftAlone];
         standing.measure(10 * SECOND, &states);
         assert_eq!(
-            standing.line(10 * SECOND),
-            "25/100 images, 3 results not ok, 10s, about 30s left; \
+            standing.line(10 * SECOND + SECOND / 2),
+            "25/100 images, 3 results not ok, 10s; \
              fast 20/s, slow 2.5/s, throttling cooling down (12s), silent down, tired throttling, left alone"
         );
         // Speed is that of the last moments.
-        standing.measure(20 * SECOND, &[HostState::Asked; 5]);
+        standing.measure(20 * SECOND, &[HostState::Asked; 6]);
         assert!(standing.hosts().starts_with("fast 0.0/s, slow 0.0/s"), "{}", standing.hosts());
     }
 
@@ -219,6 +267,54 @@ pub(super) mod tests {
                 .line(SECOND)
                 .starts_with("1 images, 0 results not ok, 1s; a0.example 0.0/s, quay.io 40/s, ")
         );
+    }
+
+    /// Does this many images, and measures then.
+    fn go_on(standing: &mut Standing, images: usize, until: u32, state: HostState) -> String {
+        (0..images).for_each(|_| standing.done(0));
+        let states = vec![state; standing.authorities().len()];
+        standing.measure(until * SECOND, &states);
+        standing.times(until * SECOND)
+    }
+
+    #[test]
+    fn time_left_is_told_once_there_is_a_basis_and_goes_by_the_last_minute() {
+        let mut standing = Standing::of(Some(1_000));
+        standing.watch(&[endpoint("harbor", Role::Mirror)]);
+        let asked = HostState::Asked;
+        assert_eq!(standing.times(Duration::ZERO), "0s");
+        assert_eq!(go_on(&mut standing, 0, 1, asked), "1s");
+        assert_eq!(go_on(&mut standing, 9, 2, asked), "2s", "too few");
+        assert_eq!(go_on(&mut standing, 1, 4, asked), "4s, about 6m36s left");
+        assert_eq!(go_on(&mut standing, 90, 20, asked), "20s, about 3m00s left");
+        // One a second from now on: soon nothing else counts.
+        for second in 21..=80 {
+            go_on(&mut standing, 1, second, asked);
+        }
+        assert_eq!(go_on(&mut standing, 1, 81, asked), "1m21s, about 13m59s left");
+        for second in 82..150 {
+            go_on(&mut standing, 0, second, asked);
+        }
+        assert_eq!(go_on(&mut standing, 0, 150, asked), "2m30s", "nothing is done of late");
+        let mut small = Standing::of(Some(4));
+        assert_eq!(go_on(&mut small, 1, 5, asked), "5s, about 15s left", "a quarter is a basis");
+        assert_eq!(go_on(&mut small, 3, 6, asked), "6s", "nothing is left");
+    }
+
+    #[test]
+    fn images_that_waited_for_a_host_that_is_down_are_no_basis_for_the_time_left() {
+        for role in [Role::Mirror, Role::Upstream] {
+            let mut standing = Standing::of(Some(5_000));
+            standing.watch(&[endpoint("fine", Role::Mirror), endpoint("silent", role)]);
+            assert_eq!(go_on(&mut standing, 0, 24, HostState::Asked), "24s");
+            // All that were under way end at once with their time-outs.
+            assert_eq!(go_on(&mut standing, 16, 25, HostState::Down), "25s");
+            assert_eq!(go_on(&mut standing, 1_000, 27, HostState::Down), "27s, about 8s left");
+            // A pause is no other pace: its end is known.
+            let wait = HostState::CoolingDown(SECOND);
+            assert_eq!(go_on(&mut standing, 0, 28, HostState::Asked), "28s");
+            assert_eq!(go_on(&mut standing, 996, 30, wait), "30s, about 6s left");
+        }
     }
 
     #[test]

@@ -223,3 +223,24 @@ fn old_report_is_replaced_with_its_permissions_kept_and_links_followed() {
     assert_eq!(report::json(&output.file("real/r.json")), report::json(&output.file("link.json")));
     assert_eq!(output.files(), ["link.json", "old.csv", "real"]);
 }
+
+#[test]
+fn file_over_the_limit_on_sizes_is_an_error_and_the_other_reports_are_written() {
+    let names: Vec<_> = (0..50).map(|number| format!("team/application-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let registry = registry(&names);
+    let output = Tool::with_file_size(4)
+        .file("images.txt", list(&registry, &names))
+        .file("short.j2", "{{ decision.outcome }}\n")
+        .file("report.json", "old")
+        .line("images.txt -o report.json -o rows.ndjson --template short.j2 -o template:short.txt")
+        .run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert_eq!(output.files(), ["images.txt", "report.json", "short.j2", "short.txt"]);
+    assert_eq!((&*output.file("report.json"), &*output.file("short.txt")), ("old", "pass\n"));
+    for report in ["report.json", "rows.ndjson"] {
+        let fault = format!("/{report}: File too large (os error 27)\n");
+        assert!(output.stderr.contains(&fault), "{output:?}");
+    }
+    assert!(output.stderr.ends_with("error: 2 reports that cannot be written\n"), "{output:?}");
+}

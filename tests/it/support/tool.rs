@@ -54,7 +54,16 @@ impl Tool {
 
     /// `registry-check`, which may open no more than so many files.
     pub fn with_open_files(most: u32) -> Self {
-        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        Self::limited(&format!("-n {most}"))
+    }
+
+    /// `registry-check`, whose files may not grow beyond so many kilobytes or twice that: shells differ.
+    pub fn with_file_size(most: u32) -> Self {
+        Self::limited(&format!("-f {}", most * 2))
+    }
+
+    fn limited(limit: &str) -> Self {
+        let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         Self::of("/bin/sh").args(["-c", &script, env!("CARGO_BIN_EXE_registry-check")])
     }
 
