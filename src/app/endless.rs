@@ -43,8 +43,8 @@ use crate::verdict;
 
 /// Upstreams that are named in the end, and warnings that are told: the first so many.
 const MOST_NAMED: usize = 1_000;
-/// Registries that images are likely to be of, for the share of open files that each host gets.
-const LIKELY_UPSTREAMS: usize = 4;
+/// Registries that images may be of: nobody knows, so as many files as are allowed are made use of.
+const POSSIBLE_UPSTREAMS: usize = 1_000;
 
 /// What is kept of what was asked.
 struct Totals {
@@ -161,7 +161,7 @@ pub(super) async fn run(
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let read = prepare::files_read(args, &options);
     let mut outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
-    let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
+    let mut asker = Asker::new(prepare::hosts(&known) + POSSIBLE_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;
     let progress = Progress::start(options.progress, None);

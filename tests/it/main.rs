@@ -44,6 +44,7 @@ mod mirror_export;
 mod namespaces;
 mod node_configurations;
 mod odd_parts;
+mod open_files;
 mod outputs;
 mod peers;
 mod pipelines;
