@@ -1,4 +1,4 @@
-//! Asks one plan after the other through the same client: connections, windows, cool-downs and circuits
+//! Asks one plan or many through the same client: connections, windows, cool-downs and circuits
 //! are kept from plan to plan, and so are tokens.
 
 use std::sync::Arc;
@@ -55,18 +55,23 @@ impl Asker {
         cancel: BoxFuture<'_, ()>,
         on_event: impl FnMut(Event),
     ) -> Ending {
+        let means = self.means(plan);
+        schedule::run(Arc::clone(plan), means, cancel, on_event).await
+    }
+
+    /// What `plan` is to be asked with; several may be asked at the same time.
+    pub(super) fn means(&mut self, plan: &Arc<Plan>) -> Means {
         if self.asked >= REMEMBERED_IMAGES {
             self.registries = registries(&self.client, &self.retry, &self.sources);
             self.asked = 0;
         }
         self.asked += plan.images.len();
-        self.registries.expect(Arc::clone(plan));
-        let means = Means {
+        self.registries.expect(plan);
+        Means {
             registries: Arc::clone(&self.registries),
             budget: self.budget.clone(),
             workers_per_authority: self.per_host,
-        };
-        schedule::run(Arc::clone(plan), means, cancel, on_event).await
+        }
     }
 
     /// What it asks through.

@@ -177,13 +177,13 @@ pub(super) async fn pass(
     let mut asker = Asker::new(prepare::hosts(&plan.endpoints), options, sources)?;
     let plan = Arc::new(plan);
     let progress = Progress::start(options.progress, Some(plan.images.len()));
-    progress.watch(&plan.endpoints);
+    let watch = progress.watch(&plan.endpoints);
     let places = rows.map(|rows| (rows, Places::of(&plan.places)));
     let mut judged = Judged::of(&plan);
     let mut rejections = BTreeSet::new();
     let mut hosts = Hosts::default();
     let on_event = |event| match event {
-        Event::Answered { endpoint } => progress.answered(endpoint),
+        Event::Answered { endpoint } => progress.answered(&watch, endpoint),
         Event::Done { image, evidence } => {
             let results: Vec<_> = judge::judge(&plan, image, &evidence).collect();
             rejections.extend(verdict::rejections(&evidence));

@@ -1,17 +1,18 @@
 //! A list on standard input that need not end: each result is told as it comes, and none is kept.
 //!
-//! Lines are taken in batches, each of which is planned and asked like a small list, one after the other:
-//! a batch ends with its slowest host, which is no more than its time-outs, and a host that is down is
-//! known to be from then on. An image that comes again in a later batch is asked again, which is what one
+//! Lines are taken in batches, each of which is planned and asked like a small list. The next one does not wait for the
+//! last: a slow host holds up nobody but itself, until the images that wait for it are as many as may be. An image that comes again in a later batch is asked again, which is what one
 //! who sends it again wants. Kept are counters, the hosts, and tokens for a while.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt, StreamExt, stream};
 use time::OffsetDateTime;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::asker::Asker;
 use super::check::{tell_decision, warn_of_spent_quotas};
@@ -35,7 +36,7 @@ use crate::model::plan::Plan;
 use crate::model::run::{CheckResult, Cost, Ending, HostUse, Quota};
 use crate::model::scope::{Scope, Vantage};
 use crate::plan;
-use crate::probe::schedule::Event;
+use crate::probe::schedule::{self, Event};
 use crate::report::ndjson::{self, End};
 use crate::report::{Places, Summary};
 use crate::ui::progress::Progress;
@@ -43,8 +44,15 @@ use crate::verdict;
 
 /// Upstreams that are named in the end, and warnings that are told: the first so many.
 const MOST_NAMED: usize = 1_000;
-/// Registries that images are likely to be of, for the share of open files that each host gets.
-const LIKELY_UPSTREAMS: usize = 4;
+/// Registries that images may be of: nobody knows, so as many files as are allowed are made use of.
+const POSSIBLE_UPSTREAMS: usize = 1_000;
+
+/// Images that are not done yet: beyond these, nothing more is read.
+const MOST_UNDER_WAY: usize = 4_000;
+/// Images of batches that are not done yet; a plan is kept whole for the sake of its last one.
+const MOST_HELD: usize = 16_000;
+/// Batches that are not done yet: where lines come one by one, each makes a batch.
+const MOST_BATCHES: usize = 1_000;
 
 /// What is kept of what was asked.
 struct Totals {
@@ -131,15 +139,27 @@ impl Totals {
     }
 }
 
-/// Everything that one batch after the other goes through.
+/// Everything that all batches go through.
 struct Pump<'a> {
     options: &'a CheckOptions,
     bad_lines: BadLines,
-    cancel: Shared<BoxFuture<'static, ()>>,
+    /// Somebody interrupts, or nobody listens.
+    stop: Shared<BoxFuture<'static, ()>>,
+    is_stopped: Cell<bool>,
     rows: &'a Rows,
     progress: &'a Progress,
-    totals: Totals,
+    asker: RefCell<Asker>,
+    totals: RefCell<Totals>,
+    under_way: Semaphore,
+    held: Semaphore,
     vantage: Option<&'a Vantage>,
+}
+
+/// A batch that is to be asked, and what it takes up.
+struct Batch<'a> {
+    plan: Plan,
+    under_way: SemaphorePermit<'a>,
+    _held: SemaphorePermit<'a>,
 }
 
 /// Checks what comes on standard input.
@@ -160,26 +180,38 @@ pub(super) async fn run(
     let sources = prepare::sources(&options)?;
     let read = prepare::files_read(args, &options);
     let mut outputs = Outputs::open(&args.outputs, forms, &read, interruptions).map_err(Error::Outputs)?;
-    let mut asker = Asker::new(prepare::hosts(&known) + LIKELY_UPSTREAMS, &options, Arc::clone(&sources))?;
+    let asker = Asker::new(prepare::hosts(&known) + POSSIBLE_UPSTREAMS, &options, Arc::clone(&sources))?;
     let rows = outputs.rows().map_err(Error::Rows)?;
     let stream = Stream::of(std::io::stdin()).map_err(Error::Stdin)?;
     let progress = Progress::start(options.progress, None);
-    let cancel = interruptions.asking().boxed().shared();
-    let mut pump = Pump {
-        options: &options,
-        bad_lines: BadLines::of(&args.sources),
-        cancel,
-        rows: &rows,
-        progress: &progress,
-        totals: Totals::new(mirrors, Scope { vantage: args.vantage.clone(), ..Scope::default() }),
-        vantage: args.vantage.as_ref(),
+    let (interrupted, closed) = (interruptions.asking(), rows.closed());
+    let stop = async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = closed => {}
+        }
     };
     let client = asker.client();
+    let totals = Totals::new(mirrors, Scope { vantage: args.vantage.clone(), ..Scope::default() });
+    let pump = Pump {
+        options: &options,
+        bad_lines: BadLines::of(&args.sources),
+        stop: stop.boxed().shared(),
+        is_stopped: Cell::new(false),
+        rows: &rows,
+        progress: &progress,
+        asker: RefCell::new(asker),
+        totals: RefCell::new(totals),
+        under_way: Semaphore::new(MOST_UNDER_WAY),
+        held: Semaphore::new(MOST_HELD),
+        vantage: args.vantage.as_ref(),
+    };
     let ended = tokio::select! {
-        ended = pump.work(stream, &mut asker) => ended,
+        ended = pump.work(stream) => ended,
         never = progress.tell(|hosts| client.states(hosts)) => match never {},
     };
-    let Pump { totals, .. } = pump;
+    let Pump { totals, asker, .. } = pump;
+    let (totals, asker) = (totals.into_inner(), asker.into_inner());
     progress.finish();
     interruptions.writing();
     for warning in sources.warnings() {
@@ -211,35 +243,64 @@ pub(super) async fn run(
 }
 
 impl Pump<'_> {
-    /// One batch after the other, until nothing more comes, somebody interrupts, or nobody listens.
-    async fn work(&mut self, mut stream: Stream, asker: &mut Asker) -> Result<Ending, Error> {
+    /// Batches as they come, until nothing more does, somebody interrupts, or nobody listens.
+    async fn work(&self, input: Stream) -> Result<Ending, Error> {
+        let fault = Cell::new(None);
+        let batches = stream::unfold(input, async |mut input| match self.next(&mut input).await {
+            Ok(batch) => batch.map(|batch| (batch, input)),
+            Err(error) => {
+                // What was begun before is asked to its end.
+                fault.set(Some(error));
+                None
+            }
+        });
+        batches.for_each_concurrent(MOST_BATCHES, |batch| self.ask(batch)).await;
+        match fault.take() {
+            Some(error) => Err(error),
+            None if !self.is_stopped.get() => self.ended(),
+            None if self.rows.are_closed() => Ok(Ending::Complete),
+            None => Ok(Ending::Interrupted),
+        }
+    }
+
+    /// The next batch that names an image, when there is room for it; `None` if there will be none.
+    async fn next(&self, input: &mut Stream) -> Result<Option<Batch<'_>>, Error> {
         loop {
-            let batch = tokio::select! {
-                biased;
-                () = self.cancel.clone() => return Ok(Ending::Interrupted),
-                () = self.rows.closed() => return Ok(Ending::Complete),
-                batch = stream.batch() => batch?,
-            };
-            let Some(inputs) = batch else { return self.ended() };
-            self.totals.has_lines = true;
+            let Some(batch) = self.unless_stopped(input.batch()).await else { return Ok(None) };
+            let Some(inputs) = batch? else { return Ok(None) };
+            self.totals.borrow_mut().has_lines = true;
             let plan = self.plan(inputs)?;
             if plan.images.is_empty() {
                 continue;
             }
-            if self.ask(plan, asker).await == Ending::Interrupted {
-                return Ok(Ending::Interrupted);
+            let room = async {
+                // A reader who takes his time holds up the next batch, not requests on the wire.
+                self.rows.flushed().await;
+                let permits = |most: usize| u32::try_from(plan.images.len().min(most)).unwrap_or(u32::MAX);
+                let held = self.held.acquire_many(permits(MOST_HELD)).await;
+                (held, self.under_way.acquire_many(permits(MOST_UNDER_WAY)).await)
+            };
+            let Some((held, under_way)) = self.unless_stopped(room).await else { return Ok(None) };
+            // They are closed by nobody.
+            let (Ok(held), Ok(under_way)) = (held, under_way) else { return Ok(None) };
+            return Ok(Some(Batch { plan, under_way, _held: held }));
+        }
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.clone() => {
+                self.is_stopped.set(true);
+                None
             }
-            // A reader who takes his time holds up the next batch, not requests on the wire.
-            tokio::select! {
-                biased;
-                () = self.cancel.clone() => return Ok(Ending::Interrupted),
-                () = self.rows.flushed() => {}
-            }
+            done = work => Some(done),
         }
     }
 
     fn ended(&self) -> Result<Ending, Error> {
-        match (self.totals.has_lines, self.totals.summary.artifacts) {
+        let totals = self.totals.borrow();
+        match (totals.has_lines, totals.summary.artifacts) {
             (false, _) => {
                 Err(inputs::Error::Empty { files: vec![STDIN_NAME.into()], warnings: Vec::new() }.into())
             }
@@ -260,18 +321,21 @@ impl Pump<'_> {
         })
     }
 
-    async fn ask(&mut self, plan: Plan, asker: &mut Asker) -> Ending {
+    async fn ask(&self, batch: Batch<'_>) {
+        let Batch { plan, mut under_way, _held } = batch;
         let plan = Arc::new(plan);
         let places = Places::of(&plan.places);
-        let Self { options, cancel, rows, progress, totals, .. } = self;
-        totals.meet(&plan);
-        progress.watch(&plan.endpoints);
+        let Self { options, rows, progress, .. } = self;
+        self.totals.borrow_mut().meet(&plan);
+        let watch = progress.watch(&plan.endpoints);
         let on_event = |event| match event {
-            Event::Answered { endpoint } => progress.answered(endpoint),
+            Event::Answered { endpoint } => progress.answered(&watch, endpoint),
             // What nobody will read was given up: it counts for nothing.
             Event::Done { .. } if rows.are_closed() => {}
             Event::Done { image, evidence } => {
+                drop(under_way.split(1));
                 let results: Vec<_> = judge::judge(&plan, image, &evidence).collect();
+                let mut totals = self.totals.borrow_mut();
                 totals.warn(verdict::rejections(&evidence));
                 totals.hosts.add(&evidence);
                 totals.add(&options.policy, &plan.endpoints, &results);
@@ -279,15 +343,10 @@ impl Pump<'_> {
                 progress.done(judge::not_ok(&results));
             }
         };
-        let cancel = cancel.clone();
-        let closed = rows.closed();
-        let stop = async move {
-            tokio::select! {
-                () = cancel => {}
-                () = closed => {}
-            }
-        };
-        let ending = asker.ask(&plan, stop.boxed(), on_event).await;
-        if rows.are_closed() { Ending::Complete } else { ending }
+        let means = self.asker.borrow_mut().means(&plan);
+        let stop = self.stop.clone().boxed();
+        if schedule::run(Arc::clone(&plan), means, stop, on_event).await == Ending::Interrupted {
+            self.is_stopped.set(true);
+        }
     }
 }

@@ -217,5 +217,7 @@ pub(super) fn client(hosts: usize, options: &CheckOptions) -> Result<Client, Err
     });
     let policies = Policies::load(&options.tls).map_err(Error::Tls)?;
     let extra = ExtraHeaders::new(options.mirrors.nodes.iter().flat_map(|node| &node.headers));
-    Ok(Client::new(options.timeouts, limits, policies, room.idle_per_host)?.with_headers(extra))
+    Ok(Client::new(options.timeouts, limits, policies, options.per_host)?
+        .with_most_open(room.open)
+        .with_headers(extra))
 }

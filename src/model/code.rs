@@ -583,6 +583,13 @@ codes! {
               "wait until it is renewed, or authenticate for a larger one",
            "--reserve keeps more than is needed"
               "lower it";
+    NoFilesLeft NotChecked "no-files-left"
+        "This machine let the program open no further file or socket, for as long as one request may take."
+        "raise the limit on open files (ulimit -n), or lower --concurrency and --per-host"
+        => "the limit on open files is low, or other files of the process use it up"
+              "raise it (ulimit -n; a service's LimitNOFILE), or lower --concurrency",
+           "all processes together have opened as many files as the system allows"
+              "end what holds them, or raise the system's limit (fs.file-max)";
     TooManyParts NotChecked "too-many-parts"
         "The image leads to more manifests or blobs, or deeper, than one image is asked for."
         "narrow the check with --platform; if that does not help, look at what is served there"

@@ -12,8 +12,10 @@ pub enum NetFault {
     Dns(Box<str>),
     /// The port is closed.
     ConnectRefused,
-    /// No connection for another reason: no route, no free socket, a proxy that refuses.
+    /// No connection for another reason: no route, a proxy that refuses.
     Connect(Box<str>),
+    /// This machine opens no further file or socket: says nothing of the host.
+    NoFiles(Box<str>),
     /// No secured connection.
     Tls(TlsFault),
     /// No connection through the proxy.
@@ -130,6 +132,9 @@ impl fmt::Display for NetFault {
             Self::Dns(text) => write!(f, "name not resolved: {text}"),
             Self::ConnectRefused => f.write_str("connection refused"),
             Self::Connect(text) => write!(f, "no connection: {text}"),
+            Self::NoFiles(text) => {
+                write!(f, "not asked: this machine has no file left for a connection: {text}")
+            }
             Self::Tls(fault) => write!(f, "{fault}"),
             Self::Proxy { proxy, why } => write!(f, "no connection through the proxy {proxy}: {why}"),
             Self::TimeoutConnect(after) => write!(f, "no connection within {}", seconds(*after)),

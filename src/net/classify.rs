@@ -8,6 +8,7 @@ use url::Url;
 
 use super::proxy::Proxies;
 use super::resolve::ResolveError;
+use super::sockets;
 use super::tls;
 use crate::model::fault::NetFault;
 
@@ -73,6 +74,9 @@ fn http2_reason(error: &reqwest::Error) -> Option<h2::Reason> {
 fn direct_fault(error: &reqwest::Error, connect_timeout: Duration) -> NetFault {
     let text = || root_text(error);
     if let Some(cause) = find::<ResolveError>(error) {
+        if cause.lacks_files {
+            return NetFault::NoFiles(cause.to_string().into());
+        }
         return NetFault::Dns(cause.to_string().into());
     }
     if let Some(cause) = find::<rustls::Error>(error) {
@@ -82,6 +86,9 @@ fn direct_fault(error: &reqwest::Error, connect_timeout: Duration) -> NetFault {
         return NetFault::TimeoutConnect(connect_timeout);
     }
     if let Some(cause) = find::<io::Error>(error).or_else(|| find::<h2::Error>(error)?.get_io()) {
+        if sockets::lacks_files(cause) {
+            return NetFault::NoFiles(cause.to_string().into());
+        }
         match cause.kind() {
             io::ErrorKind::ConnectionRefused => return NetFault::ConnectRefused,
             io::ErrorKind::ConnectionReset

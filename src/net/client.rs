@@ -18,10 +18,11 @@ use super::classify::{self, Http2};
 use super::download::{Download, LeastRate};
 use super::extra::ExtraHeaders;
 pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
 use super::retry::{self, Condition};
+use super::scarce::Scarcity;
 use super::tls::{Policies, Versions};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
@@ -61,6 +62,7 @@ struct Arrived {
     status: u16,
     headers: HeaderMap,
     rest: Rest,
+    lease: Lease,
     first_byte: Duration,
     version: http::Version,
 }
@@ -133,6 +135,12 @@ impl Client {
             read_bytes: AtomicU64::new(0),
             pulls: Mutex::default(),
         })
+    }
+
+    /// Keeps to so many connections, all hosts together, as long as no more are needed at once.
+    #[must_use]
+    pub fn with_most_open(self, most: usize) -> Self {
+        Self { pool: self.pool.with_most_open(most), ..self }
     }
 
     /// Sends these headers too, where they are configured for.
@@ -238,12 +246,12 @@ impl Client {
             }
         };
         match last {
-            Ok(Arrived { status, headers, rest, first_byte, .. }) => {
+            Ok(Arrived { status, headers, rest, lease, first_byte, .. }) => {
                 let body = match rest {
                     Rest::Read(body) => body,
                     Rest::Unread(response) => {
                         let rate = LeastRate::new(self.timeouts.least_rate, self.timeouts.first_byte);
-                        Body::Open(Box::new(Download::new(response, rate, permit)))
+                        Body::Open(Box::new(Download::new(response, rate, (permit, lease))))
                     }
                 };
                 Ok(Reply { status, headers, body, first_byte })
@@ -272,7 +280,8 @@ impl Client {
         }
     }
 
-    /// Sends `request` once and reads the answer, in what is left of the time since `started`.
+    /// Sends `request` once and reads the answer, in what is left of the time since `started`; what this
+    /// machine's open files cost is not counted in.
     async fn attempt(
         &self,
         request: &Request<'_>,
@@ -280,10 +289,34 @@ impl Client {
         (authority, versions): (&Authority, Versions),
         started: Instant,
     ) -> Result<Arrived, Failure> {
-        self.counter(request.purpose).fetch_add(1, Ordering::Relaxed);
+        let mut scarcity = Scarcity::new(self.timeouts.total);
+        loop {
+            let counter = self.counter(request.purpose);
+            counter.fetch_add(1, Ordering::Relaxed);
+            let sent = Instant::now();
+            let left = self.timeouts.total.saturating_sub((sent - started).saturating_sub(scarcity.waited()));
+            let tried = self.try_once(request, permit, (authority, versions), left).await;
+            if !matches!(&tried, Err(Failure { fault: NetFault::NoFiles(_), .. })) {
+                return tried;
+            }
+            // Nothing went out.
+            counter.fetch_sub(1, Ordering::Relaxed);
+            self.pool.let_go();
+            if !scarcity.wait_since(sent).await {
+                return tried;
+            }
+        }
+    }
+
+    async fn try_once(
+        &self,
+        request: &Request<'_>,
+        permit: &mut Permit,
+        (authority, versions): (&Authority, Versions),
+        left: Duration,
+    ) -> Result<Arrived, Failure> {
         let sent = Instant::now();
-        let left = self.timeouts.total.saturating_sub(sent - started);
-        let mut response =
+        let (mut response, lease) =
             self.first_byte(request, authority, versions, left).await.inspect_err(|failure| {
                 log::debug!("{} {}: {}", request.method, redirect::display(request.url), failure.fault);
             })?;
@@ -305,7 +338,7 @@ impl Client {
             first_byte.as_secs_f64() * 1000.0
         );
         let headers = std::mem::take(response.headers_mut());
-        let arrived = |rest| Arrived { status, headers, rest, first_byte, version };
+        let arrived = |rest| Arrived { status, headers, rest, lease, first_byte, version };
         if request.method == Method::HEAD {
             return Ok(arrived(Rest::Read(Body::Read(Vec::new()))));
         }
@@ -347,7 +380,7 @@ impl Client {
         authority: &Authority,
         versions: Versions,
         left: Duration,
-    ) -> Result<reqwest::Response, Failure> {
+    ) -> Result<(reqwest::Response, Lease), Failure> {
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         let headers = outgoing.headers_mut();
         let is_registry = matches!(request.purpose, Purpose::Registry | Purpose::Root);
@@ -370,14 +403,14 @@ impl Client {
             headers.insert(header::CONTENT_TYPE, form_type);
             *outgoing.body_mut() = Some(form.expose().to_owned().into());
         }
-        let http = self
+        let lease = self
             .pool
             .client(request.url, authority, versions)
             .map_err(|why| NetFault::Tls(TlsFault::Other(why.into())))?;
         let allowed = self.timeouts.first_byte.min(left);
         // Where both timers are set to the same time, the one that knows more should fire.
         let slack = if self.timeouts.connect >= allowed { Duration::from_millis(20) } else { Duration::ZERO };
-        match tokio::time::timeout(allowed + slack, http.execute(outgoing)).await {
+        match tokio::time::timeout(allowed + slack, lease.client.execute(outgoing)).await {
             Err(_) => {
                 Err(NetFault::TimeoutFirstByte(self.timeouts.first_byte.min(self.timeouts.total)).into())
             }
@@ -389,7 +422,7 @@ impl Client {
                     http2: classify::http2(&error),
                 })
             }
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => Ok((response, lease)),
         }
     }
 }

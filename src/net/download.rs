@@ -1,14 +1,14 @@
 //! A body that is read as it comes, however long it takes, as long as it comes fast enough.
 //!
-//! Bounds nothing but the rate: how much is read is for whoever reads. The place in the host's window is
-//! held until the end, or until this is dropped. Nothing is kept.
+//! Bounds nothing but the rate: how much is read is for whoever reads. Its place (in the host's window, and among
+//! the connections) is held until the end, or until this is dropped. Nothing is kept.
 
+use std::any::Any;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use super::authority::Permit;
 use super::classify;
 use crate::model::fault::NetFault;
 
@@ -40,7 +40,7 @@ pub struct Download {
     received_bytes: u64,
     rate: LeastRate,
     window: Window,
-    _permit: Permit,
+    _place: Box<dyn Any + Send + Sync>,
 }
 
 /// One stretch of time, and what came in it.
@@ -60,10 +60,10 @@ impl Window {
 }
 
 impl Download {
-    pub(super) fn new(response: reqwest::Response, rate: LeastRate, permit: Permit) -> Self {
+    pub(super) fn new(response: reqwest::Response, rate: LeastRate, place: impl Any + Send + Sync) -> Self {
         let promised_bytes = response.content_length();
         let window = Window::begin(rate);
-        Self { response, promised_bytes, received_bytes: 0, rate, window, _permit: permit }
+        Self { response, promised_bytes, received_bytes: 0, rate, window, _place: Box::new(place) }
     }
 
     /// Bytes that came so far.

@@ -15,5 +15,7 @@ pub mod proxy;
 pub mod redirect;
 mod resolve;
 pub mod retry;
+mod scarce;
 pub mod sockets;
 pub mod tls;
+mod warm;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
+use super::sockets;
+
 type Found = Arc<OnceCell<Vec<SocketAddr>>>;
 
 /// Resolves through the system and remembers what was found; failures are not remembered.
@@ -22,6 +24,8 @@ pub(super) struct ResolveError {
     /// The name; a proxy's, where the proxy was to be asked.
     pub(super) name: String,
     cause: String,
+    /// Whether it is this machine that has no file left for asking.
+    pub(super) lacks_files: bool,
 }
 
 impl fmt::Display for ResolveError {
@@ -47,10 +51,13 @@ impl Resolve for Resolver {
 }
 
 async fn look_up(name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
-    let error = |cause: String| ResolveError { name: name.to_owned(), cause };
-    let addresses: Vec<_> =
-        tokio::net::lookup_host((name, 0)).await.map_err(|cause| error(plain(&cause)))?.collect();
-    if addresses.is_empty() { Err(error("no addresses".to_owned())) } else { Ok(addresses) }
+    let error = |cause: String, lacks_files| ResolveError { name: name.to_owned(), cause, lacks_files };
+    let found = tokio::net::lookup_host((name, 0)).await;
+    // The system's resolver seldom says that it could not open what it needs.
+    let found = found
+        .map_err(|cause| error(plain(&cause), sockets::lacks_files(&cause) || sockets::are_files_used_up()));
+    let addresses: Vec<_> = found?.collect();
+    if addresses.is_empty() { Err(error("no addresses".to_owned(), false)) } else { Ok(addresses) }
 }
 
 /// The resolver's words without the operation's, which the caller names.

@@ -122,6 +122,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             NetFault::Dns(_)
             | NetFault::ConnectRefused
             | NetFault::Connect(_)
+            | NetFault::NoFiles(_)
             | NetFault::Tls(_)
             | NetFault::Proxy { .. }
             | NetFault::TimeoutConnect(_)
@@ -201,6 +202,8 @@ mod tests {
             (NetFault::Dns(text()), false, false),
             (NetFault::ConnectRefused, false, false),
             (NetFault::Connect(text()), false, false),
+            // It was waited for already.
+            (NetFault::NoFiles(text()), false, false),
             (NetFault::Tls(crate::model::tls::TlsFault::Other(text())), false, false),
             (NetFault::Proxy { proxy: text(), why: text() }, false, false),
             (NetFault::TimeoutConnect(SECOND), false, false),

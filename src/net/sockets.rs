@@ -3,8 +3,13 @@
 //! The soft limit of the process is raised where that is allowed; where it is not, the run has to do with
 //! less. What to do is a pure function, tested by a table; [`make_room`] does it.
 
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+
 /// Files that are open besides: standard streams, reports, the resolver's sockets, sockets being closed.
 const OTHERS: u64 = 64;
+/// What systems allow that tell of no limit.
+const MODEST: u64 = 10_240;
 
 /// What a run would like to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +27,8 @@ pub struct Wanted {
 pub struct Room {
     /// Requests in flight, all hosts together: as wanted, or fewer.
     pub in_flight: usize,
-    /// Idle connections kept to each host.
-    pub idle_per_host: usize,
+    /// Connections, all hosts together, in use or idle.
+    pub open: usize,
 }
 
 /// The limits of a process on open files; `None` is no limit.
@@ -37,19 +42,29 @@ struct FileLimit {
 #[must_use]
 pub fn make_room(wanted: Wanted) -> Room {
     let limit = current();
-    let needed = needed(wanted);
+    let others = others(open_files());
+    let needed = needed(wanted, others);
     let soft = match to_raise(limit, needed) {
         Some(raised) if raise(raised, limit.hard) => Some(raised),
+        // macOS says that there is no limit, and has one.
+        Some(raised) if raised > MODEST && limit.soft < Some(MODEST) && raise(MODEST, limit.hard) => {
+            Some(MODEST)
+        }
         _ => limit.soft,
     };
-    room(wanted, soft)
+    room(wanted, soft, others)
+}
+
+/// Files that are open besides, where the process has so many already.
+fn others(open: usize) -> u64 {
+    OTHERS.max((open as u64).saturating_add(OTHERS / 2))
 }
 
 /// Sockets in the worst case: every host has been busy, and every connection is kept.
-fn needed(wanted: Wanted) -> u64 {
+fn needed(wanted: Wanted, others: u64) -> u64 {
     let per_host = wanted.per_host.min(wanted.in_flight);
     let sockets = per_host.saturating_mul(wanted.hosts).max(wanted.in_flight);
-    (sockets as u64).saturating_add(OTHERS)
+    (sockets as u64).saturating_add(others)
 }
 
 /// The soft limit to ask for, if there should be another one.
@@ -59,17 +74,33 @@ fn to_raise(limit: FileLimit, needed: u64) -> Option<u64> {
     (possible > soft).then_some(possible)
 }
 
-/// What fits under `limit`.
-fn room(wanted: Wanted, limit: Option<u64>) -> Room {
-    let per_host = wanted.per_host.min(wanted.in_flight).max(1);
-    let Some(limit) = limit.filter(|limit| *limit < needed(wanted)) else {
-        return Room { in_flight: wanted.in_flight, idle_per_host: per_host };
-    };
-    let sockets = usize::try_from(limit.saturating_sub(OTHERS)).unwrap_or(usize::MAX);
-    let in_flight = wanted.in_flight.min(sockets).max(1);
-    // What is idle at one host stands beside what is in flight at the others.
-    let idle = sockets.saturating_sub(in_flight) / wanted.hosts.max(1);
-    Room { in_flight, idle_per_host: idle.min(per_host) }
+/// What fits under `limit`, beside `others`.
+fn room(wanted: Wanted, limit: Option<u64>, others: u64) -> Room {
+    let Some(limit) = limit else { return Room { in_flight: wanted.in_flight, open: usize::MAX } };
+    let open = usize::try_from(limit.saturating_sub(others)).unwrap_or(usize::MAX).max(1);
+    Room { in_flight: wanted.in_flight.min(open), open }
+}
+
+/// Whether an operation failed because this process, or this machine, may open no further file.
+#[must_use]
+pub fn lacks_files(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let codes = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(rustix::io::Errno::raw_os_error);
+    // WSAEMFILE
+    #[cfg(not(unix))]
+    let codes = [10_024];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// Whether no socket can be opened at the moment for want of files.
+#[must_use]
+pub fn are_files_used_up() -> bool {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err_and(|error| lacks_files(&error))
+}
+
+/// Files that this process has open; 0 where that is not told.
+fn open_files() -> usize {
+    std::fs::read_dir("/dev/fd").map_or(0, Iterator::count)
 }
 
 #[cfg(unix)]
@@ -113,31 +144,62 @@ mod tests {
             (None, None, wanted(100_000, 100_000, 4), None),
             (Some(1024), None, wanted(100_000, 100_000, usize::MAX), Some(u64::MAX)),
         ] {
-            assert_eq!(to_raise(FileLimit { soft, hard }, needed(wanted)), raised, "{soft:?} {hard:?}");
+            assert_eq!(
+                to_raise(FileLimit { soft, hard }, needed(wanted, OTHERS)),
+                raised,
+                "{soft:?} {hard:?}"
+            );
         }
     }
 
     #[test]
     fn a_run_does_with_less_where_files_are_few() {
-        for (limit, wanted, in_flight, idle_per_host) in [
-            (None, wanted(256, 16, 4), 256, 16),
-            (Some(320), wanted(256, 16, 4), 256, 16),
+        for (limit, wanted, others, in_flight, open) in [
+            (None, wanted(256, 16, 4), 64, 256, usize::MAX),
+            (Some(320), wanted(256, 16, 4), 64, 256, 256),
             // All may be in flight, but 100 hosts may not keep 16 connections each.
-            (Some(1024), wanted(256, 16, 100), 256, 7),
-            (Some(256), wanted(256, 16, 4), 192, 0),
-            (Some(256), wanted(100, 16, 20), 100, 4),
-            (Some(10), wanted(256, 16, 4), 1, 0),
-            (Some(1024), wanted(4, 16, 4), 4, 4),
+            (Some(1024), wanted(256, 16, 100), 64, 256, 960),
+            (Some(256), wanted(256, 16, 4), 64, 192, 192),
+            (Some(256), wanted(256, 16, 4), 156, 100, 100),
+            (Some(10), wanted(256, 16, 4), 64, 1, 1),
+            (Some(1024), wanted(4, 16, 4), 64, 4, 960),
         ] {
-            assert_eq!(room(wanted, limit), Room { in_flight, idle_per_host }, "{limit:?}");
+            assert_eq!(room(wanted, limit, others), Room { in_flight, open }, "{limit:?} {others}");
         }
+    }
+
+    #[test]
+    fn what_is_open_already_takes_no_place_that_a_socket_would_want() {
+        for (open, others_) in [(0, 64), (10, 64), (32, 64), (33, 65), (900, 932)] {
+            assert_eq!(others(open), others_, "{open}");
+        }
+    }
+
+    #[test]
+    fn only_want_of_files_is_want_of_files() {
+        let code = io::Error::from_raw_os_error;
+        for (error, is_so) in [
+            #[cfg(unix)]
+            (code(rustix::io::Errno::MFILE.raw_os_error()), true),
+            #[cfg(unix)]
+            (code(rustix::io::Errno::NFILE.raw_os_error()), true),
+            #[cfg(unix)]
+            (code(rustix::io::Errno::CONNREFUSED.raw_os_error()), false),
+            (io::ErrorKind::ConnectionRefused.into(), false),
+            (io::Error::other("Too many open files"), false),
+        ] {
+            assert_eq!(lacks_files(&error), is_so, "{error}");
+        }
+        assert!(!are_files_used_up());
     }
 
     #[test]
     #[cfg(unix)]
     fn the_process_has_room_for_an_ordinary_run() {
         let wanted = wanted(32, 16, 4);
-        assert_eq!(make_room(wanted), Room { in_flight: 32, idle_per_host: 16 });
-        assert!(current().soft.is_none_or(|soft| soft >= needed(wanted)));
+        let room = make_room(wanted);
+        assert_eq!(room.in_flight, 32);
+        assert!(room.open >= 64, "{room:?}");
+        assert!(current().soft.is_none_or(|soft| soft >= needed(wanted, OTHERS)));
     }
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::standing::Standing;
+pub use super::standing::Watch;
 use crate::model::endpoint::{Authority, Endpoint};
 use crate::model::host::HostState;
 
@@ -59,14 +60,14 @@ impl Progress {
         Self { style, bar: bar(images, target, room), room, started: Instant::now(), standing }
     }
 
-    /// The endpoints that will answer from now on.
-    pub fn watch(&self, endpoints: &[Arc<Endpoint>]) {
-        self.standing.borrow_mut().watch(endpoints);
+    /// The endpoints of a plan that is asked from now on.
+    pub fn watch(&self, endpoints: &[Arc<Endpoint>]) -> Watch {
+        self.standing.borrow_mut().watch(endpoints)
     }
 
     /// An answer came from the endpoint with this index in what is watched.
-    pub fn answered(&self, endpoint: u32) {
-        self.standing.borrow_mut().answered(endpoint);
+    pub fn answered(&self, watch: &Watch, endpoint: u32) {
+        self.standing.borrow_mut().answered(watch, endpoint);
     }
 
     /// One image more is done, with so many results that are not what they should be.

@@ -23,13 +23,15 @@ pub(super) struct Standing {
     done: usize,
     not_ok: usize,
     hosts: Vec<Watched>,
-    /// Which of the hosts each endpoint of the plan is.
-    host_of: Vec<Option<usize>>,
     /// When speeds were measured last.
     measured: Duration,
     /// When how many images were done: at each measurement of late, the oldest first.
     recent: VecDeque<(Duration, usize)>,
 }
+
+/// Which of the hosts that are told of each endpoint of a plan is.
+#[derive(Debug)]
+pub struct Watch(Vec<Option<usize>>);
 
 /// One endpoint that is told of.
 #[derive(Debug)]
@@ -58,16 +60,15 @@ impl Standing {
         Self { all, recent: VecDeque::from([(Duration::ZERO, 0)]), ..Self::default() }
     }
 
-    /// The endpoints that will answer next. The mirrors are told of, or else the upstreams.
-    pub(super) fn watch(&mut self, endpoints: &[Arc<Endpoint>]) {
+    /// The endpoints of a plan that is asked from now on. The mirrors are told of, or else the upstreams.
+    pub(super) fn watch(&mut self, endpoints: &[Arc<Endpoint>]) -> Watch {
         let has_mirrors = endpoints.iter().any(|endpoint| endpoint.role == Role::Mirror);
         let role = if has_mirrors { Role::Mirror } else { Role::Upstream };
-        self.host_of.clear();
-        for endpoint in endpoints {
+        let host = |endpoint: &Arc<Endpoint>| {
             let telling = if endpoint.role == role { Telling::Told } else { Telling::Untold };
-            let at = self.host(endpoint, telling);
-            self.host_of.push(at);
-        }
+            self.host(endpoint, telling)
+        };
+        Watch(endpoints.iter().map(host).collect())
     }
 
     fn host(&mut self, endpoint: &Endpoint, telling: Telling) -> Option<usize> {
@@ -85,8 +86,8 @@ impl Standing {
     }
 
     /// An answer came from the endpoint with this index in what is watched.
-    pub(super) fn answered(&mut self, endpoint: u32) {
-        if let Some(Some(host)) = self.host_of.get(endpoint as usize) {
+    pub(super) fn answered(&mut self, watch: &Watch, endpoint: u32) {
+        if let Some(Some(host)) = watch.0.get(endpoint as usize) {
             self.hosts[*host].answers += 1;
         }
     }
@@ -228,15 +229,15 @@ pub(super) mod tests {
         let names = ["fast", "slow", "throttling", "silent", "tired"];
         let mut endpoints: Vec<_> = names.map(|name| endpoint(name, Role::Mirror)).into();
         endpoints.push(endpoint("docker.io", Role::Upstream));
-        standing.watch(&endpoints);
+        let watch = standing.watch(&endpoints);
         assert_eq!(standing.authorities().len(), 6, "upstream too, of which nothing is told");
         assert_eq!(
             standing.line(Duration::ZERO),
             "0/100 images, 0 results not ok, 0s; fast 0.0/s, slow 0.0/s, throttling 0.0/s, silent 0.0/s, tired 0.0/s"
         );
-        (0..200).for_each(|_| standing.answered(0));
-        (0..25).for_each(|_| standing.answered(1));
-        standing.answered(5);
+        (0..200).for_each(|_| standing.answered(&watch, 0));
+        (0..25).for_each(|_| standing.answered(&watch, 1));
+        standing.answered(&watch, 5);
         (0..25).for_each(|at| standing.done(usize::from(at < 3)));
         let wait = HostState::CoolingDown(Duration::from_millis(11_200));
         let states = [HostState::Asked, HostState::Asked, wait, HostState::Down, HostState::LeftAlone];
@@ -256,8 +257,8 @@ pub(super) mod tests {
         let mut standing = Standing::of(None);
         for batch in 0..40 {
             let names = [format!("a{batch}.example"), "quay.io".to_owned()];
-            standing.watch(&names.map(|name| endpoint(&name, Role::Upstream)));
-            standing.answered(1);
+            let watch = standing.watch(&names.map(|name| endpoint(&name, Role::Upstream)));
+            standing.answered(&watch, 1);
         }
         standing.done(0);
         assert_eq!(standing.hosts.len(), MOST_HOSTS, "however many there are");

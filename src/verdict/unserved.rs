@@ -74,6 +74,7 @@ const fn unreached(fault: &NetFault) -> Code {
         NetFault::Dns(_) => Code::DnsFailed,
         NetFault::ConnectRefused => Code::ConnectRefused,
         NetFault::Connect(_) => Code::ConnectFailed,
+        NetFault::NoFiles(_) => Code::NoFilesLeft,
         NetFault::Tls(fault) => secured(fault),
         NetFault::Proxy { .. } => Code::ProxyFailed,
         NetFault::TimeoutConnect(_) => Code::TimeoutConnect,

@@ -405,13 +405,32 @@ fn batches_of_a_list_that_does_not_end_keep_tokens_and_get_new_ones_together() {
     // What is sent again needs no new token; sixteen new names need one.
     for (batch, exchanges) in [(0..16, 1), (0..16, 1), (16..32, 2), (8..24, 2)] {
         let plan = planned(&world, &lines[batch].join("\n"), Depth::Head);
-        registries.expect(Arc::clone(&plan));
+        registries.expect(&plan);
         let mut done = 0;
         let at_each = |event| done += usize::from(matches!(event, Event::Done { .. }));
         let never = Box::pin(std::future::pending());
         runtime.block_on(schedule::run(plan, means(Arc::clone(&registries)), never, at_each));
         assert_eq!((done, world.upstream.hits_to("/token")), (16, exchanges));
     }
+}
+
+#[test]
+fn batches_that_overlap_get_their_tokens_together() {
+    let world = World::new(32, 0);
+    world.upstream.require_token(TokenRules::default());
+    let list = world.list();
+    let lines: Vec<_> = list.lines().collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let registries = registries();
+    let plans = [0..16, 16..32].map(|batch| planned(&world, &lines[batch].join("\n"), Depth::Head));
+    plans.iter().for_each(|plan| registries.expect(plan));
+    let runs = plans.map(|plan| {
+        let never = Box::pin(std::future::pending());
+        schedule::run(plan, means(Arc::clone(&registries)), never, |_| {})
+    });
+    runtime.block_on(futures::future::join_all(runs));
+    // Sixteen names each, however they come.
+    assert_eq!(world.upstream.hits_to("/token"), 2);
 }
 
 /// Runs a plan until so many answers came, and gives back what was handed over of each image.

@@ -44,6 +44,7 @@ mod mirror_export;
 mod namespaces;
 mod node_configurations;
 mod odd_parts;
+mod open_files;
 mod outages;
 mod outputs;
 mod peers;

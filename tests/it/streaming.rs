@@ -1,8 +1,9 @@
 //! NDJSON: results while others are still asked for, and lists that need not end.
 
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _, pipe};
+use std::ops::Range;
 
-use registry_check::demo::{Behaviour, Scope};
+use registry_check::demo::{Behaviour, Registry, Scope};
 use serde_json::{Value, json};
 
 use crate::support::report;
@@ -99,6 +100,53 @@ fn results_are_told_while_another_host_is_silent() {
         assert_eq!(end["summary"]["by_status"], json!({"ok": 2, "not_checked": 1}));
         assert_eq!(running.wait().code, Some(130));
     }
+}
+
+/// So many images of `registry`, which it does not have.
+fn names(registry: &Registry, numbers: Range<u32>) -> String {
+    numbers.map(|number| format!("{}/app{number}:1.0\n", registry.authority())).collect()
+}
+
+#[test]
+fn a_silent_host_holds_up_no_batch_but_for_its_own_images() {
+    let [fast, silent] = [registry(&["one"]), registry(&["two"])];
+    silent.set_behaviour(Scope::All, Behaviour::Silent);
+    let bad = list(&silent, &["two"]);
+    // A batch has no more than a thousand lines.
+    let images = bad.clone() + &names(&fast, 0..1_200) + &bad + &names(&fast, 1_200..2_500);
+    let (running, mut lines) = followed(Tool::new().stdin(&images).line("- -f ndjson").line(PATIENT));
+    for _ in 0..2_500 {
+        assert_eq!(report::ndjson_result(&next(&mut lines))["status"], "missing");
+    }
+    running.signal("INT");
+    let rest = next(&mut lines) + &next(&mut lines) + &next(&mut lines);
+    let (results, end) = report::ndjson(&rest);
+    assert!(results.iter().all(|result| result["code"] == "interrupted"), "{results:?}");
+    assert_eq!(end["decision"], json!({"outcome": "fail", "exit_code": 130}));
+    assert_eq!(end["summary"]["by_status"], json!({"missing": 2_500, "not_checked": 2}));
+    assert_eq!(end["summary"]["checks"], 2_502);
+    assert_eq!(running.wait().code, Some(130));
+}
+
+#[test]
+fn more_images_than_may_wait_for_a_silent_host_are_all_told() {
+    let silent = registry(&["two"]);
+    silent.set_behaviour(Scope::All, Behaviour::Silent);
+    let images = names(&silent, 0..12_000);
+    let tool =
+        Tool::new().stdin(images).line("- -f ndjson --first-byte-timeout 50ms --timeout 50ms --retries 0");
+    let (running, mut lines) = followed(tool);
+    // What is down is told at once from then on, and room comes free: all are told in the end.
+    let mut told = 0;
+    let end = loop {
+        let line = next(&mut lines);
+        if line.contains("\"summary\"") {
+            break serde_json::from_str::<Value>(&line).unwrap();
+        }
+        told += 1;
+    };
+    assert_eq!((told, &end["summary"]["checks"]), (12_000, &json!(12_000)));
+    assert_eq!(running.wait().code, Some(3));
 }
 
 #[test]

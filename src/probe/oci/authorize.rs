@@ -5,7 +5,7 @@
 //! host names, never to where a redirect leads.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
@@ -151,11 +151,23 @@ pub(super) struct Authorizer {
     hosts: Mutex<HashMap<(Authority, Trust), SharedHost>>,
 }
 
-/// What will be asked for, and the how-manieth such plan this is.
-#[derive(Clone, Debug, Default)]
+/// Most repositories of one host that are looked ahead to.
+const MOST_UPCOMING: usize = 20_000;
+
+/// What will be asked for: plans that are not carried out yet, each with its number.
+#[derive(Debug, Default)]
 struct Expected {
-    plan: Option<Arc<Plan>>,
-    number: u64,
+    plans: Vec<(u64, Weak<Plan>)>,
+    /// The number of the last one.
+    last: u64,
+}
+
+impl Expected {
+    fn add(&mut self, plan: &Arc<Plan>) {
+        self.plans.retain(|(_, plan)| plan.strong_count() > 0);
+        self.last += 1;
+        self.plans.push((self.last, Arc::downgrade(plan)));
+    }
 }
 
 type SharedHost = Arc<AsyncMutex<Host>>;
@@ -168,7 +180,7 @@ struct Host {
     assigned: HashMap<Box<str>, Arc<Grant>>,
     /// Repositories that will be asked for, in the order of the plan: a token may be asked for several.
     upcoming: VecDeque<Box<str>>,
-    /// The number of the plan that they are from.
+    /// The number of the last plan that they are from.
     of_plan: u64,
     together: Together,
     /// Repositories for which the token service said no: it is not asked again.
@@ -197,14 +209,14 @@ enum Together {
 impl Authorizer {
     /// Answers with what `sources` know; `plan` tells which tokens may be asked for together.
     pub(super) fn new(tokens: Tokens, sources: Arc<Sources>, plan: Option<Arc<Plan>>) -> Self {
-        let expected = Mutex::new(Expected { number: u64::from(plan.is_some()), plan });
-        Self { tokens, sources, expected, hosts: Mutex::default() }
+        let mut expected = Expected::default();
+        plan.iter().for_each(|plan| expected.add(plan));
+        Self { tokens, sources, expected: Mutex::new(expected), hosts: Mutex::default() }
     }
 
-    /// From now on these are the repositories that will be asked for.
-    pub(super) fn expect(&self, plan: Arc<Plan>) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        *expected = Expected { plan: Some(plan), number: expected.number + 1 };
+    /// From now on these repositories will be asked for too, as long as somebody holds the plan.
+    pub(super) fn expect(&self, plan: &Arc<Plan>) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).add(plan);
     }
 
     /// The host, if it has challenged before: most never do, and are looked up for each request.
@@ -419,13 +431,22 @@ impl Authorizer {
 
     /// Looks up what will be asked of this host, if that is not known yet.
     fn look_ahead(&self, target: Target<'_>, host: &mut Host) {
-        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if host.of_plan == expected.number || host.together == Together::No {
-            return;
-        }
-        host.of_plan = expected.number;
-        if let Some(plan) = expected.plan.filter(|_| target.trust == Trust::Configured) {
-            host.upcoming = upcoming(&plan, target);
+        let news: Vec<_> = {
+            let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+            if host.of_plan == expected.last || host.together == Together::No {
+                return;
+            }
+            let known = std::mem::replace(&mut host.of_plan, expected.last);
+            let news = expected.plans.iter().filter(|(number, _)| *number > known);
+            news.filter_map(|(_, plan)| plan.upgrade()).collect()
+        };
+        if target.trust == Trust::Configured {
+            for plan in news {
+                host.upcoming.extend(upcoming(&plan, target));
+            }
+            // Of those that came to be asked for otherwise, some stay.
+            let surplus = host.upcoming.len().saturating_sub(MOST_UPCOMING);
+            host.upcoming.drain(..surplus);
         }
     }
 

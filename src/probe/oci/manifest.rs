@@ -77,7 +77,7 @@ impl Registries {
     }
 
     /// From now on this plan tells what else will be asked; what is known of hosts and tokens is kept.
-    pub fn expect(&self, plan: Arc<Plan>) {
+    pub fn expect(&self, plan: &Arc<Plan>) {
         self.authorizer.expect(plan);
     }
 
