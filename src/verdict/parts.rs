@@ -33,17 +33,16 @@ const MAX_NAMED_PLATFORMS: usize = 8;
 /// Between the reason for a verdict and what else is wrong.
 pub(super) const BESIDES: &str = "; besides: ";
 
-/// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
+/// What is known of the parts of the image at `who`; `None` where they were not looked at.
 #[must_use]
-pub fn with_parts(evidence: &Evidence, who: Who, found: Verdict) -> (Verdict, Option<Box<Anatomy>>) {
-    let Some(tree) = Tree::of(evidence, who) else { return (found, None) };
+pub fn anatomy(evidence: &Evidence, who: Who) -> Option<Box<Anatomy>> {
+    let tree = Tree::of(evidence, who)?;
     let mut inquest = Inquest::of(evidence, who, &tree);
     inquest.look();
-    let anatomy = inquest.into_anatomy();
-    (judged(found, &anatomy), Some(Box::new(anatomy)))
+    Some(Box::new(inquest.into_anatomy()))
 }
 
-/// How much a code weighs against another.
+/// How much a code weighs against another: what a pull fails on before what it would bring, which is old.
 const fn gravity(code: Code) -> u8 {
     match code.status() {
         Status::Ok => 0,
@@ -53,33 +52,40 @@ const fn gravity(code: Code) -> u8 {
         | Status::ServerError
         | Status::Unreachable
         | Status::NotChecked => 2,
-        Status::Stale | Status::Missing | Status::Incomplete => 3,
-        Status::Invalid => 4,
+        Status::Stale => 3,
+        Status::Missing | Status::Incomplete => 4,
+        Status::Invalid => 5,
     }
 }
 
-fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
-    let Some(gravest) = anatomy.findings.first() else { return found };
+/// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
+#[must_use]
+pub fn with_parts(found: Verdict, anatomy: Option<&Anatomy>) -> Verdict {
+    let findings = anatomy.map_or(&[][..], |anatomy| &anatomy.findings);
+    let (Some(gravest), Some(anatomy)) = (findings.first(), anatomy) else { return found };
     // Its wanted platforms are all that is wrong, and the verdict names them.
     let is_told = |finding: &Finding| finding.code == Code::UpstreamLacksPlatform;
-    if found.code == Code::UpstreamLacksPlatform && anatomy.findings.iter().all(is_told) {
+    if found.code == Code::UpstreamLacksPlatform && findings.iter().all(is_told) {
         return found;
     }
-    let mut told: Vec<String> = anatomy.findings.iter().take(NAMED).map(in_words).collect();
+    let mut told: Vec<String> = findings.iter().take(NAMED).map(in_words).collect();
     let more = anatomy.findings_total.saturating_sub(told.len());
     if more > 0 {
         told.push(format!("and {more} more"));
     }
     let told = told.join("; ");
-    // A manifest that is no good by itself is told first; the parts come behind.
-    if gravity(gravest.code) <= gravity(found.code) || gravity(found.code) >= 3 {
-        let reason = match &*found.reason {
-            "" => told,
-            reason => format!("{reason}{BESIDES}{told}"),
-        };
-        return Verdict { reason: reason.into(), ..found };
-    }
-    Verdict { code: gravest.code, reason: told.into(), ..found }
+    let reason = match (gravity(gravest.code) > gravity(found.code), &*found.reason) {
+        (false, "") => told,
+        (false, reason) => format!("{reason}{BESIDES}{told}"),
+        // Nobody may learn of a fault alone what they would learn without it.
+        (true, reason) if found.code.status() == Status::Stale => format!("{told}{BESIDES}stale: {reason}"),
+        (true, reason) if gravity(found.code) > gravity(Code::DigestDiffers) => {
+            format!("{told}{BESIDES}{reason}")
+        }
+        (true, _) => told,
+    };
+    let code = if gravity(gravest.code) > gravity(found.code) { gravest.code } else { found.code };
+    Verdict { code, reason: reason.into(), ..found }
 }
 
 fn in_words(finding: &Finding) -> String {
