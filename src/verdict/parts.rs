@@ -277,7 +277,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 answers.get(&digest).and_then(|answer| answer.counted()).and_then(blobs::served_bytes);
             let found = match seen.get(&digest) {
                 Some(Some(found)) => Some(found.clone()),
-                _ if is_asked => blobs::wrong_size(blob.size, sized),
+                _ if is_asked => {
+                    let answer = answers.get(&digest);
+                    let is_unread = answer.is_some_and(|answer| answer.is_over_budget());
+                    blobs::wrong_size(blob.size, sized)
+                        .or_else(|| blobs::too_large(blob.size).filter(|_| is_unread))
+                }
                 _ => None,
             };
             if let Some(found) = found {
@@ -295,9 +300,21 @@ impl<'a, 'b> Inquest<'a, 'b> {
     /// Wanted platforms that are not there, or of which that is not known.
     fn look_for_wanted(&mut self) {
         let has_unknown = self.tree.wanted.iter().any(|(_, met)| *met == Met::Unknown);
-        let unknown = platforms::unknown(self.evidence, self.who, self.host).filter(|_| has_unknown);
-        if let Some((config, found)) = unknown {
-            self.find((PartKind::Config, Some(&config.digest.to_string())), None, config.size, found);
+        let tree = self.tree;
+        let silent = tree.images.iter().filter(|image| has_unknown && image.may_be_for_a_platform());
+        for image in silent.filter(|image| image.is_served()) {
+            let Some(document) = image.document else {
+                let why =
+                    "for which platform it is, is not known: the index does not say, and it was not read";
+                let found = (Code::PlatformUnknown, why.to_owned());
+                let part = (PartKind::Manifest, Some(&*image.digest.to_string()));
+                self.find(part, None, image.size, found);
+                continue;
+            };
+            let (here, this) = ((self.who, self.host), (&image.digest, document));
+            if let Some((config, found)) = platforms::unknown(self.evidence, here, this) {
+                self.find((PartKind::Config, Some(&config.digest.to_string())), None, config.size, found);
+            }
         }
         let lacking = platforms::upstream_lacks(self.evidence);
         let is_known = tree::upstream_platforms(self.evidence).is_some();
@@ -313,7 +330,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
                     (Code::PlatformAbsent, "upstream has it, the mirror has not".to_owned())
                 }
                 Who::Mirror(_) => (
-                    Code::PlatformAbsent,
+                    Code::PlatformUnknown,
                     "the mirror does not have it; whether upstream has is not known".to_owned(),
                 ),
                 Who::Upstream => {
@@ -329,6 +346,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
         let lines = self.lines();
         // Of what is equally grave, in the order of the image.
         self.findings.sort_by_key(|finding| std::cmp::Reverse(gravity(finding.code)));
+        // That there is more which nobody looked at is told at once, however much else is wrong.
+        let is_rest =
+            |finding: &Finding| finding.code == Code::TooManyParts && finding.kind != PartKind::Layer;
+        if let Some(rest) = self.findings.iter().position(is_rest).filter(|at| *at > 1) {
+            self.findings[1..=rest].rotate_right(1);
+        }
         let findings_total = self.findings.len();
         self.findings.truncate(MAX_FINDINGS);
         let first_is_image =
