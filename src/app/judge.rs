@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::model::anatomy::Anatomy;
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::evidence::Evidence;
 use crate::model::image::ManifestRef;
@@ -76,16 +77,18 @@ pub(super) fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterat
         Who::Upstream,
         (image, planned.upstream, counts),
         &evidence.upstream.endpoint,
-        verdict::upstream(evidence),
+        (verdict::upstream(evidence), verdict::anatomy(evidence, Who::Upstream)),
     );
     let artifact = plan.reach.age.history.as_ref().map(|history| (history, planned.image.to_string()));
     let mirrors = planned.mirrors.iter().enumerate().map(move |(index, endpoint)| {
         let mirror = &evidence.mirrors[index];
         let earlier = artifact.as_ref().and_then(|(history, name)| history.of(name, &mirror.endpoint.name));
+        let anatomy = verdict::anatomy(evidence, Who::Mirror(index));
         let terms = AgeTerms {
             earlier,
             grace: plan.grace_at(*endpoint),
             at: mirror.answer.as_ref().map_or_else(OffsetDateTime::now_utc, |answer| answer.at),
+            anatomy: anatomy.as_deref(),
         };
         let (verdict, age) = verdict::with_age(evidence, index, terms, verdict::mirror(evidence, index));
         let result = result(
@@ -93,16 +96,12 @@ pub(super) fn judge(plan: &Plan, image: u32, evidence: &Evidence) -> impl Iterat
             Who::Mirror(index),
             (image, *endpoint, Counts::ForGate),
             &mirror.endpoint,
-            verdict,
+            (verdict, anatomy),
         );
-        let mut age = age.map(Box::new);
-        if let Some(age) = &mut age {
-            verdict::hold(age, &result.verdict, result.anatomy.as_deref());
-        }
         let (verdict, Referrers { line, note }) = verdict::with_referrers(evidence, index, result.verdict);
         let mut notes = result.notes;
         notes.extend(note);
-        CheckResult { age, verdict, notes, referrers: line.map(Box::new), ..result }
+        CheckResult { age: age.map(Box::new), verdict, notes, referrers: line.map(Box::new), ..result }
     });
     std::iter::once(upstream).chain(mirrors)
 }
@@ -112,7 +111,7 @@ fn result(
     who: Who,
     (image, endpoint, counts): (u32, u32, Counts),
     asked: &Endpoint,
-    verdict: Verdict,
+    (verdict, anatomy): (Verdict, Option<Box<Anatomy>>),
 ) -> CheckResult {
     debug_assert_eq!(asked.role == Role::Upstream, who == Who::Upstream);
     let (answer, document) = match who {
@@ -129,12 +128,11 @@ fn result(
         Reference::Blob(blob) => ManifestRef::Digest(&blob.digest),
     };
     let repository = asked.repository(&evidence.image).ok();
-    let (verdict, anatomy) = verdict::with_parts(evidence, who, verdict);
     CheckResult {
         image,
         endpoint,
         counts,
-        verdict,
+        verdict: verdict::with_parts(verdict, anatomy.as_deref()),
         url: repository.map(|name| asked.manifest_url(&evidence.image, &name, reference).into()),
         media_type: facts(document).or_else(|| facts(answer)),
         http_status: answer.as_ref().and_then(|answer| answer.http_status),

@@ -71,13 +71,12 @@ fn earlier(line: &Line) -> Result<Option<Earlier>, String> {
         OffsetDateTime::parse(text, &Rfc3339).map_err(|_| format!("{key} '{}' is no time", shown(text)))
     };
     let checked_at = time("checked_at", &line.checked_at)?;
-    let behind_since = match line.status.parse() {
-        Ok(Status::Stale) => match &line.stale_since {
-            Some(since) => Some(time("stale_since", since)?),
-            None => Some(checked_at),
-        },
-        Ok(Status::Ok | Status::SameContent) => None,
-        Ok(_) | Err(_) => return Ok(None),
+    let behind_since = match (line.status.parse(), &line.stale_since) {
+        // What is behind may be worse besides.
+        (_, Some(since)) => Some(time("stale_since", since)?),
+        (Ok(Status::Stale), None) => Some(checked_at),
+        (Ok(Status::Ok | Status::SameContent), None) => None,
+        (Ok(_) | Err(_), None) => return Ok(None),
     };
     let expected = line.expected_digest.as_deref().and_then(|text| text.parse().ok());
     Ok(Some(Earlier { checked_at, behind_since, expected }))

@@ -13,6 +13,10 @@ use super::fault::NetFault;
 use super::observation::{Answer, AskedAs, Breakage, NotAsked, Note, Refusal};
 use super::platform::Platform;
 
+/// The largest blob that is read, in bytes: beyond what any image has, and what a hostile registry can cost
+/// where nothing else bounds it.
+pub const MAX_BLOB_BYTES: u64 = 128 << 30;
+
 /// A blob that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Blob {

@@ -591,14 +591,14 @@ codes! {
            "all processes together have opened as many files as the system allows"
               "end what holds them, or raise the system's limit (fs.file-max)";
     TooManyParts NotChecked "too-many-parts"
-        "The image leads to more manifests or blobs, or deeper, than one image is asked for."
+        "The image leads to more manifests or blobs, or deeper, or to a larger blob, than one image is asked for."
         "narrow the check with --platform; if that does not help, look at what is served there"
         => "an index names thousands of manifests, or leads to ever more indexes"
               "narrow the check with --platform",
            "somebody serves a document made to keep checkers busy"
               "look at what is served there";
     PlatformUnknown NotChecked "platform-unknown"
-        "A platform is wanted, and for which one this image is, is not known: it has no index, and its config does not tell."
+        "A platform is wanted, and it is not known which one the image is for, or whether upstream has it."
         "look at the image's config (crane config, skopeo inspect --config); rebuild it, or do not ask for a platform"
         => "the tool that built the image left os or architecture out of its config"
               "rebuild the image with another version of it",

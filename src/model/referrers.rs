@@ -48,6 +48,30 @@ pub enum Referrer {
     Tag(Box<str>),
 }
 
+/// Where referrers are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The list: of the API, or under the tag that stands in for it.
+    List,
+    /// This tag of cosign's.
+    Tag(Box<str>),
+}
+
+/// How every sentence begins that says that referrers could not be found out: reports know it by that.
+pub const NOT_FOUND_OUT: &str = "which signatures, SBOMs and attestations there are could not be found out";
+
+impl Referrer {
+    /// Whether this is where it would be.
+    #[must_use]
+    pub fn is_of(&self, source: &Source) -> bool {
+        match (self, source) {
+            (Self::Listed(_), Source::List) => true,
+            (Self::Tag(tag), Source::Tag(source)) => tag == source,
+            (Self::Listed(_), Source::Tag(_)) | (Self::Tag(_), Source::List) => false,
+        }
+    }
+}
+
 /// Why a list of referrers may not be whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gap {
@@ -66,8 +90,8 @@ pub enum Gap {
 pub struct ReferrersObservation {
     /// Those that were found, each once.
     pub found: Vec<Referrer>,
-    /// Why there may be more.
-    pub gap: Option<Gap>,
+    /// Where there may be more, and why: each place at most once.
+    pub gaps: Vec<(Source, Gap)>,
     /// When the last answer was complete (wall clock).
     pub at: OffsetDateTime,
 }

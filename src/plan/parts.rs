@@ -49,6 +49,8 @@ fn manifests(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
                 reference: Reference::Digest(node.digest.clone()),
                 want,
             };
+            // Where a platform is wanted and the index does not say, the image does.
+            let wants_bytes = wants_bytes || !evidence.platforms.is_empty() && node.may_be_for_a_platform();
             let is_candidate =
                 has_room && wants_bytes && node.document.is_none() && may_give_bytes(evidence, *who, node);
             if is_candidate && !is_read.contains(&node.digest) {

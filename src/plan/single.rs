@@ -46,6 +46,25 @@ pub fn said<'a>(evidence: &'a Evidence, digest: &Digest, document: &Manifest) ->
     }
 }
 
+/// The platform that an image without a platform beside it is known to be for, where one is wanted.
+#[must_use]
+pub(super) fn platform<'a>(
+    evidence: &'a Evidence,
+    digest: &Digest,
+    document: Option<&Manifest>,
+) -> Option<&'a Platform> {
+    match said(evidence, digest, document.filter(|_| !evidence.platforms.is_empty())?) {
+        Said::For(platform) => Some(platform),
+        Said::Config(_) | Said::Nothing => None,
+    }
+}
+
+/// Whether it is an image to run, whose config says for which platform it is.
+#[must_use]
+pub(super) const fn is_container(document: &Manifest) -> bool {
+    matches!(&document.content, Content::Image { kind: ImageKind::Container, .. })
+}
+
 /// The configs that must be asked for next, so that it is known whether images are for a wanted platform.
 #[must_use]
 pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
@@ -60,8 +79,13 @@ pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Questi
     }
     // The same bytes wherever they come from: read at one endpoint, and elsewhere only where that failed.
     let mut asked = HashSet::new();
-    let questions = everyone.into_iter().filter_map(|who| {
-        let (digest, document) = first_document(evidence, who)?;
+    let first = everyone.into_iter().filter_map(|who| Some((who, first_document(evidence, who)?)));
+    // Entries of indexes that do not say what they are for.
+    let entries = trees.iter().flat_map(|(who, tree)| {
+        let silent = tree.images.iter().filter(|image| image.is_served() && image.may_be_for_a_platform());
+        silent.filter_map(|image| Some((*who, (&image.digest, image.document?))))
+    });
+    let questions = first.chain(entries).filter_map(|(who, (digest, document))| {
         let Said::Config(config) = said(evidence, digest, document) else { return None };
         let is_wanted = is_readable(&config)
             && !is_read(evidence, &config.digest)

@@ -112,6 +112,12 @@ pub enum FaultKind {
 }
 
 impl Node<'_> {
+    /// Whether it may be for a platform that nothing has told yet: its manifest is not read, or is an image's.
+    #[must_use]
+    pub fn may_be_for_a_platform(&self) -> bool {
+        self.platform.is_none() && self.document.is_none_or(single::is_container)
+    }
+
     /// Whether this endpoint serves it.
     #[must_use]
     pub fn is_served(&self) -> bool {
@@ -185,17 +191,23 @@ impl<'a> Tree<'a> {
 
     /// Keeps the images that are wanted.
     fn choose(&mut self, wanted: &'a [Platform]) {
-        // Artifacts and the like: nothing there is for one platform rather than another.
         let has_platforms = self.images.iter().any(|image| image.platform.is_some());
-        if wanted.is_empty() || !has_platforms && self.is_whole() {
+        let has_artifacts = !self.images.is_empty() || self.others > 0;
+        let is_whole = self.is_whole() && !self.images.iter().any(Node::may_be_for_a_platform);
+        // Artifacts and the like: nothing there is for one platform rather than another.
+        if wanted.is_empty() || !has_platforms && has_artifacts && is_whole {
             return;
         }
-        let is_whole = self.is_whole();
         let offered: Vec<&Platform> = self.images.iter().filter_map(|image| image.platform).collect();
         self.wanted = wanted.iter().map(|platform| (platform, met(platform, &offered, is_whole))).collect();
         let all = self.images.len();
         let chosen = &self.wanted;
-        self.images.retain(|image| image.platform.is_some_and(|offered| is_chosen(chosen, offered)));
+        // What may be the one that is wanted stays until that is known.
+        let is_open = chosen.iter().any(|(_, met)| *met != Met::Exactly);
+        self.images.retain(|image| match image.platform {
+            Some(offered) => is_chosen(chosen, offered),
+            None => is_open && image.may_be_for_a_platform(),
+        });
         self.unwanted = all - self.images.len();
     }
 
@@ -279,7 +291,8 @@ impl<'a> Growth<'a> {
             Some(answer) => Standing::Answered(answer),
             None => Standing::Unasked,
         };
-        let (platform, size) = (child.platform.as_ref(), child.size);
+        let platform = child.platform.as_ref().or_else(|| single::platform(self.evidence, &digest, document));
+        let size = child.size;
         let node = Node { digest, platform, size, document, found, standing };
         let is_index = match document {
             Some(document) => document.media_type.is_index(),
@@ -336,10 +349,65 @@ pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
     if let Said::For(platform) = single::said(evidence, digest, document) {
         return Some(vec![platform]);
     }
-    // What indexes below it have is not known here.
-    let is_flat = document.images().all(|child| !child.media_type.is_some_and(|known| known.is_index()));
-    (document.media_type.is_index() && is_flat)
-        .then(|| document.images().filter_map(|child| child.platform.as_ref()).collect())
+    let Content::Index(children) = &document.content else { return None };
+    let mut offer =
+        Offer { evidence, seen: HashSet::from([digest.clone()]), entries: 0, platforms: Vec::new() };
+    let artifacts = offer.add(children, 1)?;
+    (artifacts == 0 || !offer.platforms.is_empty()).then_some(offer.platforms)
+}
+
+/// What upstream's index, and those within it, have.
+struct Offer<'a> {
+    evidence: &'a Evidence,
+    seen: HashSet<Digest>,
+    entries: usize,
+    platforms: Vec<&'a Platform>,
+}
+
+impl<'a> Offer<'a> {
+    /// Adds what these entries are for, and tells how many are for no platform; `None` where that is not known of all.
+    fn add(&mut self, children: &'a [Child], level: usize) -> Option<usize> {
+        let mut artifacts = 0;
+        for child in children {
+            match child.kind {
+                ChildKind::Attestation => continue,
+                ChildKind::Unknown => {
+                    artifacts += 1;
+                    continue;
+                }
+                ChildKind::Image => {}
+            }
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return None;
+            }
+            let digest: Option<Digest> = child.digest.as_deref().and_then(|text| text.parse().ok());
+            let document = digest.as_ref().and_then(|digest| Some(self.evidence.document(digest)?.0));
+            match (document.map(|document| &document.content), child.media_type) {
+                (Some(Content::Index(inner)), _) => {
+                    if self.seen.insert(digest?) {
+                        if level >= MAX_LEVELS {
+                            return None;
+                        }
+                        artifacts += self.add(inner, level + 1)?;
+                    }
+                    continue;
+                }
+                // What indexes below it have is not known where they are not read.
+                (None, Some(known)) if known.is_index() => return None,
+                _ => {}
+            }
+            let told = || single::platform(self.evidence, digest.as_ref()?, document);
+            match child.platform.as_ref().or_else(told) {
+                Some(platform) => self.platforms.push(platform),
+                // Nobody asks for it where all platforms are wanted.
+                None if self.evidence.platforms.is_empty() => {}
+                None if document.is_none_or(single::is_container) => return None,
+                None => artifacts += 1,
+            }
+        }
+        Some(artifacts)
+    }
 }
 
 #[cfg(test)]

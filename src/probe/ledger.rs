@@ -10,9 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
-use super::oci::MAX_BLOB_BYTES;
 use super::schedule;
-use crate::model::blob::{BlobObservation, BlobOutcome};
+use crate::model::blob::{BlobObservation, BlobOutcome, MAX_BLOB_BYTES};
 use crate::model::digest::Digest;
 use crate::model::evidence::Answer;
 use crate::model::image::ManifestRef;

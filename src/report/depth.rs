@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::matrix::who;
-use super::view::View;
+use super::view::{Bearing, View};
 use crate::model::anatomy::{Anatomy, Finding, PlatformState, in_bytes};
 use crate::model::endpoint::Role;
+use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::HostUse;
 
 /// Most platforms that are told of one endpoint.
@@ -97,6 +98,23 @@ pub(super) fn whose(host: &HostUse) -> String {
         Role::Upstream => format!("upstream {}", host.endpoint),
         Role::Mirror => host.endpoint.to_string(),
     }
+}
+
+/// Where nothing is wrong, and yet it was not found out which signatures and the like there are: a line for each
+/// endpoint; not escaped.
+pub(super) fn referrers_unknown(view: &View<'_>) -> Vec<String> {
+    let mut by_endpoint: BTreeMap<u32, (u64, &str)> = BTreeMap::new();
+    for result in view.run.results.iter().filter(|result| view.bearing(result) == Bearing::Fine) {
+        if let Some(note) = result.notes.iter().find(|note| note.starts_with(NOT_FOUND_OUT)) {
+            by_endpoint.entry(result.endpoint).or_insert((0, note)).0 += 1;
+        }
+    }
+    let line = |(endpoint, (images, note)): (u32, (u64, &str))| {
+        let who = who(&view.run.endpoints[endpoint as usize]);
+        let note = bounded(note, MAX_REMOTE_CHARS);
+        format!("{who}: of {}: {note}", super::summary::count(images, "sound image"))
+    };
+    by_endpoint.into_iter().map(line).collect()
 }
 
 /// The first findings, a line each; not escaped.

@@ -115,6 +115,9 @@ fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out)?;
     }
+    for text in depth::referrers_unknown(view) {
+        writeln!(out, "{}\n", escape::markdown(&text))?;
+    }
     match depth::uncovered(view) {
         Some(text) => writeln!(out, "{}\n", escape::markdown(&text)),
         None => Ok(()),

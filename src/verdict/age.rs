@@ -31,6 +31,8 @@ pub struct AgeTerms<'a> {
     pub grace: Option<Grace>,
     /// When the mirror answered.
     pub at: OffsetDateTime,
+    /// What is known of the parts of its image: being young excuses no other fault.
+    pub anatomy: Option<&'a Anatomy>,
 }
 
 /// Tells how old the difference is that a verdict on the mirror with this index is about; `None` where it is about
@@ -58,7 +60,7 @@ pub fn with_age(
         // Negative only where a report was made up.
         Duration::try_from(terms.at - since).unwrap_or_default()
     });
-    let age = Age { created, upstream_created, since, age, excuse: excuse(terms.grace, age) };
+    let age = Age { created, upstream_created, since, age, excuse: excuse(terms.grace, age, terms.anatomy) };
     let told = in_words(&age, terms.grace);
     if told.is_empty() {
         return (found, None);
@@ -76,9 +78,8 @@ pub fn with_grace(result: &mut CheckResult, grace: Grace) {
         let excuse = Excuse::None;
         Box::new(Age { created: None, upstream_created: None, since: None, age: None, excuse })
     });
-    age.excuse = excuse(Some(grace), age.age);
+    age.excuse = excuse(Some(grace), age.age, anatomy.as_deref());
     verdict.reason = replaced(&verdict.reason, &grace_in_words(age, grace)).into();
-    hold(age, verdict, anatomy.as_deref());
 }
 
 /// A reason with these words of its grace: they stand last of what is said of the difference.
@@ -91,20 +92,17 @@ fn replaced(reason: &str, words: &str) -> String {
     format!("{difference}; {words}{besides}")
 }
 
-fn excuse(grace: Option<Grace>, age: Option<Duration>) -> Excuse {
+fn excuse(grace: Option<Grace>, age: Option<Duration>, anatomy: Option<&Anatomy>) -> Excuse {
     match (grace, age) {
-        (Some(grace), Some(age)) if age < grace.0 => Excuse::Young(grace),
+        (Some(grace), Some(age)) if age < grace.0 && is_sound(anatomy) => Excuse::Young(grace),
         _ => Excuse::None,
     }
 }
 
-/// Whether the difference passes for its age is open to doubt where anything else is wrong.
-pub fn hold(age: &mut Age, verdict: &Verdict, anatomy: Option<&Anatomy>) {
+/// Whether nothing is wrong, or open to doubt, with the parts of an image.
+fn is_sound(anatomy: Option<&Anatomy>) -> bool {
     let is_fine = |code: Code| matches!(code.status(), Status::Ok | Status::SameContent | Status::Unverified);
-    let is_sound = anatomy.is_none_or(|anatomy| anatomy.findings.iter().all(|finding| is_fine(finding.code)));
-    if verdict.code != Code::DigestDiffers || !is_sound {
-        age.excuse = Excuse::None;
-    }
+    anatomy.is_none_or(|anatomy| anatomy.findings.iter().all(|finding| is_fine(finding.code)))
 }
 
 fn by_report(
@@ -160,16 +158,18 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
 }
 
 /// How the words of [`grace_in_words`] begin: they are the last of a reason.
-const GRACE_WORDS: [&str; 3] = [
+const GRACE_WORDS: [&str; 4] = [
     "younger than the grace of ",
     "older than the grace of ",
     "for how long is not known, so that no grace holds",
+    "no grace holds: being behind is not all there is",
 ];
 
 fn grace_in_words(age: &Age, grace: Grace) -> String {
-    let [younger, older, unknown] = GRACE_WORDS;
+    let [younger, older, unknown, void] = GRACE_WORDS;
     match (age.excuse, age.age) {
         (Excuse::Young(_), _) => format!("{younger}{}", Span(grace.0)),
+        (Excuse::None, Some(age)) if age < grace.0 => void.to_owned(),
         (Excuse::None, Some(_)) => format!("{older}{}", Span(grace.0)),
         (Excuse::None, None) => unknown.to_owned(),
     }

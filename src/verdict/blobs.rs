@@ -2,7 +2,7 @@
 
 use super::unserved;
 use crate::model::anatomy::in_bytes;
-use crate::model::blob::{BlobBreakage, BlobObservation, BlobOutcome, Part};
+use crate::model::blob::{BlobBreakage, BlobObservation, BlobOutcome, MAX_BLOB_BYTES, Part};
 use crate::model::code::Code;
 use crate::model::digest::DigestError;
 use crate::model::observation::{Observation, Outcome};
@@ -56,13 +56,24 @@ pub(super) fn wrong_size(declared: Option<u64>, found: Option<u64>) -> Option<(C
     match (declared, found) {
         (None, _) => Some((
             Code::DescriptorUnusable,
-            "the image gives it no size, a negative one, or one beyond 2^63".to_owned(),
+            "the image gives it no size that is a whole number from 0 to 2^63-1".to_owned(),
         )),
         (Some(declared), Some(found)) if declared != found => {
             Some((Code::SizeDiffers, format!("it has {found} bytes, where the image says {declared}")))
         }
         _ => None,
     }
+}
+
+/// Its bytes were not read, though nobody limited them.
+pub(super) fn too_large(declared: Option<u64>) -> Option<(Code, String)> {
+    let declared = declared.filter(|bytes| *bytes > MAX_BLOB_BYTES)?;
+    let cause = format!(
+        "not read, only looked for: the image gives it {}, and of a blob no more than {} are read",
+        in_bytes(declared),
+        in_bytes(MAX_BLOB_BYTES)
+    );
+    Some((Code::TooManyParts, cause))
 }
 
 pub(super) fn no_digest(error: &DigestError) -> (Code, String) {

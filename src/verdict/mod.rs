@@ -15,10 +15,10 @@ mod schema1;
 mod sign_in;
 mod unserved;
 
-pub use age::{AgeTerms, hold, with_age, with_grace};
+pub use age::{AgeTerms, with_age, with_grace};
 pub use contacts::{Contacted, contacts};
 pub use notes::{notes, rejections};
-pub use parts::with_parts;
+pub use parts::{anatomy, with_parts};
 pub use referrers::{Referrers, with_referrers};
 pub use sign_in::sign_in;
 

@@ -33,17 +33,16 @@ const MAX_NAMED_PLATFORMS: usize = 8;
 /// Between the reason for a verdict and what else is wrong.
 pub(super) const BESIDES: &str = "; besides: ";
 
-/// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
+/// What is known of the parts of the image at `who`; `None` where they were not looked at.
 #[must_use]
-pub fn with_parts(evidence: &Evidence, who: Who, found: Verdict) -> (Verdict, Option<Box<Anatomy>>) {
-    let Some(tree) = Tree::of(evidence, who) else { return (found, None) };
+pub fn anatomy(evidence: &Evidence, who: Who) -> Option<Box<Anatomy>> {
+    let tree = Tree::of(evidence, who)?;
     let mut inquest = Inquest::of(evidence, who, &tree);
     inquest.look();
-    let anatomy = inquest.into_anatomy();
-    (judged(found, &anatomy), Some(Box::new(anatomy)))
+    Some(Box::new(inquest.into_anatomy()))
 }
 
-/// How much a code weighs against another.
+/// How much a code weighs against another: what a pull fails on before what it would bring, which is old.
 const fn gravity(code: Code) -> u8 {
     match code.status() {
         Status::Ok => 0,
@@ -53,33 +52,40 @@ const fn gravity(code: Code) -> u8 {
         | Status::ServerError
         | Status::Unreachable
         | Status::NotChecked => 2,
-        Status::Stale | Status::Missing | Status::Incomplete => 3,
-        Status::Invalid => 4,
+        Status::Stale => 3,
+        Status::Missing | Status::Incomplete => 4,
+        Status::Invalid => 5,
     }
 }
 
-fn judged(found: Verdict, anatomy: &Anatomy) -> Verdict {
-    let Some(gravest) = anatomy.findings.first() else { return found };
+/// `found` is the verdict on the image's own manifest; what is known of its parts may be graver.
+#[must_use]
+pub fn with_parts(found: Verdict, anatomy: Option<&Anatomy>) -> Verdict {
+    let findings = anatomy.map_or(&[][..], |anatomy| &anatomy.findings);
+    let (Some(gravest), Some(anatomy)) = (findings.first(), anatomy) else { return found };
     // Its wanted platforms are all that is wrong, and the verdict names them.
     let is_told = |finding: &Finding| finding.code == Code::UpstreamLacksPlatform;
-    if found.code == Code::UpstreamLacksPlatform && anatomy.findings.iter().all(is_told) {
+    if found.code == Code::UpstreamLacksPlatform && findings.iter().all(is_told) {
         return found;
     }
-    let mut told: Vec<String> = anatomy.findings.iter().take(NAMED).map(in_words).collect();
+    let mut told: Vec<String> = findings.iter().take(NAMED).map(in_words).collect();
     let more = anatomy.findings_total.saturating_sub(told.len());
     if more > 0 {
         told.push(format!("and {more} more"));
     }
     let told = told.join("; ");
-    // A manifest that is no good by itself is told first; the parts come behind.
-    if gravity(gravest.code) <= gravity(found.code) || gravity(found.code) >= 3 {
-        let reason = match &*found.reason {
-            "" => told,
-            reason => format!("{reason}{BESIDES}{told}"),
-        };
-        return Verdict { reason: reason.into(), ..found };
-    }
-    Verdict { code: gravest.code, reason: told.into(), ..found }
+    let reason = match (gravity(gravest.code) > gravity(found.code), &*found.reason) {
+        (false, "") => told,
+        (false, reason) => format!("{reason}{BESIDES}{told}"),
+        // Nobody may learn of a fault alone what they would learn without it.
+        (true, reason) if found.code.status() == Status::Stale => format!("{told}{BESIDES}stale: {reason}"),
+        (true, reason) if gravity(found.code) > gravity(Code::DigestDiffers) => {
+            format!("{told}{BESIDES}{reason}")
+        }
+        (true, _) => told,
+    };
+    let code = if gravity(gravest.code) > gravity(found.code) { gravest.code } else { found.code };
+    Verdict { code, reason: reason.into(), ..found }
 }
 
 fn in_words(finding: &Finding) -> String {
@@ -271,7 +277,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 answers.get(&digest).and_then(|answer| answer.counted()).and_then(blobs::served_bytes);
             let found = match seen.get(&digest) {
                 Some(Some(found)) => Some(found.clone()),
-                _ if is_asked => blobs::wrong_size(blob.size, sized),
+                _ if is_asked => {
+                    let answer = answers.get(&digest);
+                    let is_unread = answer.is_some_and(|answer| answer.is_over_budget());
+                    blobs::wrong_size(blob.size, sized)
+                        .or_else(|| blobs::too_large(blob.size).filter(|_| is_unread))
+                }
                 _ => None,
             };
             if let Some(found) = found {
@@ -289,9 +300,21 @@ impl<'a, 'b> Inquest<'a, 'b> {
     /// Wanted platforms that are not there, or of which that is not known.
     fn look_for_wanted(&mut self) {
         let has_unknown = self.tree.wanted.iter().any(|(_, met)| *met == Met::Unknown);
-        let unknown = platforms::unknown(self.evidence, self.who, self.host).filter(|_| has_unknown);
-        if let Some((config, found)) = unknown {
-            self.find((PartKind::Config, Some(&config.digest.to_string())), None, config.size, found);
+        let tree = self.tree;
+        let silent = tree.images.iter().filter(|image| has_unknown && image.may_be_for_a_platform());
+        for image in silent.filter(|image| image.is_served()) {
+            let Some(document) = image.document else {
+                let why =
+                    "for which platform it is, is not known: the index does not say, and it was not read";
+                let found = (Code::PlatformUnknown, why.to_owned());
+                let part = (PartKind::Manifest, Some(&*image.digest.to_string()));
+                self.find(part, None, image.size, found);
+                continue;
+            };
+            let (here, this) = ((self.who, self.host), (&image.digest, document));
+            if let Some((config, found)) = platforms::unknown(self.evidence, here, this) {
+                self.find((PartKind::Config, Some(&config.digest.to_string())), None, config.size, found);
+            }
         }
         let lacking = platforms::upstream_lacks(self.evidence);
         let is_known = tree::upstream_platforms(self.evidence).is_some();
@@ -307,7 +330,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
                     (Code::PlatformAbsent, "upstream has it, the mirror has not".to_owned())
                 }
                 Who::Mirror(_) => (
-                    Code::PlatformAbsent,
+                    Code::PlatformUnknown,
                     "the mirror does not have it; whether upstream has is not known".to_owned(),
                 ),
                 Who::Upstream => {
@@ -323,6 +346,12 @@ impl<'a, 'b> Inquest<'a, 'b> {
         let lines = self.lines();
         // Of what is equally grave, in the order of the image.
         self.findings.sort_by_key(|finding| std::cmp::Reverse(gravity(finding.code)));
+        // That there is more which nobody looked at is told at once, however much else is wrong.
+        let is_rest =
+            |finding: &Finding| finding.code == Code::TooManyParts && finding.kind != PartKind::Layer;
+        if let Some(rest) = self.findings.iter().position(is_rest).filter(|at| *at > 1) {
+            self.findings[1..=rest].rotate_right(1);
+        }
         let findings_total = self.findings.len();
         self.findings.truncate(MAX_FINDINGS);
         let first_is_image =

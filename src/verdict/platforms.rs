@@ -4,7 +4,9 @@
 use super::{blobs, verdict};
 use crate::model::blob::Blob;
 use crate::model::code::Code;
+use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
+use crate::model::manifest::Manifest;
 use crate::model::plan::Who;
 use crate::model::platform::Platform;
 use crate::model::run::Verdict;
@@ -44,9 +46,7 @@ pub(super) fn upstream_lacks(evidence: &Evidence) -> Vec<&Platform> {
     if evidence.platforms.is_empty() {
         return Vec::new();
     }
-    let Some(offered) = tree::upstream_platforms(evidence).filter(|offered| !offered.is_empty()) else {
-        return Vec::new();
-    };
+    let Some(offered) = tree::upstream_platforms(evidence) else { return Vec::new() };
     let chosen = tree::choice(&evidence.platforms, &offered);
     chosen.into_iter().filter(|(_, met)| *met == Met::Not).map(|(platform, _)| platform).collect()
 }
@@ -62,9 +62,12 @@ pub(super) fn offered(evidence: &Evidence) -> String {
     }
 }
 
-/// Why it is not known for which platform an image without an index is, where one is wanted.
-pub(super) fn unknown(evidence: &Evidence, who: Who, host: &str) -> Option<(Blob, (Code, String))> {
-    let (digest, document) = tree::first_document(evidence, who)?;
+/// Why it is not known for which platform an image is that says so only in its config, where one is wanted.
+pub(super) fn unknown(
+    evidence: &Evidence,
+    (who, host): (Who, &str),
+    (digest, document): (&Digest, &Manifest),
+) -> Option<(Blob, (Code, String))> {
     let Said::Config(config) = single::said(evidence, digest, document) else { return None };
     let answer = evidence.parts_at(who).configs.get(&config.digest);
     let silent =

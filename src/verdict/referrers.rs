@@ -1,12 +1,12 @@
 //! Which signatures, SBOMs and attestations a mirror lacks that upstream has. Presence is all that is told: nothing is
-//! verified, and what could not be found out is a note, never a lack.
+//! verified, and what could not be found out is said so in reason and notes, never a lack.
 
 use super::parts::BESIDES;
 use super::unserved;
 use crate::model::code::Code;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Outcome;
-use crate::model::referrers::{AskReferrers, Gap, MAX_NAMED, Referrer, ReferrersLine, ReferrersObservation};
+use crate::model::referrers::{AskReferrers, Gap, MAX_NAMED, NOT_FOUND_OUT, Referrer, ReferrersLine};
 use crate::model::run::Verdict;
 use crate::model::status::Status;
 
@@ -25,6 +25,18 @@ pub struct Referrers {
 /// Adds to a verdict on the mirror with this index what it lacks beside the image.
 #[must_use]
 pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Verdict, Referrers) {
+    let (found, referrers) = compared(evidence, index, found);
+    let Some(note) = &referrers.note else { return (found, referrers) };
+    let is_told_alone = is_fine(found.code) || found.code == Code::ReferrerAbsent;
+    let reason = match &*found.reason {
+        "" => note.clone(),
+        reason if is_told_alone => format!("{reason}; {note}"),
+        reason => format!("{reason}{BESIDES}{note}"),
+    };
+    (Verdict { reason: reason.into(), ..found }, referrers)
+}
+
+fn compared(evidence: &Evidence, index: usize, found: Verdict) -> (Verdict, Referrers) {
     let mirror = &evidence.mirrors[index];
     let Some(upstream) = &evidence.upstream.referrers else {
         return (found, Referrers { line: None, note: never_had(evidence, index) });
@@ -32,19 +44,24 @@ pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Ver
     if mirror.digest() != evidence.expected() {
         return (found, Referrers::default());
     }
-    let mut note = gap(upstream, &evidence.upstream.endpoint.name);
+    let mut note = upstream.gaps.first().map(|(_, gap)| in_words(gap, &evidence.upstream.endpoint.name));
     let Some(known) = mirror.referrers.as_ref() else {
-        let line = upstream.found.is_empty() && upstream.gap.is_none();
+        let line = upstream.found.is_empty() && upstream.gaps.is_empty();
         let line = line.then_some(ReferrersLine { upstream: 0, absent: Vec::new(), absent_total: 0 });
         if !upstream.found.is_empty() {
-            note.get_or_insert_with(|| "what refers to the image was not asked for here".to_owned());
+            note.get_or_insert_with(|| unknown("it was not asked for here"));
         }
         return (found, Referrers { line, note });
     };
-    let absent: Vec<&Referrer> =
-        upstream.found.iter().filter(|referrer| !known.found.contains(referrer)).collect();
-    if let Some(why) = gap(known, &mirror.endpoint.name).filter(|_| !absent.is_empty()) {
-        return (found, Referrers { line: None, note: note.or(Some(why)) });
+    let unseen = upstream.found.iter().filter(|referrer| !known.found.contains(referrer));
+    // What stands where the mirror's answer says nothing is not known to be lacking; of the rest it is.
+    let gap_of = |referrer: &Referrer| known.gaps.iter().find(|(source, _)| referrer.is_of(source));
+    let (open, absent): (Vec<&Referrer>, Vec<&Referrer>) =
+        unseen.partition(|referrer| gap_of(referrer).is_some());
+    let gap = open.iter().find_map(|referrer| gap_of(referrer));
+    let note = note.or_else(|| gap.map(|(_, gap)| in_words(gap, &mirror.endpoint.name)));
+    if absent.is_empty() && !open.is_empty() {
+        return (found, Referrers { line: None, note });
     }
     let line = ReferrersLine {
         upstream: upstream.found.len(),
@@ -53,6 +70,10 @@ pub fn with_referrers(evidence: &Evidence, index: usize, found: Verdict) -> (Ver
     };
     let verdict = if absent.is_empty() { found } else { lacking(found, &line) };
     (verdict, Referrers { line: Some(line), note })
+}
+
+const fn is_fine(code: Code) -> bool {
+    matches!(code.status(), Status::Ok | Status::SameContent | Status::Unverified)
 }
 
 fn lacking(found: Verdict, line: &ReferrersLine) -> Verdict {
@@ -65,7 +86,7 @@ fn lacking(found: Verdict, line: &ReferrersLine) -> Verdict {
         line.upstream,
         named.join(", ")
     );
-    let is_fine = matches!(found.code.status(), Status::Ok | Status::SameContent | Status::Unverified);
+    let is_fine = is_fine(found.code);
     let reason = match &*found.reason {
         "" => told,
         reason if is_fine => format!("{told}; {reason}"),
@@ -100,15 +121,15 @@ fn never_had(evidence: &Evidence, index: usize) -> Option<String> {
 }
 
 fn unknown(why: &str) -> String {
-    format!("which signatures, SBOMs and attestations there are could not be found out: {why}")
+    format!("{NOT_FOUND_OUT}: {why}")
 }
 
-fn gap(known: &ReferrersObservation, host: &str) -> Option<String> {
-    let why = match known.gap.as_ref()? {
+fn in_words(gap: &Gap, host: &str) -> String {
+    let why = match gap {
         Gap::Answer(answer) => unserved::explain(answer, host).reason.into_owned(),
         Gap::NoList => format!("{host} serves something else in the place of their list"),
         Gap::Endless => format!("the list of {host} has no end that is in sight"),
         Gap::Elsewhere => format!("{host} continues its list at another place"),
     };
-    Some(unknown(&why))
+    unknown(&why)
 }

@@ -240,10 +240,39 @@ fn a_grace_excuses_nothing_but_the_difference() {
     let pair = pair(&ago(2), OLD);
     let layer = made("old", OLD).blobs[1].digest.clone();
     pair.mirror.store().remove_blob(REPOSITORY, &layer);
+    for args in ["--grace 3h", "--allow stale", "--warn-on stale"] {
+        let report = check(&pair, &format!("--depth blobs {args}"));
+        report.expect("incomplete/blob-missing", 1);
+        assert_eq!(row(&report)["within_grace"], false);
+        let reason = reason(&report);
+        let (fault, stale) = reason.split_once("; besides: stale: serves ").expect("both");
+        assert!(fault.contains("404") && stale.contains("behind for 2 h at most"), "{reason}");
+        assert!(!reason.contains("younger than"), "{reason}");
+    }
+    // It goes on being dated by the report of that time.
+    let earlier = check(&pair, "--depth blobs").text;
+    let again = pair.check().file("earlier.json", earlier).args("--depth blobs --since earlier.json").run();
+    assert_eq!(row(&again)["stale_since_by"], "report");
+    // What is not known of a part leaves it stale, and nothing excuses that.
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::Status(Failure::registry(403, "DENIED", "no")));
     let report = check(&pair, "--depth blobs --grace 3h");
     report.expect("stale/digest-differs", 1);
     assert_eq!(row(&report)["within_grace"], false);
-    assert!(reason(&report).contains("besides: "), "{report:#?}");
+    let reason = reason(&report);
+    assert!(reason.contains("; no grace holds: being behind is not all there is; besides: "), "{reason}");
+}
+
+#[test]
+fn a_known_stale_mirror_that_loses_a_layer_is_new_to_the_baseline() {
+    let pair = pair(&ago(2), OLD);
+    let known = check(&pair, "--depth blobs").text;
+    let decided = || {
+        let check = pair.check().file("known.json", known.clone());
+        check.args("--depth blobs --baseline known.json").run().exit
+    };
+    assert_eq!(decided(), 0);
+    pair.mirror.store().remove_blob(REPOSITORY, &made("old", OLD).blobs[1].digest);
+    assert_eq!(decided(), 1);
 }
 
 #[test]

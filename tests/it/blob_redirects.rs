@@ -144,3 +144,18 @@ fn what_signs_the_url_of_a_dead_host_is_told_to_nobody() {
         assert!(!output.stdout.contains(SIGNATURE) && !output.stderr.contains(SIGNATURE), "{output:?}");
     }
 }
+
+#[test]
+fn a_page_in_the_place_of_a_store_does_not_say_that_a_blob_is_missing() {
+    for (kind, body, verdict, exit) in [
+        ("text/html", "<html><title>Sign in</title></html>", "server_error/not-a-registry", 3),
+        ("application/xml", "<Error><Code>NoSuchKey</Code></Error>", "incomplete/blob-missing", 1),
+    ] {
+        let (pair, behind) = redirected();
+        behind.set_behaviour(Scope::Blobs, Behaviour::Status(Failure::text(404, kind, body)));
+        for depth in ["blobs", "content"] {
+            let report = pair.check().args(&format!("--depth {depth} --retries 0")).run();
+            report.expect(verdict, exit);
+        }
+    }
+}

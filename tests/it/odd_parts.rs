@@ -123,6 +123,7 @@ fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() 
     let report = pair.check().args("--depth platforms").run();
     let row = report.expect("incomplete/child-missing", 1);
     assert!(row.reason.ends_with("; and 998 more"), "{row:?}");
+    assert!(row.reason.contains("leads to more than 1000 manifests: the rest is not asked for"), "{row:?}");
     let parts = parts(&report);
     assert_eq!((&parts["manifests"], &parts["findings_total"]), (&json!(1_000), &json!(1_000)));
     assert_eq!(parts["findings"].as_array().unwrap().len(), 50);
@@ -199,6 +200,7 @@ fn sizes_and_digests_that_nothing_can_have_are_invalid_and_known_ones_are_compar
         (json!(-5), "invalid/descriptor-unusable"),
         (json!(1u64 << 63), "invalid/descriptor-unusable"),
         (json!(1e300), "invalid/descriptor-unusable"),
+        (json!(1200.0), "invalid/descriptor-unusable"),
         (json!(6), "invalid/size-differs"),
         (json!(i64::MAX), "invalid/size-differs"),
     ] {
@@ -206,7 +208,9 @@ fn sizes_and_digests_that_nothing_can_have_are_invalid_and_known_ones_are_compar
             let image = with(size.clone());
             let pair = Pair::holding(&image, &image);
             let report = pair.check().args(&format!("--depth {depth}")).run();
-            report.expect(verdict, i32::from(!verdict.starts_with("ok")));
+            let row = report.expect(verdict, i32::from(!verdict.starts_with("ok")));
+            let is_told = row.reason.contains("no size that is a whole number from 0 to 2^63-1");
+            assert_eq!(is_told, verdict.contains("unusable"), "{row:?}");
         }
     }
     for (digest, verdict, exit, asked) in [
@@ -367,7 +371,7 @@ fn where_upstream_cannot_be_asked_a_platform_that_a_mirror_lacks_is_told_without
     let check =
         Check::of(&["app:1.0"]).upstream(&format!("http://{}", dead.addr())).mirror("m", &pair.mirror.url());
     let report = check.args("--depth platforms --platform linux/s390x --platform linux/amd64").run();
-    let row = report.expect("incomplete/platform-absent", 1);
+    let row = report.expect("not_checked/platform-unknown", 3);
     assert!(row.reason.contains("whether upstream has is not known"), "{row:?}");
     let states: Vec<_> =
         parts(&report)["platforms"].as_array().unwrap().iter().map(|line| line["state"].clone()).collect();
@@ -450,4 +454,103 @@ fn manifests_had_from_docker_hub_by_get_are_counted_as_pulls() {
         let document: Value = serde_json::from_str(&report.text).unwrap();
         assert_eq!(document["summary"]["docker_hub_pulls"], pulls, "{depth}");
     }
+}
+
+#[test]
+fn a_platform_that_upstreams_nested_index_lacks_is_upstreams_gap() {
+    let inner = content::index("inner", &["linux/arm64"]);
+    let outer = content::image("outer", "linux/amd64");
+    let entries = [entry(&outer.document, Some(("linux", "amd64"))), entry(&inner.document, None)];
+    let image = index_of(&entries, vec![outer, inner.clone()]);
+    let pair = Pair::holding(&image, &image);
+    let run = |platform: &str| pair.check().args(&format!("--depth platforms --platform {platform}")).run();
+    let report = run("linux/s390x");
+    report.expect("ok/digest-equal", 0);
+    let upstream = report.rows.iter().find(|row| row.mirror != "m").unwrap();
+    assert_eq!(upstream.verdict(), "incomplete/upstream-lacks-platform");
+    assert!(upstream.reason.contains("it has linux/amd64, linux/arm64"), "{upstream:?}");
+    run("linux/arm64").expect("ok/digest-equal", 0);
+    // What cannot be read at upstream may have it.
+    let pair = Pair::holding(&image, &content::index("older", &["linux/amd64"]));
+    pair.upstream.store().remove_manifest(REPOSITORY, inner.digest());
+    let report = pair.check().args("--depth platforms --platform linux/s390x").run();
+    let row = report.row("m");
+    assert_eq!(row.verdict(), "stale/digest-differs");
+    assert!(
+        row.reason.contains("besides: platform linux/s390x: the mirror does not have it; whether"),
+        "{row:?}"
+    );
+}
+
+#[test]
+fn an_index_without_images_has_no_platform_and_one_of_artifacts_is_for_all() {
+    let attested = content::attested_index("app", &["linux/amd64"]);
+    let attestation = attested.children.iter().skip(1).cloned().collect::<Vec<_>>();
+    let text: Value = serde_json::from_slice(&attested.document.bytes).unwrap();
+    let named: Vec<_> = text["manifests"].as_array().unwrap().iter().skip(1).cloned().collect();
+    let artifact = |name: &str| {
+        let config = Blob::new(name.as_bytes().to_vec());
+        let mut named = blob(&config);
+        named["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json");
+        manifest_of(&named, &[], vec![config])
+    };
+    let charts = [artifact("one"), artifact("two")];
+    let entries = charts.each_ref().map(|chart| entry(&chart.document, None));
+    for (image, at_upstream) in [
+        (index_of(&[], Vec::new()), "incomplete/upstream-lacks-platform"),
+        (index_of(&named, attestation), "incomplete/upstream-lacks-platform"),
+        (index_of(&entries, charts.to_vec()), "ok/served"),
+    ] {
+        for depth in ["platforms", "blobs"] {
+            let pair = Pair::holding(&image, &image);
+            let report = pair.check().args(&format!("--depth {depth} --platform linux/amd64")).run();
+            report.expect("ok/digest-equal", 0);
+            let upstream = report.rows.iter().find(|row| row.mirror != "m").unwrap();
+            assert_eq!(upstream.verdict(), at_upstream, "{report:#?}");
+        }
+    }
+}
+
+#[test]
+fn of_an_entry_without_a_platform_its_config_tells() {
+    let child = content::image("app", "linux/amd64");
+    let image = index_of(&[entry(&child.document, None)], vec![child.clone()]);
+    for depth in ["platforms", "blobs", "content"] {
+        let pair = Pair::holding(&image, &image);
+        let run = |platform: &str| {
+            pair.check().args(&format!("--depth {depth} --platform {platform} --retries 0")).run()
+        };
+        let report = run("linux/amd64");
+        report.expect("ok/digest-equal", 0);
+        assert_eq!(parts(&report)["platforms"][0]["platform"], "linux/amd64", "{depth}");
+        let report = run("linux/s390x");
+        report.expect("ok/digest-equal", 0);
+        let upstream = report.rows.iter().find(|row| row.mirror != "m").unwrap();
+        assert_eq!(upstream.verdict(), "incomplete/upstream-lacks-platform");
+        // Where nobody tells, it is not known.
+        for registry in [&pair.upstream, &pair.mirror] {
+            let denied = Behaviour::Status(Failure::registry(403, "DENIED", "no"));
+            registry.set_behaviour(Scope::Blobs, denied);
+        }
+        let row = run("linux/s390x").row("m").verdict();
+        assert_eq!(row, "denied/access-denied", "{depth}");
+    }
+}
+
+#[test]
+fn a_blob_that_is_too_large_to_be_read_is_not_said_to_be_fine() {
+    let layer = Blob::new(b"layer".as_slice());
+    let config = Blob::new(b"{}".as_slice());
+    let mut named = blob(&layer);
+    named["size"] = json!(1u64 << 50);
+    let image = manifest_of(&blob(&config), &[named], vec![config, layer.clone()]);
+    let pair = Pair::holding(&image, &image);
+    for registry in [&pair.upstream, &pair.mirror] {
+        let scope = Scope::reference(REPOSITORY, &layer.digest.to_string());
+        let value = format!("bytes 0-0/{}", 1u64 << 50);
+        registry.set_behaviour(scope, Behaviour::Header { name: "Content-Range".to_owned(), value });
+    }
+    let report = pair.check().args("--depth content --retries 0").run();
+    let row = report.expect("not_checked/too-many-parts", 3);
+    assert!(row.reason.contains(&layer.digest.short()) && row.reason.contains("no more than"), "{row:?}");
 }

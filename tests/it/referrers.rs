@@ -154,8 +154,38 @@ fn what_could_not_be_found_out_is_a_note_and_never_a_lack() {
             let row = report.expect("ok/digest-equal", 0);
             assert!(row.notes_hold("signatures, SBOMs and attestations"), "{behaviour:?}: {row:#?}");
             assert!(row.notes_hold(why), "{behaviour:?}: {row:#?}");
+            assert!(row.reason.contains(why) && row.reason.contains("could not be found out"), "{row:#?}");
             assert_eq!(told(&report), Value::Null);
+            for format in ["table", "markdown", "csv"] {
+                let text = pair.check().args(&format!("--referrers --retries 0 -f {format}")).tool().run();
+                let text = text.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(text.contains("attestations there are could not be found out"), "{format}: {text}");
+            }
         }
+    }
+}
+
+#[test]
+fn what_is_not_known_of_one_place_leaves_what_is_certain_of_the_others() {
+    let (tag, list) = (|pair: &Pair, suffix: &str| format!("{}{suffix}", fallback(pair)), "the list");
+    for denied in [list, ".sig"] {
+        let pair = pair();
+        refer(&pair, &pair.upstream, 0..1);
+        for suffix in [".sig", ".att"] {
+            let image = content::image(suffix, "linux/amd64");
+            pair.upstream.store().put(REPOSITORY, &tag(&pair, suffix), &image);
+        }
+        let (scope, certain) = if denied == list {
+            (Scope::Referrers, [tag(&pair, ".sig"), tag(&pair, ".att")])
+        } else {
+            let scope = Scope::reference(REPOSITORY, &tag(&pair, ".sig"));
+            (scope, [absent(0), tag(&pair, ".att")])
+        };
+        pair.mirror.set_behaviour(scope, Behaviour::Status(Failure::registry(403, "DENIED", "no")));
+        let report = check(&pair);
+        let row = report.expect("incomplete/referrer-absent", 1);
+        assert!(row.reason.starts_with("lacks 2 of 3 ") && row.reason.contains("403"), "{row:#?}");
+        assert_eq!(told(&report), json!({"upstream": 3, "absent": certain, "absent_total": 2}));
     }
 }
 

@@ -18,7 +18,7 @@ use super::exchange::{self, Call, Exchange};
 use super::manifest::Registries;
 use super::reading::{self, Failure, Reading, Trail, Trouble, content_type};
 use crate::model::age::MAX_CONFIG_BYTES;
-use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, Transfer};
+use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, MAX_BLOB_BYTES, Transfer};
 use crate::model::endpoint::{Authority, Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::observation::{Answer, Breakage, NotAsked, Note};
@@ -28,10 +28,6 @@ use crate::net::download::Download;
 
 /// Most bytes that are read of an answer that is not the blob, to see what it is.
 const MAX_LOOK_BYTES: usize = 16 * 1024;
-
-/// The largest blob that is read, in bytes: beyond what any image has, and what a hostile registry can cost
-/// where nothing else bounds it.
-pub const MAX_BLOB_BYTES: u64 = 128 << 30;
 
 /// How much of a blob is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,8 +324,9 @@ pub(super) const fn wrong_size(declared: u64, found: u64) -> BlobOutcome {
 pub(super) fn read_error(exchange: &Exchange) -> Reading<BlobOutcome> {
     match reading::read_error(exchange) {
         // Where a registry redirects for a blob is no registry: its 404 needs no registry's form.
+        // A page, though, is what a captive portal or a proxy says in the store's place.
         Reading::Vague(answer) | Reading::Failed(Failure::Broken(Breakage::NotARegistry(answer)))
-            if exchange.hops > 0 =>
+            if exchange.hops > 0 && !is_page(exchange) =>
         {
             Reading::Failed(Failure::Missing(answer))
         }
@@ -407,6 +404,11 @@ fn number(text: &str) -> Option<u64> {
 
 fn is_empty(headers: &HeaderMap) -> bool {
     content_range(headers).is_some_and(|range| range.size == Some(0))
+}
+
+fn is_page(exchange: &Exchange) -> bool {
+    let body = if let Body::Read(body) = &exchange.body { body.as_slice() } else { &[] };
+    error_body::looks_like_html(content_type(&exchange.headers), body)
 }
 
 fn is_html(headers: &HeaderMap) -> bool {

@@ -15,14 +15,14 @@ use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{Content, Manifest};
 use crate::model::observation::{Breakage, Observation, Outcome};
 use crate::model::referrers::{
-    COSIGN_SUFFIXES, Gap, MAX_PAGES, MAX_REFERRERS, Referrer, ReferrersObservation, fallback_tag,
+    COSIGN_SUFFIXES, Gap, MAX_PAGES, MAX_REFERRERS, Referrer, ReferrersObservation, Source, fallback_tag,
 };
 use crate::net::redirect;
 
 /// What is gathered.
 struct Gathered {
     found: Vec<Referrer>,
-    gap: Option<Gap>,
+    gaps: Vec<(Source, Gap)>,
 }
 
 /// What one answer is to the list.
@@ -35,6 +35,13 @@ enum Page {
 }
 
 impl Gathered {
+    /// The list has more, for all that is known; the first reason is kept.
+    fn cut(&mut self, why: Gap) {
+        if !self.gaps.iter().any(|(source, _)| *source == Source::List) {
+            self.gaps.push((Source::List, why));
+        }
+    }
+
     fn take(&mut self, observation: Observation) -> Page {
         match &observation.outcome {
             Outcome::Found(facts) => match facts.manifest.as_deref() {
@@ -45,7 +52,7 @@ impl Gathered {
                             && !self.found.contains(&digest)
                         {
                             if self.found.len() >= MAX_REFERRERS {
-                                self.gap.get_or_insert(Gap::Endless);
+                                self.cut(Gap::Endless);
                                 return Page::End;
                             }
                             self.found.push(digest);
@@ -54,13 +61,13 @@ impl Gathered {
                     Page::Read
                 }
                 _ => {
-                    self.gap.get_or_insert(Gap::NoList);
+                    self.cut(Gap::NoList);
                     Page::End
                 }
             },
             Outcome::Missing(_) => Page::None,
             _ => {
-                self.gap.get_or_insert(Gap::Answer(Box::new(observation)));
+                self.cut(Gap::Answer(Box::new(observation)));
                 Page::End
             }
         }
@@ -75,7 +82,7 @@ impl Registries {
         image: &ImageRef,
         digest: &Digest,
     ) -> ReferrersObservation {
-        let mut gathered = Gathered { found: Vec::new(), gap: None };
+        let mut gathered = Gathered { found: Vec::new(), gaps: Vec::new() };
         if matches!(self.list(endpoint, image, digest, &mut gathered).await, Page::None) {
             let tag = fallback_tag(digest);
             let answer = self.observe(endpoint, image, ManifestRef::Tag(&tag), Ask::Get).await;
@@ -88,12 +95,12 @@ impl Registries {
                 Outcome::Found(_) => gathered.found.push(Referrer::Tag(tag.into())),
                 Outcome::Missing(_) => {}
                 _ => {
-                    gathered.gap.get_or_insert(Gap::Answer(Box::new(answer)));
+                    gathered.gaps.push((Source::Tag(tag.into()), Gap::Answer(Box::new(answer))));
                 }
             }
         }
-        let Gathered { found, gap } = gathered;
-        ReferrersObservation { found, gap, at: OffsetDateTime::now_utc() }
+        let Gathered { found, gaps } = gathered;
+        ReferrersObservation { found, gaps, at: OffsetDateTime::now_utc() }
     }
 
     /// Reads the list of the API, page by page.
@@ -122,19 +129,19 @@ impl Registries {
                 Page::Read => {}
                 // One page is there and its next one is not: whatever that means, it is not "none".
                 Page::None if !read.is_empty() => {
-                    gathered.gap.get_or_insert(Gap::Elsewhere);
+                    gathered.cut(Gap::Elsewhere);
                     return Page::End;
                 }
                 end => return end,
             }
             let Some(next) = link.and_then(|link| url.join(&link).ok()) else { return Page::End };
             if !redirect::same_origin(&url, &next) || next.path() != url.path() {
-                gathered.gap.get_or_insert(Gap::Elsewhere);
+                gathered.cut(Gap::Elsewhere);
                 return Page::End;
             }
             read.push(std::mem::replace(&mut url, next));
             if read.contains(&url) || read.len() >= MAX_PAGES {
-                gathered.gap.get_or_insert(Gap::Endless);
+                gathered.cut(Gap::Endless);
                 return Page::End;
             }
         }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::model::anatomy::{Anatomy, PlatformState};
 use crate::model::digest::Digest;
 use crate::model::manifest::MediaType;
+use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::CheckResult;
 
 use super::super::depth;
@@ -101,7 +102,9 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
     if !result.verdict.reason.is_empty() {
         lines.push(text(&result.verdict.reason));
     }
-    lines.extend(result.notes.iter().map(|note| format!("Note: {}", text(note))));
+    // Of referrers the reason has said it.
+    let untold = result.notes.iter().filter(|note| !note.starts_with(NOT_FOUND_OUT));
+    lines.extend(untold.map(|note| format!("Note: {}", text(note))));
     if let Some(anatomy) = &result.anatomy {
         lines.extend(platforms(anatomy));
     }

@@ -215,6 +215,10 @@ fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::
         }
         write_text(&format!("  {}", outside(&depth::host(host))), style, out)?;
     }
+    for text in depth::referrers_unknown(view) {
+        writeln!(out)?;
+        write_text(&outside(&text), style, out)?;
+    }
     match depth::uncovered(view) {
         Some(text) => {
             writeln!(out)?;
