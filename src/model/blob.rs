@@ -95,6 +95,37 @@ pub enum BlobOutcome {
     OverBudget,
 }
 
+impl BlobOutcome {
+    /// Whether it is what whoever gave the last answer said of the blob, rather than a token service's word, a
+    /// silence, or nothing at all.
+    #[must_use]
+    pub const fn is_of_answerer(&self) -> bool {
+        match self {
+            Self::Present { .. } | Self::Read { .. } | Self::Missing(_) => true,
+            Self::Refused(refusal) => matches!(
+                refusal,
+                Refusal::Registry { .. } | Refusal::NoChallenge(_) | Refusal::CredentialsNeeded { .. }
+            ),
+            Self::Throttled { service, .. } => service.is_none(),
+            Self::Broken(BlobBreakage::Answer(breakage)) => {
+                !matches!(breakage, Breakage::Redirect(_) | Breakage::TokenService { .. })
+            }
+            Self::Broken(_) => true,
+            Self::Unreached { .. } | Self::NotAsked(_) | Self::OverBudget => false,
+        }
+    }
+
+    /// Whether whoever answered would not serve it: no word on whether it is there.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Throttled { .. } => true,
+            Self::Broken(BlobBreakage::Answer(breakage)) => !matches!(breakage, Breakage::Redirect(_)),
+            _ => false,
+        }
+    }
+}
+
 /// Answers that are not this blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobBreakage {
