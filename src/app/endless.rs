@@ -180,7 +180,8 @@ pub(super) async fn run(
         ended = pump.work(stream, &mut asker) => ended,
         never = progress.tell(|hosts| client.states(hosts)) => match never {},
     };
-    let Pump { totals, .. } = pump;
+    let Pump { mut totals, .. } = pump;
+    totals.hosts.add_given_up(&asker.take_given_up());
     progress.finish();
     interruptions.leave_at_once();
     for warning in sources.warnings() {
@@ -205,7 +206,7 @@ pub(super) async fn run(
     }
     known.extend(totals.upstreams.values().cloned());
     let hosts = totals.hosts.list();
-    let end = totals.end(ending, asker.cost(&hosts), (&quotas, &hosts), &known);
+    let end = totals.end(ending, asker.cost(), (&quotas, &hosts), &known);
     rows.put(ndjson::end(&end));
     let errors = outputs.finish_rows(rows);
     if errors.is_empty() { Ok(end.exit_code) } else { Err(Error::Outputs(errors)) }

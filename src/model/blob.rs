@@ -114,16 +114,6 @@ impl BlobOutcome {
             Self::Unreached { .. } | Self::NotAsked(_) | Self::OverBudget => false,
         }
     }
-
-    /// Whether whoever answered would not serve it: no word on whether it is there.
-    #[must_use]
-    pub const fn is_refusal(&self) -> bool {
-        match self {
-            Self::Refused(_) | Self::Throttled { .. } => true,
-            Self::Broken(BlobBreakage::Answer(breakage)) => !matches!(breakage, Breakage::Redirect(_)),
-            _ => false,
-        }
-    }
 }
 
 /// Answers that are not this blob.
@@ -192,7 +182,9 @@ pub struct Transfer {
     pub from: Authority,
     /// How many.
     pub bytes: u64,
-    /// From the first byte of the answer to the last that came.
+    /// When they were asked for, counted from the same moment for all transfers of a run.
+    pub began: Duration,
+    /// From then to the last byte that came.
     pub took: Duration,
 }
 

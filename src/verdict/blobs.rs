@@ -15,8 +15,10 @@ pub(super) fn explain(answer: &BlobObservation, host: &str) -> Option<(Code, Str
         BlobOutcome::Present { .. } | BlobOutcome::Read { .. } | BlobOutcome::OverBudget => return None,
         BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => return None,
         BlobOutcome::Broken(BlobBreakage::Endless { declared }) => {
-            let cause =
-                format!("more than the {} that the manifest declares came from {answerer}", in_bytes(*declared));
+            let cause = format!(
+                "more than the {} that the manifest declares came from {answerer}",
+                in_bytes(*declared)
+            );
             return Some((Code::SizeDiffers, cause));
         }
         BlobOutcome::Broken(BlobBreakage::WrongBytes { found }) => {

@@ -18,5 +18,5 @@ mod root;
 mod standing;
 mod token;
 
-pub use blob::{BlobAsk, MAX_BLOB_BYTES};
+pub use blob::{BlobAsk, GivenUp, MAX_BLOB_BYTES};
 pub use manifest::{Ask, Registries};
