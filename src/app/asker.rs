@@ -11,11 +11,11 @@ use super::prepare;
 use crate::credentials::Sources;
 use crate::model::budget::ByteBudget;
 use crate::model::plan::Plan;
-use crate::model::run::{Cost, Ending, HostUse, Quota};
+use crate::model::run::{Cost, Ending, Quota};
 use crate::net::client::{Client, Purpose};
 use crate::net::retry::RetryPolicy;
 use crate::plan::DOCKER_HUB_ENDPOINT;
-use crate::probe::oci::Registries;
+use crate::probe::oci::{GivenUp, Registries};
 use crate::probe::schedule::{self, Event, Means};
 
 /// After so many images, what is known of tokens is forgotten: there may be one for each repository, and
@@ -79,15 +79,19 @@ impl Asker {
         Arc::clone(&self.client)
     }
 
-    /// What was sent so far, and what came; `hosts` tell of blobs.
-    pub(super) fn cost(&self, hosts: &[HostUse]) -> Cost {
-        let blob_bytes: u64 = hosts.iter().map(|host| host.bytes).sum();
+    /// What was sent so far, and what came.
+    pub(super) fn cost(&self) -> Cost {
         Cost {
             requests: self.client.sent(Purpose::Registry) + self.client.sent(Purpose::Blob),
             token_exchanges: self.client.sent(Purpose::Token),
-            bytes: self.client.read_bytes() + blob_bytes,
+            bytes: self.client.read_bytes(),
             hub_pulls: self.client.pulls(DOCKER_HUB_ENDPOINT),
         }
+    }
+
+    /// What questions that were given up had led to since this was last asked.
+    pub(super) fn take_given_up(&self) -> Vec<GivenUp> {
+        self.registries.take_given_up()
     }
 
     /// The pull quotas that hosts told of so far.

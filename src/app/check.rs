@@ -203,8 +203,9 @@ pub(super) async fn pass(
     for rejection in rejections {
         log::warn!("{rejection}");
     }
+    hosts.add_given_up(&asker.take_given_up());
     let hosts = hosts.list();
-    let (cost, quotas) = (asker.cost(&hosts), asker.quotas());
+    let (cost, quotas) = (asker.cost(), asker.quotas());
     // Its look ahead holds the plan, which is too large for a copy.
     drop((asker, places));
     let results = judged.results();

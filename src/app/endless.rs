@@ -211,7 +211,8 @@ pub(super) async fn run(
         never = progress.tell(|hosts| client.states(hosts)) => match never {},
     };
     let Pump { totals, asker, .. } = pump;
-    let (totals, asker) = (totals.into_inner(), asker.into_inner());
+    let (mut totals, asker) = (totals.into_inner(), asker.into_inner());
+    totals.hosts.add_given_up(&asker.take_given_up());
     progress.finish();
     interruptions.writing();
     for warning in sources.warnings() {
@@ -236,7 +237,7 @@ pub(super) async fn run(
     }
     known.extend(totals.upstreams.values().cloned());
     let hosts = totals.hosts.list();
-    let end = totals.end(ending, asker.cost(&hosts), (&quotas, &hosts), &known);
+    let end = totals.end(ending, asker.cost(), (&quotas, &hosts), &known);
     rows.put(ndjson::end(&end));
     let errors = outputs.finish_rows(rows);
     if errors.is_empty() { Ok(interruptions.code(end.exit_code)) } else { Err(Error::Outputs(errors)) }

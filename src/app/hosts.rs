@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::blob::Part;
-use crate::model::endpoint::{Authority, Endpoint, Role};
+use crate::model::blob::{Part, Transfer};
+use crate::model::busy::Busy;
+use crate::model::endpoint::{Authority, Role};
 use crate::model::evidence::Evidence;
 use crate::model::plan::Who;
 use crate::model::run::HostUse;
+use crate::probe::oci::GivenUp;
 use crate::verdict;
 
 /// Most hosts that are kept: each mirror has a few, and a hostile one may redirect to ever new ones.
@@ -16,7 +18,12 @@ const MOST_HOSTS: usize = 10_000;
 /// The hosts so far.
 #[derive(Default)]
 pub(super) struct Hosts {
-    known: BTreeMap<(Role, Box<str>, Part, Authority), HostUse>,
+    known: BTreeMap<(Role, Box<str>, Part, Authority), Known>,
+}
+
+struct Known {
+    told: HostUse,
+    busy: Busy,
 }
 
 impl Hosts {
@@ -28,46 +35,73 @@ impl Hosts {
                 Who::Mirror(index) => &evidence.mirrors[index].endpoint,
             };
             for contacted in verdict::contacts(evidence, who) {
-                self.count(endpoint, contacted);
+                self.count((endpoint.role, &endpoint.name), contacted);
             }
         }
     }
 
-    fn count(&mut self, endpoint: &Endpoint, contacted: verdict::Contacted) {
-        let verdict::Contacted { authority, part, fault, bytes, took } = contacted;
-        let key = (endpoint.role, endpoint.name.clone(), part, authority.clone());
+    /// Adds those that bytes had come from when they were no longer waited for.
+    pub(super) fn add_given_up(&mut self, given_up: &[GivenUp]) {
+        for GivenUp { endpoint, role, hosts, transfers } in given_up {
+            for contact in hosts {
+                let from = transfers.iter().filter(|transfer| transfer.from == contact.authority);
+                let transfers: Vec<_> = from.cloned().collect();
+                if !transfers.is_empty() {
+                    let authority = contact.authority.clone();
+                    let part = contact.part;
+                    let contacted =
+                        verdict::Contacted { authority, part, fault: None, refusal: None, transfers };
+                    self.count((*role, endpoint), contacted);
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, (role, endpoint): (Role, &str), contacted: verdict::Contacted) {
+        let verdict::Contacted { authority, part, fault, refusal, transfers } = contacted;
+        let key = (role, endpoint.into(), part, authority);
         if self.known.len() >= MOST_HOSTS && !self.known.contains_key(&key) {
             return;
         }
-        let known = self.known.entry(key).or_insert_with(|| HostUse {
-            endpoint: endpoint.name.clone(),
-            role: endpoint.role,
-            authority,
+        let told = HostUse {
+            endpoint: endpoint.into(),
+            role,
+            authority: key.3.clone(),
             part,
             reached: 0,
+            refused: 0,
+            refusal: None,
             failed: 0,
             fault: None,
             bytes: 0,
             took: Duration::ZERO,
-        });
+        };
+        let Known { told, busy } =
+            self.known.entry(key).or_insert_with(|| Known { told, busy: Busy::default() });
         match fault {
-            None => known.reached += 1,
+            None => told.reached += 1,
             Some(fault) => {
-                known.failed += 1;
-                known.fault.get_or_insert_with(|| fault.into());
+                told.failed += 1;
+                told.fault.get_or_insert_with(|| fault.into());
             }
         }
-        known.bytes = known.bytes.saturating_add(bytes);
-        known.took += took;
+        if let Some(refusal) = refusal {
+            told.refused += 1;
+            told.refusal.get_or_insert_with(|| refusal.into());
+        }
+        for Transfer { bytes, began, took, .. } in transfers {
+            told.bytes = told.bytes.saturating_add(bytes);
+            busy.add(began, took);
+        }
     }
 
     /// Mirrors first, each with its registry before what that leads to.
     pub(super) fn list(&self) -> Vec<HostUse> {
-        let of = |role| self.known.values().filter(move |host| host.role == role);
+        let of = |role| self.known.values().filter(move |host| host.told.role == role);
         // In what a report can say, so that what is computed from it is the same when it is read again.
-        let told = |host: &HostUse| {
-            let micros = u64::try_from(host.took.as_micros()).unwrap_or(u64::MAX);
-            HostUse { took: Duration::from_micros(micros), ..host.clone() }
+        let told = |host: &Known| {
+            let micros = u64::try_from(host.busy.total().as_micros()).unwrap_or(u64::MAX);
+            HostUse { took: Duration::from_micros(micros), ..host.told.clone() }
         };
         of(Role::Mirror).chain(of(Role::Upstream)).map(told).collect()
     }

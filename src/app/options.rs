@@ -150,6 +150,7 @@ pub(super) fn defaults(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpt
             first_byte: args.times.first_byte_timeout.unwrap_or(defaults.first_byte),
             total: args.times.timeout.unwrap_or(defaults.total),
             least_rate: defaults.least_rate,
+            longest: args.times.blob_timeout.unwrap_or(defaults.longest),
         },
         retry: RetryPolicy { retries: args.times.retries.unwrap_or(retry.retries), ..retry },
         concurrency: args.concurrency.unwrap_or(CONCURRENCY),

@@ -122,6 +122,9 @@ pub struct TimeArgs {
     /// Time for one request, whole [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub timeout: Option<Duration>,
+    /// Time for one blob that is downloaded, whole [default: 3600s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    pub blob_timeout: Option<Duration>,
     /// How often to try again what may pass [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: Option<u32>,

@@ -99,6 +99,27 @@ pub enum BlobOutcome {
     OverBudget,
 }
 
+impl BlobOutcome {
+    /// Whether it is what whoever gave the last answer said of the blob, rather than a token service's word, a
+    /// silence, or nothing at all.
+    #[must_use]
+    pub const fn is_of_answerer(&self) -> bool {
+        match self {
+            Self::Present { .. } | Self::Read { .. } | Self::Missing(_) => true,
+            Self::Refused(refusal) => matches!(
+                refusal,
+                Refusal::Registry { .. } | Refusal::NoChallenge(_) | Refusal::CredentialsNeeded { .. }
+            ),
+            Self::Throttled { service, .. } => service.is_none(),
+            Self::Broken(BlobBreakage::Answer(breakage)) => {
+                !matches!(breakage, Breakage::Redirect(_) | Breakage::TokenService { .. })
+            }
+            Self::Broken(_) => true,
+            Self::Unreached { .. } | Self::NotAsked(_) | Self::OverBudget => false,
+        }
+    }
+}
+
 /// Answers that are not this blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobBreakage {
@@ -165,7 +186,9 @@ pub struct Transfer {
     pub from: Authority,
     /// How many.
     pub bytes: u64,
-    /// From the first byte of the answer to the last that came.
+    /// When they were asked for, counted from the same moment for all transfers of a run.
+    pub began: Duration,
+    /// From then to the last byte that came.
     pub took: Duration,
 }
 

@@ -453,7 +453,7 @@ codes! {
               "try another resolver; some networks block or poison registry names";
     ConnectRefused Unreachable "connect-refused"
         "Nothing listens on that port."
-        "check host and port; the mirror may be down"
+        "check host and port; whoever the reason names may be down"
         => "the registry is not running"
               "start it, or look why it stopped",
            "it listens on another port"
@@ -555,10 +555,10 @@ codes! {
            "the server hangs or is overloaded"
               "look at its log and load; lower --per-host";
     TimeoutBody Unreachable "timeout-body"
-        "The answer began and did not end in time; a blob came more slowly than 10 KiB a second."
-        "the line is slow or throttled; --timeout sets the time, for blobs --first-byte-timeout how long it may be so slow"
+        "The answer began and did not end in time; a blob came more slowly than 10 KiB a second, or took too long in all."
+        "the line is slow or throttled; --timeout sets the time, for blobs --first-byte-timeout how long it may be so slow, --blob-timeout the whole"
         => "the line is slow or throttled"
-              "raise --timeout; for blobs, --first-byte-timeout",
+              "raise --timeout; for blobs, --first-byte-timeout or --blob-timeout",
            "the server stops in the middle"
               "look at its log";
     ConnectionReset Unreachable "connection-reset"

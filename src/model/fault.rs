@@ -38,6 +38,13 @@ pub enum NetFault {
         /// In so long a time.
         within: Duration,
     },
+    /// The answer, fast enough or not, would not end in all the time that one may take.
+    TooLong {
+        /// Bytes that came.
+        received_bytes: u64,
+        /// In so long a time.
+        within: Duration,
+    },
     /// The connection ended before an answer came.
     Reset(Box<str>),
     /// The body ended before the length that the server had promised.
@@ -51,6 +58,8 @@ pub enum NetFault {
     Protocol(Box<str>),
     /// The request was not sent, for what is known of the host.
     Shut(Shut),
+    /// The same as within, of the service that gives the host's tokens.
+    TokenService(Box<NetFault>),
 }
 
 /// Why nothing more is asked of a host.
@@ -147,6 +156,9 @@ impl fmt::Display for NetFault {
             Self::TooSlow { received_bytes, within } => {
                 write!(f, "too slow: {received_bytes} bytes came within {}", seconds(*within))
             }
+            Self::TooLong { received_bytes, within } => {
+                write!(f, "not complete: {received_bytes} bytes came within {}", seconds(*within))
+            }
             Self::Reset(text) => write!(f, "connection closed before an answer: {text}"),
             Self::Truncated { received_bytes, promised_bytes: Some(promised) } => {
                 write!(f, "the body ended after {received_bytes} of {promised} bytes")
@@ -156,6 +168,7 @@ impl fmt::Display for NetFault {
             }
             Self::Protocol(text) => write!(f, "not valid HTTP: {text}"),
             Self::Shut(shut) => f.write_str(&shut.about("the host")),
+            Self::TokenService(fault) => write!(f, "{fault}"),
         }
     }
 }

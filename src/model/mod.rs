@@ -8,6 +8,7 @@ pub mod age;
 pub mod anatomy;
 pub mod blob;
 pub mod budget;
+pub mod busy;
 pub mod choice;
 pub mod code;
 pub mod compare;

@@ -110,23 +110,33 @@ pub struct HostUse {
     pub part: Part,
     /// How often it was reached.
     pub reached: u64,
-    /// How often it was not.
+    /// How often it then would not serve: 403, 503, a web page, …
+    pub refused: u64,
+    /// How it said so, the first time.
+    pub refusal: Option<Box<str>>,
+    /// How often it was not reached.
     pub failed: u64,
     /// Why it was not reached, the first time.
     pub fault: Option<Box<str>>,
     /// Bytes of blobs that came from it.
     pub bytes: u64,
-    /// In what time, transfers at the same time added up.
+    /// How long any of them were on their way: the time from asking for a blob to its last byte, and time that
+    /// several shared counts once.
     pub took: Duration,
 }
 
+/// The fewest bytes of which a rate is told.
+const LEAST_RATED_BYTES: u64 = 64 << 10;
+/// The shortest time.
+const LEAST_RATED_TIME: Duration = Duration::from_millis(10);
+
 impl HostUse {
-    /// Bytes a second of one transfer; `None` where nothing was transferred.
+    /// Bytes a second while blobs were on their way; `None` below 64 KiB or 10 ms, which tell nothing.
     #[must_use]
     pub fn rate(&self) -> Option<u64> {
-        let nanos = self.took.as_nanos().max(1);
-        let rate = u128::from(self.bytes) * 1_000_000_000 / nanos;
-        (self.bytes > 0).then(|| u64::try_from(rate).unwrap_or(u64::MAX))
+        let is_enough = self.bytes >= LEAST_RATED_BYTES && self.took >= LEAST_RATED_TIME;
+        let rate = u128::from(self.bytes) * 1_000_000_000 / self.took.as_nanos().max(1);
+        is_enough.then(|| u64::try_from(rate).unwrap_or(u64::MAX))
     }
 }
 
@@ -200,5 +210,39 @@ impl CheckResult {
     #[must_use]
     pub fn role(&self, run: &Run) -> Role {
         run.endpoints[self.endpoint as usize].role
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_told_of_enough_bytes_in_enough_time_and_of_nothing_less() {
+        let millis = Duration::from_millis;
+        for (bytes, took, rate) in [
+            (12_000_000, millis(1000), Some(12_000_000)),
+            (65_536, millis(10), Some(6_553_600)),
+            (65_535, millis(1000), None),
+            (1 << 30, Duration::from_micros(9_999), None),
+            (200, Duration::from_nanos(1), None),
+            (0, Duration::ZERO, None),
+            (u64::MAX, millis(10), Some(u64::MAX)),
+        ] {
+            let host = HostUse {
+                endpoint: "m".into(),
+                role: Role::Mirror,
+                authority: Authority { scheme: "https".into(), host: "h".into(), port: 443 },
+                part: Part::Registry,
+                reached: 1,
+                refused: 0,
+                refusal: None,
+                failed: 0,
+                fault: None,
+                bytes,
+                took,
+            };
+            assert_eq!(host.rate(), rate, "{bytes} {took:?}");
+        }
     }
 }

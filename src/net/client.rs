@@ -18,6 +18,7 @@ use super::classify::{self, Http2};
 use super::download::{Download, LeastRate};
 use super::extra::ExtraHeaders;
 pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
+use super::meter::Meter;
 use super::pool::{Lease, Pool};
 use super::proxy::{Proxies, ProxyError};
 use super::redirect;
@@ -44,6 +45,8 @@ pub struct Timeouts {
     pub total: Duration,
     /// Below this rate, in bytes a second over the time for a first byte, such a body has timed out.
     pub least_rate: u64,
+    /// The most that all of such a body may take, however fast it comes.
+    pub longest: Duration,
 }
 
 impl Default for Timeouts {
@@ -53,6 +56,7 @@ impl Default for Timeouts {
             first_byte: Duration::from_secs(15),
             total: Duration::from_secs(30),
             least_rate: 10 * 1024,
+            longest: Duration::from_secs(3600),
         }
     }
 }
@@ -91,8 +95,7 @@ pub struct Client {
     registry_requests: AtomicU64,
     blob_requests: AtomicU64,
     token_requests: AtomicU64,
-    /// Bytes of bodies that were read whole.
-    read_bytes: AtomicU64,
+    meter: Meter,
     /// Manifests that were had by GET, by host: what registries with a quota count as pulls.
     pulls: Mutex<HashMap<Box<str>, u64>>,
 }
@@ -132,7 +135,7 @@ impl Client {
             registry_requests: AtomicU64::new(0),
             blob_requests: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
-            read_bytes: AtomicU64::new(0),
+            meter: Meter::new(),
             pulls: Mutex::default(),
         })
     }
@@ -155,15 +158,10 @@ impl Client {
         self.counter(purpose).load(Ordering::Relaxed)
     }
 
-    /// Bytes of bodies that were read, but for those that are read as they come.
+    /// Bytes of bodies that came so far, whatever became of them.
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
-        self.read_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Counts bytes that were read as they came, and belong to none of those who count theirs.
-    pub fn count_read(&self, bytes: u64) {
-        self.read_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.meter.bytes()
     }
 
     /// How many manifests `host` gave by GET, which is what registries with a quota count.
@@ -251,7 +249,15 @@ impl Client {
                     Rest::Read(body) => body,
                     Rest::Unread(response) => {
                         let rate = LeastRate::new(self.timeouts.least_rate, self.timeouts.first_byte);
-                        Body::Open(Box::new(Download::new(response, rate, (permit, lease))))
+                        let flow = self.meter.flow(started);
+                        let place = (permit, lease);
+                        Body::Open(Box::new(Download::new(
+                            response,
+                            rate,
+                            self.timeouts.longest,
+                            flow,
+                            place,
+                        )))
                     }
                 };
                 Ok(Reply { status, headers, body, first_byte })
@@ -350,7 +356,7 @@ impl Client {
         };
         let mut bytes = Vec::new();
         let left = left.saturating_sub(first_byte);
-        let end = tokio::time::timeout(left, read(response, limit, &mut bytes)).await;
+        let end = tokio::time::timeout(left, read(response, limit, &mut bytes, &self.meter)).await;
         if let Ok(Ok(_)) = end {
             permit.whole();
         }
@@ -365,9 +371,6 @@ impl Client {
                 Body::Read(bytes)
             }
         };
-        if let Body::Read(bytes) = &body {
-            self.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        }
         if is_success && request.purpose == Purpose::Registry {
             self.count_pull(&authority.host);
         }
@@ -439,14 +442,23 @@ enum Length {
 }
 
 /// Reads at most `limit` bytes. An error's body that is longer is cut, a manifest's is refused.
-async fn read(mut response: reqwest::Response, limit: usize, body: &mut Vec<u8>) -> Result<Length, Failure> {
+async fn read(
+    mut response: reqwest::Response,
+    limit: usize,
+    body: &mut Vec<u8>,
+    meter: &Meter,
+) -> Result<Length, Failure> {
     let is_error = !response.status().is_success();
     let promised = response.content_length();
     body.reserve(
         promised.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(limit).min(64 * 1024),
     );
     loop {
-        match response.chunk().await {
+        let chunk = response.chunk().await;
+        if let Ok(Some(chunk)) = &chunk {
+            meter.count(chunk.len());
+        }
+        match chunk {
             Ok(None) => return Ok(Length::Whole),
             Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                 if !is_error {

@@ -1,7 +1,7 @@
 //! A body that is read as it comes, however long it takes, as long as it comes fast enough.
 //!
-//! Bounds nothing but the rate: how much is read is for whoever reads. Its place (in the host's window, and among
-//! the connections) is held until the end, or until this is dropped. Nothing is kept.
+//! Bounds the rate, and the time where that is asked for: how much is read is for whoever reads. Its place (in the
+//! host's window, and among the connections) is held until the end, or until this is dropped. Nothing is kept.
 
 use std::any::Any;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
+use super::meter::Flow;
 use crate::model::fault::NetFault;
 
 /// The least rate: so many bytes in each stretch of time, or the transfer counts as timed out.
@@ -40,7 +41,19 @@ pub struct Download {
     received_bytes: u64,
     rate: LeastRate,
     window: Window,
+    /// The most that any may take.
+    longest: Duration,
+    /// When this one must have ended, and how long that was from its beginning.
+    deadline: Option<Deadline>,
+    flow: Flow,
     _place: Box<dyn Any + Send + Sync>,
+}
+
+/// When a transfer must have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    at: Instant,
+    within: Duration,
 }
 
 /// One stretch of time, and what came in it.
@@ -60,10 +73,54 @@ impl Window {
 }
 
 impl Download {
-    pub(super) fn new(response: reqwest::Response, rate: LeastRate, place: impl Any + Send + Sync) -> Self {
+    pub(super) fn new(
+        response: reqwest::Response,
+        rate: LeastRate,
+        longest: Duration,
+        flow: Flow,
+        place: impl Any + Send + Sync,
+    ) -> Self {
         let promised_bytes = response.content_length();
         let window = Window::begin(rate);
-        Self { response, promised_bytes, received_bytes: 0, rate, window, _place: Box::new(place) }
+        Self {
+            response,
+            promised_bytes,
+            received_bytes: 0,
+            rate,
+            window,
+            longest,
+            deadline: None,
+            flow,
+            _place: Box::new(place),
+        }
+    }
+
+    /// When so many bytes, from now on, must all be there: after the time that they take at the least rate, or after
+    /// the longest that any may take.
+    #[must_use]
+    pub fn deadline(&self, bytes: u64) -> Deadline {
+        let windows = bytes / self.rate.window_bytes.max(1);
+        let windows = u32::try_from(windows.saturating_add(1)).unwrap_or(u32::MAX);
+        let within = self.rate.window.saturating_mul(windows).min(self.longest);
+        let now = Instant::now();
+        Deadline { at: now.checked_add(within).unwrap_or(now + Duration::from_secs(86_400 * 365)), within }
+    }
+
+    /// Ends it at this time.
+    pub const fn end_by(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
+    }
+
+    /// When it was asked for, counted from the same moment for all of one client.
+    #[must_use]
+    pub fn began(&self) -> Duration {
+        self.flow.began()
+    }
+
+    /// How long ago it was asked for.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.flow.took()
     }
 
     /// Bytes that came so far.
@@ -78,8 +135,10 @@ impl Download {
     /// The body broke off, or came too slowly.
     pub async fn next(&mut self) -> Result<Option<Bytes>, NetFault> {
         loop {
-            match timeout_at(self.window.ends, self.response.chunk()).await {
+            let until = self.deadline.map_or(self.window.ends, |deadline| deadline.at.min(self.window.ends));
+            match timeout_at(until, self.response.chunk()).await {
                 Ok(Ok(Some(bytes))) => {
+                    self.flow.count(bytes.len());
                     let count = bytes.len() as u64;
                     self.window.bytes = self.window.bytes.saturating_add(count);
                     self.received_bytes = self.received_bytes.saturating_add(count);
@@ -88,6 +147,10 @@ impl Download {
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(error)) => {
                     return Err(classify::body_fault(&error, self.received_bytes, self.promised_bytes));
+                }
+                Err(_) if until < self.window.ends => {
+                    let within = self.deadline.map_or(self.longest, |deadline| deadline.within);
+                    return Err(NetFault::TooLong { received_bytes: self.received_bytes, within });
                 }
                 Err(_) if self.window.bytes < self.rate.window_bytes.max(1) => {
                     return Err(NetFault::TooSlow {
@@ -128,6 +191,7 @@ mod tests {
     use tokio::time::Sleep;
 
     use super::super::authority::{Kind, LimitPolicy, Limits};
+    use super::super::meter::Meter;
     use super::*;
     use crate::model::endpoint::Authority;
 
@@ -176,11 +240,17 @@ mod tests {
         Authority { scheme: "https".into(), host: "h".into(), port: 443 }
     }
 
+    const LONGEST: Duration = Duration::from_secs(7200);
+
+    fn of(response: reqwest::Response, rate: LeastRate, permit: crate::net::authority::Permit) -> Download {
+        Download::new(response, rate, LONGEST, Meter::new().flow(Instant::now()), permit)
+    }
+
     async fn download(pieces: &[(u64, usize)], ends: bool) -> Download {
         let body = Slow { pieces: pieces.iter().copied().collect(), sleep: None, ends };
         let response = http::Response::new(reqwest::Body::wrap(body)).into();
         let permit = limits().acquire(&authority(), Kind::Other).await.unwrap();
-        Download::new(response, LeastRate::new(10_240, WINDOW), permit)
+        of(response, LeastRate::new(10_240, WINDOW), permit)
     }
 
     /// Bytes that came, and the fault.
@@ -223,6 +293,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_transfer_has_the_time_that_its_bytes_take_at_the_least_rate_and_never_more_than_the_longest() {
+        for (declared, seconds) in
+            [(0, 15), (1, 15), (153_600, 30), (100 * 153_600, 1515), (100 << 30, 7200), (u64::MAX, 7200)]
+        {
+            let began = Instant::now();
+            // 16 KiB each second, without end.
+            let mut download = download(&[(1, 16 << 10); 10_000], false).await;
+            download.end_by(download.deadline(declared));
+            let (_, fault) = download.take(usize::MAX).await;
+            let within = Duration::from_secs(seconds);
+            let received_bytes = download.received_bytes();
+            assert_eq!(fault, Some(NetFault::TooLong { received_bytes, within }), "{declared}");
+            assert_eq!(began.elapsed(), within, "{declared}");
+            assert!(received_bytes >= (seconds - 1) * (16 << 10), "{declared}: {received_bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_is_counted_whether_or_not_it_is_read_to_its_end() {
+        let meter = Meter::new();
+        tokio::time::sleep(WINDOW).await;
+        let mut download = download(&[(1, 5), (1, 7), (1, 9)], true).await;
+        download.flow = meter.flow(Instant::now());
+        for _ in 0..2 {
+            assert!(download.next().await.unwrap().is_some());
+        }
+        assert_eq!((download.began(), download.took()), (WINDOW, Duration::from_secs(2)));
+        drop(download);
+        assert_eq!(meter.bytes(), 12);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_time_that_a_reader_takes_is_not_the_senders() {
         let mut download = download(&[(0, 1), (0, 1), (0, 1)], true).await;
         for _ in 0..3 {
@@ -242,7 +344,7 @@ mod tests {
             sleep: None,
             ends: true,
         }));
-        let mut download = Download::new(response.into(), LeastRate::new(1, WINDOW), permit);
+        let mut download = of(response.into(), LeastRate::new(1, WINDOW), permit);
         let mut other = Box::pin(limits.acquire(&host, Kind::Other));
         assert_eq!(download.next().await, Ok(None));
         assert!(tokio::time::timeout(WINDOW, &mut other).await.is_err());

@@ -10,6 +10,7 @@ pub mod extra;
 pub mod flight;
 pub mod locality;
 mod message;
+mod meter;
 mod pool;
 pub mod proxy;
 pub mod redirect;

@@ -118,6 +118,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
         Fault::Net(NetFault::Reset(_)) => true,
         // A registry that counts its bytes wrong does so each time (moby/buildkit#2568).
         Fault::Net(NetFault::Truncated { .. }) => attempt <= 1,
+        Fault::Net(NetFault::TokenService(fault)) => may_pass(attempt, Fault::Net(fault)),
         Fault::Net(
             NetFault::Dns(_)
             | NetFault::ConnectRefused
@@ -129,6 +130,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             | NetFault::TimeoutFirstByte(_)
             | NetFault::TimeoutBody(_)
             | NetFault::TooSlow { .. }
+            | NetFault::TooLong { .. }
             | NetFault::Protocol(_)
             | NetFault::Shut(_),
         ) => false,
@@ -210,6 +212,7 @@ mod tests {
             (NetFault::TimeoutFirstByte(SECOND), false, false),
             (NetFault::TimeoutBody(SECOND), false, false),
             (NetFault::TooSlow { received_bytes: 1, within: SECOND }, false, false),
+            (NetFault::TooLong { received_bytes: 1, within: SECOND }, false, false),
             (NetFault::Reset(text()), true, true),
             (truncated, true, false),
             (NetFault::Protocol(text()), false, false),

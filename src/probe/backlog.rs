@@ -118,7 +118,8 @@ mod tests {
 
     fn read(bytes: u64) -> BlobObservation {
         let from = Authority::of(&"https://m.example".parse().unwrap()).unwrap();
-        let transfer = Transfer { from, bytes, took: std::time::Duration::ZERO };
+        let transfer =
+            Transfer { from, bytes, began: std::time::Duration::ZERO, took: std::time::Duration::ZERO };
         let transfers = if bytes == 0 { Vec::new() } else { vec![transfer] };
         BlobObservation {
             transfers,

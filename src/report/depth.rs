@@ -84,12 +84,23 @@ pub(super) fn host(host: &HostUse) -> String {
     match (&host.fault, host.reached) {
         (None, _) => text += "reached",
         (Some(fault), 0) => text += &format!("NOT REACHED, {fault}"),
-        (Some(fault), _) => text += &format!("reached, but {} times not: {fault}", host.failed),
+        (Some(fault), _) => text += &format!("reached, but failed {}: {fault}", times(host.failed)),
+    }
+    if let Some(refusal) = &host.refusal {
+        text += &format!(", REFUSED {}: {refusal}", times(host.refused));
+    }
+    if host.bytes > 0 && host.rate().is_none() {
+        text += &format!(", {}", in_bytes(host.bytes));
     }
     if let Some(rate) = host.rate() {
         text += &format!(", {} at {}/s", in_bytes(host.bytes), in_bytes(rate));
     }
     bounded(&text, MAX_REMOTE_CHARS).into_owned()
+}
+
+/// `once`, `3 times`
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// Whose pulls a host is for; not escaped.

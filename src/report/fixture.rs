@@ -383,6 +383,8 @@ fn host_use(text: &str) -> HostUse {
         authority: Authority { scheme: "https".into(), host: "cdn.example".into(), port: 8443 },
         part: Part::BlobStore,
         reached: 0,
+        refused: 0,
+        refusal: None,
         failed: 3,
         fault: Some(text.into()),
         bytes: 2_000_000,

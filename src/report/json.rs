@@ -456,7 +456,7 @@ mod tests {
             good["summary"]["hosts"],
             json!([{
                 "mirror": "half", "role": "mirror", "part": "blob_store", "scheme": "https", "host": "cdn.example",
-                "port": 8443, "reached": 0, "failed": 3, "reason": "half", "bytes": 2_000_000,
+                "port": 8443, "reached": 0, "refused": 0, "refusal": null, "failed": 3, "reason": "half", "bytes": 2_000_000,
                 "transfer_ms": 2000.0, "bytes_per_second": 1_000_000,
             }])
         );

@@ -9,16 +9,20 @@ use crate::model::observation::{Observation, Outcome};
 
 /// What is wrong with a blob, if anything but its size.
 pub(super) fn explain(answer: &BlobObservation, host: &str) -> Option<(Code, String)> {
+    let store = store_that_answered(answer, host);
+    let answerer = store.as_deref().unwrap_or(host);
     let outcome = match &answer.outcome {
         BlobOutcome::Present { .. } | BlobOutcome::Read { .. } | BlobOutcome::OverBudget => return None,
         BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => return None,
         BlobOutcome::Broken(BlobBreakage::Endless { declared }) => {
-            let cause =
-                format!("more than the {} that the manifest declares came from {host}", in_bytes(*declared));
+            let cause = format!(
+                "more than the {} that the manifest declares came from {answerer}",
+                in_bytes(*declared)
+            );
             return Some((Code::SizeDiffers, cause));
         }
         BlobOutcome::Broken(BlobBreakage::WrongBytes { found }) => {
-            return Some((Code::BlobCorrupt, format!("the bytes that {host} serves hash to {found}")));
+            return Some((Code::BlobCorrupt, format!("the bytes that {answerer} serves hash to {found}")));
         }
         BlobOutcome::Missing(answer) => Outcome::Missing(answer.clone()),
         BlobOutcome::Refused(refusal) => Outcome::Refused(refusal.clone()),
@@ -33,19 +37,27 @@ pub(super) fn explain(answer: &BlobObservation, host: &str) -> Option<(Code, Str
     };
     let is_missing = matches!(outcome, Outcome::Missing(_));
     let led_to = led_to(answer, &outcome, host);
-    let verdict = unserved::explain(&as_observation(answer, outcome), host);
+    let speaker = if answer.outcome.is_of_answerer() { answerer } else { host };
+    let verdict = unserved::explain(&as_observation(answer, outcome), speaker);
     let code = if is_missing { Code::BlobMissing } else { verdict.code };
     Some((code, format!("{}{led_to}", verdict.reason)))
 }
 
-/// Who said so, where that is whoever the request was sent on to.
+/// The blob store that gave the last answer, if one did.
+fn store_that_answered(answer: &BlobObservation, asked: &str) -> Option<String> {
+    let answerer = answer.answered_by.as_ref()?;
+    answer
+        .hosts
+        .iter()
+        .any(|contact| contact.part == Part::BlobStore && contact.authority == *answerer)
+        .then(|| format!("the blob store {answerer} that {asked} sends pulls to"))
+}
+
+/// What the host is that did not answer, where the request was sent on to it.
 fn led_to(answer: &BlobObservation, outcome: &Outcome, asked: &str) -> String {
-    let failed = match outcome {
-        Outcome::Unreached { host, .. } => Some(host.to_string()),
-        _ => answer.answered_by.as_ref().map(ToString::to_string),
-    };
+    let Outcome::Unreached { host, .. } = outcome else { return String::new() };
     let mut stores = answer.hosts.iter().filter(|contact| contact.part == Part::BlobStore);
-    match stores.find(|store| Some(store.authority.to_string()) == failed) {
+    match stores.find(|store| store.authority.to_string() == **host) {
         Some(store) => format!(" (the blob store {} that {} sends pulls to)", store.authority, asked),
         None => String::new(),
     }

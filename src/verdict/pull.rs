@@ -91,6 +91,7 @@ fn unreached(rules: Rules, fault: &NetFault) -> String {
             Some((*after, rules.patience().map(|patience| patience.first_byte)))
         }
         NetFault::TimeoutBody(after) => Some((*after, None)),
+        NetFault::TokenService(fault) => return unreached(rules, fault),
         _ => None,
     };
     let base = "no answer leads to the next";

@@ -2,6 +2,7 @@
 //!
 //! Each reason names the host that is to blame, which is not always the one that was asked.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::verdict;
@@ -36,8 +37,16 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             }
         },
         Outcome::Broken(breakage) => broken(breakage, observation, host),
-        Outcome::Unreached { fault, host } => verdict(unreached(fault), format!("{host}: {fault}"), None),
-        Outcome::NotAsked(NotAsked::Shut { host, shut }) => verdict(not_let_in(shut), shut.about(host), None),
+        Outcome::Unreached { fault, host: failed } => {
+            verdict(unreached(fault), format!("{}: {fault}", whom(failed, fault, host)), None)
+        }
+        Outcome::NotAsked(NotAsked::Shut { host: failed, shut }) => {
+            let about = match shut {
+                Shut::Down { fault, .. } => shut.about(&whom(failed, fault, host)),
+                _ => shut.about(failed),
+            };
+            verdict(not_let_in(shut), about, None)
+        }
         Outcome::NotAsked(NotAsked::Interrupted) => not_asked(),
         Outcome::NotAsked(NotAsked::Name(name)) => {
             let reason = format!("its name on {host} would be '{name}', which is no legal repository name");
@@ -51,6 +60,14 @@ pub(super) fn explain(observation: &Observation, host: &str) -> Verdict {
             let reason = format!("the runtime takes no images by digest from {host}");
             verdict(Code::NotUsedForDigests, reason, None)
         }
+    }
+}
+
+/// Who did not answer, in words.
+fn whom<'a>(failed: &'a str, fault: &NetFault, host: &str) -> Cow<'a, str> {
+    match fault {
+        NetFault::TokenService(_) => format!("the token service {failed} of {host}").into(),
+        _ => failed.into(),
     }
 }
 
@@ -79,11 +96,12 @@ const fn unreached(fault: &NetFault) -> Code {
         NetFault::Proxy { .. } => Code::ProxyFailed,
         NetFault::TimeoutConnect(_) => Code::TimeoutConnect,
         NetFault::TimeoutFirstByte(_) => Code::TimeoutFirstByte,
-        NetFault::TimeoutBody(_) | NetFault::TooSlow { .. } => Code::TimeoutBody,
+        NetFault::TimeoutBody(_) | NetFault::TooSlow { .. } | NetFault::TooLong { .. } => Code::TimeoutBody,
         NetFault::Reset(_) => Code::ConnectionReset,
         NetFault::Truncated { .. } => Code::TruncatedBody,
         NetFault::Protocol(_) => Code::HttpBroken,
         NetFault::Shut(shut) => not_let_in(shut),
+        NetFault::TokenService(fault) => unreached(fault),
     }
 }
 
@@ -296,7 +314,7 @@ fn from(observation: &Observation) -> String {
 }
 
 /// Status, error code and message, as far as they were given.
-fn said(answer: &Answer) -> String {
+pub(super) fn said(answer: &Answer) -> String {
     let mut text = answer.status.to_string();
     if let Some(code) = &answer.code {
         text.push(' ');

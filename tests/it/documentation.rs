@@ -96,6 +96,7 @@ fn each_default_in_help_is_the_codes() {
         ("--connect-timeout", seconds(times.connect)),
         ("--first-byte-timeout", seconds(times.first_byte)),
         ("--timeout", seconds(times.total)),
+        ("--blob-timeout", seconds(times.longest)),
         ("--retries", RetryPolicy::default().retries.to_string()),
         ("--color", word(&ColorArg::default())),
         ("--progress", word(&ProgressArg::default())),

@@ -86,8 +86,17 @@ pub(super) struct Session {
     rejection: Option<Rejection>,
     /// A token for several repositories was not taken; one for this one alone is being tried.
     is_alone: bool,
+    /// Why the request that is under way carries no token, where one was expected.
+    unhad: Option<Unhad>,
     /// The hosts on the way, where they are wanted.
     contacts: Option<Vec<Contact>>,
+}
+
+/// A token that could not be had, from whom.
+#[derive(Debug)]
+struct Unhad {
+    service: Option<Authority>,
+    fault: TokenFault,
 }
 
 #[derive(Debug)]
@@ -123,6 +132,11 @@ impl Session {
         {
             self.touch(&authority, Part::TokenService);
         }
+    }
+
+    /// Why the last request carried no token, where one was expected; told once.
+    pub(super) fn take_unhad(&mut self) -> Option<TokenFault> {
+        self.unhad.take().map(|unhad| unhad.fault)
     }
 
     /// Credentials that were refused on the way.
@@ -233,50 +247,44 @@ impl Authorizer {
         Arc::clone(hosts.entry((target.authority.clone(), target.trust)).or_default())
     }
 
-    /// What to send at once, as far as earlier challenges tell.
-    ///
-    /// # Errors
-    /// What the host wants could not be had, for another reason than a refusal.
-    pub(super) async fn known(
-        &self,
-        target: Target<'_>,
-        session: &mut Session,
-    ) -> Result<Option<Authorization>, TokenFault> {
+    /// What to send at once, as far as earlier challenges tell. What they were about may be another repository, with
+    /// a token service of its own: where there is no token, this one may be open ([`Session::take_unhad`]).
+    pub(super) async fn known(&self, target: Target<'_>, session: &mut Session) -> Option<Authorization> {
+        session.unhad = None;
         match session.step(target) {
-            Some(Step::Answered(authorization)) => return Ok(authorization.clone()),
-            Some(Step::Refused(_)) => return Ok(None),
+            Some(Step::Answered(authorization)) => return authorization.clone(),
+            Some(Step::Refused(_)) => return None,
             None => {}
         }
-        let Some(host) = self.known_host(target) else { return Ok(None) };
+        let host = self.known_host(target)?;
         let (scheme, assigned) = {
             let host = host.lock().await;
             (host.scheme.clone(), host.assigned.get(target.repository).cloned())
         };
-        let had = match (scheme, assigned) {
+        let (service, had) = match (scheme, assigned) {
             (Some(Scheme::Basic), _) => {
                 let own = self.basic(target).await;
                 let host = host.lock().await;
-                return Ok(own.filter(|own| host.standing.given_up(&own.asked_as).is_none()));
+                return own.filter(|own| host.standing.given_up(&own.asked_as).is_none());
             }
             (Some(Scheme::Bearer(service)), _) => {
                 session.touch_service(&service);
-                self.bearer(target, &host, service).await
+                (service.authority(), self.bearer(target, &host, service).await)
             }
             (None, Some(grant)) => {
                 session.touch_service(grant.service());
-                self.tokens.obtain(&grant).await.map(|line| token(line, &grant))
+                let had = self.tokens.obtain(&grant).await.map(|line| token(line, &grant));
+                (grant.service().authority(), had)
             }
-            (None, None) => return Ok(None),
+            (None, None) => return None,
         };
         match had {
-            Ok(authorization) => Ok(Some(authorization)),
+            Ok(authorization) => return Some(authorization),
             // Perhaps this repository is open; its own 401 will tell.
-            Err(fault) if fault.is_refusal() => {
-                session.record(target, Step::Refused(fault));
-                Ok(None)
-            }
-            Err(fault) => Err(fault),
+            Err(fault) if fault.is_refusal() => session.record(target, Step::Refused(fault)),
+            Err(fault) => session.unhad = Some(Unhad { service, fault }),
         }
+        None
     }
 
     /// What to do about the 401 with which `target` answered a request that carried `sent`.
@@ -368,6 +376,9 @@ impl Authorizer {
             return Ok(Next::Final(Wanted::Better));
         }
         let mut service = Service::of(challenge, target.url)?;
+        if let Some(unhad) = session.unhad.take_if(|unhad| unhad.service == service.authority()) {
+            return Err(unhad.fault);
+        }
         session.touch_service(&service);
         let host = self.host(target);
         self.learn(target, &host, &mut service, was_together).await;

@@ -5,6 +5,7 @@
 //! are read only where that is asked for ([`super::content`]).
 
 use std::ops::ControlFlow;
+use std::sync::PoisonError;
 
 use http::{HeaderMap, Method, header};
 use time::OffsetDateTime;
@@ -18,8 +19,10 @@ use super::exchange::{self, Call, Exchange};
 use super::manifest::Registries;
 use super::reading::{self, Failure, Reading, Trail, Trouble, content_type};
 use crate::model::age::MAX_CONFIG_BYTES;
-use crate::model::blob::{Blob, BlobBreakage, BlobObservation, BlobOutcome, MAX_BLOB_BYTES, Transfer};
-use crate::model::endpoint::{Authority, Endpoint, Namespace};
+use crate::model::blob::{
+    Blob, BlobBreakage, BlobObservation, BlobOutcome, Contact, MAX_BLOB_BYTES, Transfer,
+};
+use crate::model::endpoint::{Authority, Endpoint, Namespace, Role};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::observation::{Answer, Breakage, NotAsked, Note};
 use crate::model::platform::Platform;
@@ -41,6 +44,47 @@ pub enum BlobAsk {
     Config,
 }
 
+/// What a question that was given up had led to: the hosts that bytes of the blob had come from.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// The name of the endpoint that was asked.
+    pub endpoint: Box<str>,
+    /// What it is.
+    pub role: Role,
+    /// The hosts on the way.
+    pub hosts: Vec<Contact>,
+    /// What came from them.
+    pub transfers: Vec<Transfer>,
+}
+
+/// Most of those that are kept: as many as there may be questions at the same time.
+const MOST_GIVEN_UP: usize = 10_000;
+
+/// A way that is told of even where nobody waits for its end any more.
+struct Watched<'a> {
+    registries: &'a Registries,
+    endpoint: &'a Endpoint,
+    way: Way,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let way = std::mem::take(&mut self.way);
+        if way.transfers.is_empty() {
+            return;
+        }
+        let mut given_up = self.registries.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if given_up.len() < MOST_GIVEN_UP {
+            given_up.push(GivenUp {
+                endpoint: self.endpoint.name.clone(),
+                role: self.endpoint.role,
+                hosts: way.session.into_contacts(),
+                transfers: way.transfers,
+            });
+        }
+    }
+}
+
 /// What is gathered on the way to a blob.
 pub(super) struct Way {
     pub(super) trail: Trail,
@@ -53,8 +97,8 @@ pub(super) struct Way {
     head_failed: Option<u16>,
 }
 
-impl Way {
-    fn new() -> Self {
+impl Default for Way {
+    fn default() -> Self {
         Self {
             trail: Trail::default(),
             session: Session::with_contacts(),
@@ -65,11 +109,9 @@ impl Way {
             head_failed: None,
         }
     }
+}
 
-    fn received_bytes(&self) -> u64 {
-        self.transfers.iter().map(|transfer| transfer.bytes).sum()
-    }
-
+impl Way {
     fn into_observation(self, outcome: BlobOutcome) -> BlobObservation {
         BlobObservation {
             outcome,
@@ -121,6 +163,11 @@ impl From<Failure> for BlobOutcome {
 }
 
 impl Registries {
+    /// What the questions had led to that were given up since this was last asked.
+    pub fn take_given_up(&self) -> Vec<GivenUp> {
+        std::mem::take(&mut *self.given_up.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Asks `endpoint` for a blob of `image`.
     pub async fn blob(
         &self,
@@ -129,7 +176,7 @@ impl Registries {
         blob: &Blob,
         ask: BlobAsk,
     ) -> BlobObservation {
-        let mut way = Way::new();
+        let way = Way::default();
         let (url, repository) = match place(endpoint, image, blob) {
             Ok(place) => place,
             Err(why) => return way.into_observation(BlobOutcome::NotAsked(why)),
@@ -147,26 +194,26 @@ impl Registries {
             (BlobAsk::Content, Some(size)) => Step::Content(Box::new(Content::new(&blob.digest, size))),
             _ => Step::Head,
         };
-        let mut outcome = self.put_blob(&mut way, (&url, &repository), blob, first_step()).await;
+        let watched = |way| Watched { registries: self, endpoint, way };
+        let mut first = watched(way);
+        let mut outcome = self.put_blob(&mut first.way, (&url, &repository), blob, first_step()).await;
         // Some registries break on `?ns=`; see `observe`.
         if endpoint.namespace == Namespace::Always && is_absent(&outcome) {
             let mut url = url;
             url.set_query(None);
-            let mut second = Way::new();
-            let again = self.put_blob(&mut second, (&url, &repository), blob, first_step()).await;
+            let mut second = watched(Way::default());
+            let again = self.put_blob(&mut second.way, (&url, &repository), blob, first_step()).await;
+            let mut second = std::mem::take(&mut second.way);
             if matches!(again, BlobOutcome::Present { .. } | BlobOutcome::Read { .. }) {
                 outcome = again;
-                second.trail.attempts += way.trail.attempts;
-                way = second;
-                way.trail.add(Note::WithoutNamespace);
+                second.trail.attempts += first.way.trail.attempts;
+                first.way = second;
+                first.way.trail.add(Note::WithoutNamespace);
             } else {
-                way.trail.attempts += second.trail.attempts;
+                first.way.trail.attempts += second.trail.attempts;
             }
         }
-        if ask == BlobAsk::Config {
-            self.client.count_read(way.received_bytes());
-        }
-        way.into_observation(outcome)
+        std::mem::take(&mut first.way).into_observation(outcome)
     }
 
     /// Puts one question until there is an answer or no sense in asking again.

@@ -5,9 +5,6 @@
 
 use std::io::{self, Write};
 
-use flate2::write::MultiGzDecoder;
-use tokio::time::Instant;
-
 use super::blob::{
     ContentRange, Way, content_range, encoding, host_of, length, look_at, odd_status, read_error, wrong_size,
 };
@@ -21,7 +18,8 @@ use crate::model::fault::NetFault;
 use crate::model::observation::Note;
 use crate::model::platform;
 use crate::net::client::{Body, Range};
-use crate::net::download::Download;
+use crate::net::download::{Deadline, Download};
+use flate2::write::MultiGzDecoder;
 
 /// A blob that is being read.
 pub(super) struct Content {
@@ -31,12 +29,14 @@ pub(super) struct Content {
     /// How it was cut, once it was.
     cut: Option<Failure>,
     is_resuming: bool,
+    /// For all parts together.
+    deadline: Option<Deadline>,
 }
 
 impl Content {
     pub(super) fn new(digest: &Digest, declared: u64) -> Self {
         let tally = Tally::new(digest, declared);
-        Self { digest: digest.clone(), declared, tally, cut: None, is_resuming: false }
+        Self { digest: digest.clone(), declared, tally, cut: None, is_resuming: false, deadline: None }
     }
 
     /// The same, for one whose bytes are looked at when they are all there.
@@ -74,19 +74,20 @@ impl Content {
                 };
             }
         }
-        let began = Instant::now();
-        let end = self.stream(&mut download).await;
+        download.end_by(*self.deadline.get_or_insert_with(|| download.deadline(self.declared)));
+        // There from the beginning, for whoever is stopped in the middle.
         way.transfers.extend(from.map(|from| Transfer {
             from,
-            bytes: download.received_bytes(),
-            took: began.elapsed(),
+            bytes: 0,
+            began: download.began(),
+            took: download.took(),
         }));
-        match end {
+        match self.stream(&mut download, way.transfers.last_mut()).await {
             End::Whole => Reading::Have(self.outcome(way)),
             End::Endless => {
                 Reading::Have(BlobOutcome::Broken(BlobBreakage::Endless { declared: self.declared }))
             }
-            End::Faulty(fault @ NetFault::TooSlow { .. }) => {
+            End::Faulty(fault @ (NetFault::TooSlow { .. } | NetFault::TooLong { .. })) => {
                 Reading::Failed(Failure::Unreached { fault, host })
             }
             End::Faulty(fault) => {
@@ -130,10 +131,14 @@ impl Content {
         first == self.tally.bytes && has_right_end && has_right_size
     }
 
-    async fn stream(&mut self, download: &mut Download) -> End {
+    async fn stream(&mut self, download: &mut Download, mut transfer: Option<&mut Transfer>) -> End {
         loop {
             match download.next().await {
                 Ok(Some(bytes)) => {
+                    if let Some(transfer) = &mut transfer {
+                        transfer.bytes = download.received_bytes();
+                        transfer.took = download.took();
+                    }
                     if self.tally.add(&bytes) == Fits::No {
                         return End::Endless;
                     }

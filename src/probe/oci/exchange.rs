@@ -114,7 +114,7 @@ pub(super) async fn exchange(
     };
     let mut hops = 0;
     session.touch(&step.authority, Part::Registry);
-    let mut authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
+    let mut authorization = authorizer.known(step.target(), session).await;
     loop {
         let reply = send(client, call, step.target(), authorization.as_ref()).await?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
@@ -124,8 +124,15 @@ pub(super) async fn exchange(
             hops += 1;
             step.follow(next)?;
             session.touch(&step.authority, Part::BlobStore);
-            authorization = authorizer.known(step.target(), session).await.map_err(ExchangeFault::Token)?;
+            authorization = authorizer.known(step.target(), session).await;
             continue;
+        }
+        // Without the token that it should have carried only a success tells anything: what is private may well be
+        // called missing.
+        if !matches!(reply.status, 200..300 | 401)
+            && let Some(fault) = session.take_unhad()
+        {
+            return Err(ExchangeFault::Token(fault));
         }
         let mut wanted = None;
         if reply.status == 401 {

@@ -4,13 +4,14 @@
 //! HEAD is not honoured everywhere), tried again where that can help.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
 use super::attempts::{Again, Attempts};
 use super::authorize::{Authorizer, Session};
+use super::blob::GivenUp;
 use super::error_body;
 use super::exchange::{self, Call, Exchange};
 use super::reading::{self, Failure, Reading, Trail, content_type};
@@ -36,6 +37,7 @@ pub struct Registries {
     pub(super) authorizer: Authorizer,
     pub(super) roots: Roots,
     pub(super) retry: RetryPolicy,
+    pub(super) given_up: Mutex<Vec<GivenUp>>,
 }
 
 /// Whether the bytes are wanted, or only word of them.
@@ -73,7 +75,7 @@ impl Registries {
         plan: Option<Arc<Plan>>,
     ) -> Self {
         let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
-        Self { client, authorizer, roots: Roots::default(), retry }
+        Self { client, authorizer, roots: Roots::default(), retry, given_up: Mutex::default() }
     }
 
     /// From now on this plan tells what else will be asked; what is known of hosts and tokens is kept.

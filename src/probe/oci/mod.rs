@@ -18,5 +18,5 @@ mod root;
 mod standing;
 mod token;
 
-pub use blob::BlobAsk;
+pub use blob::{BlobAsk, GivenUp};
 pub use manifest::{Ask, Registries};

@@ -257,8 +257,17 @@ pub(super) fn read_fault<T>(fault: ExchangeFault, trail: &mut Trail) -> Reading<
 
 fn read_token_fault<T>(fault: TokenFault) -> Reading<T> {
     let failure = match fault {
-        TokenFault::Net { host, fault: NetFault::Shut(shut) } => return Reading::Shut { host, shut },
+        TokenFault::Net { host, fault: NetFault::Shut(shut) } => {
+            let shut = match shut {
+                Shut::Down { fault, requests } => {
+                    Shut::Down { fault: Box::new(NetFault::TokenService(fault)), requests }
+                }
+                other => other,
+            };
+            return Reading::Shut { host, shut };
+        }
         TokenFault::Net { host, fault } => {
+            let fault = NetFault::TokenService(Box::new(fault));
             return Reading::Again { failure: Failure::Unreached { fault, host }, why: Trouble::Net };
         }
         TokenFault::Realm { realm, why } => Failure::Refused(Refusal::Realm { realm, why }),

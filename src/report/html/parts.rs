@@ -67,8 +67,8 @@ const fn tone_of_platform(count: &PlatformCount) -> &'static str {
 
 const fn tone_of_host(host: &HostUse) -> &'static str {
     match (&host.fault, host.reached) {
-        (None, _) => "fine",
+        (None, _) if host.refused == 0 => "fine",
         (Some(_), 0) => "fail",
-        (Some(_), _) => "warn",
+        _ => "warn",
     }
 }

@@ -72,6 +72,11 @@ pub(in super::super) struct HostLine<'a> {
     host: Text<'a>,
     port: u16,
     reached: u64,
+    /// Reports of earlier versions do not tell.
+    #[serde(default)]
+    refused: u64,
+    #[serde(borrow, default)]
+    refusal: Option<Text<'a>>,
     failed: u64,
     #[serde(borrow)]
     reason: Option<Text<'a>>,
@@ -199,6 +204,8 @@ impl HostLine<'_> {
             },
             part: self.part.0,
             reached: self.reached,
+            refused: self.refused,
+            refusal: self.refusal.as_ref().map(|refusal| (*refusal.0).into()),
             failed: self.failed,
             fault: self.reason.as_ref().map(|reason| (*reason.0).into()),
             bytes: self.bytes,
