@@ -179,7 +179,8 @@ fn a_silent_token_service_is_asked_once_in_a_while_and_the_registry_is_not_to_bl
     assert!((1..=4).contains(&service.hits_to("/token")), "{}", service.hits_to("/token"));
     for result in report.results("docker.io") {
         assert_eq!(result["attempts"], 1, "the registry itself was asked: {result}");
-        assert!(result["reason"].as_str().unwrap().starts_with(&service.authority()), "{result}");
+        let named = format!("the token service {} of docker.io: ", service.authority());
+        assert!(result["reason"].as_str().unwrap().starts_with(&named), "{result}");
     }
 }
 

@@ -270,6 +270,24 @@ fn attestations_are_counted_apart_and_not_asked_for() {
 }
 
 #[test]
+fn a_blob_store_that_will_not_serve_is_named_and_told_as_reached_and_refusing() {
+    let (pair, store) = (Pair::new(), embedded::start(&[]));
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::RedirectTo(store.url()));
+    let name = store.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let denied = Failure::registry(403, "DENIED", "blocked here");
+    store.set_behaviour(Scope::Blobs, Behaviour::Status(denied));
+    let report = pair.check().args("--depth blobs").run();
+    let row = report.expect("denied/access-denied", 3);
+    let said = format!("the blob store {name} that m sends pulls to answered 403 DENIED: blocked here");
+    assert!(row.reason.contains(&said), "{row:?}");
+    let document: Value = serde_json::from_str(&report.text).unwrap();
+    let told: Vec<_> = document["summary"]["hosts"].as_array().unwrap().iter().collect();
+    assert_eq!((&told[0]["refused"], &told[0]["refusal"]), (&json!(0), &Value::Null));
+    assert_eq!((&told[1]["failed"], &told[1]["reached"]), (&json!(0), &told[1]["refused"]));
+    assert_eq!(told[1]["refusal"], json!("403 DENIED: blocked here"));
+}
+
+#[test]
 fn blobs_that_are_refused_or_out_of_reach_leave_the_image_undecided_and_name_the_host() {
     let pair = Pair::new();
     let denied = Failure::registry(403, "DENIED", "this image is not on the list of allowed ones");
