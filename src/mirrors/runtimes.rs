@@ -136,23 +136,28 @@ fn unknown(path: &Path) -> Error {
     Error::unusable(path.display().to_string(), UNKNOWN, advice::UNKNOWN)
 }
 
-/// Where certs.d beside a `daemon.json` names hosts for Docker Hub, dockerd asks those and no registry-mirrors
-/// (moby `daemon/hosts.go: mergeLegacyConfig`).
-fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
+/// The `certs.d` beside a `daemon.json` and its `hosts.toml` of Docker Hub, where that names hosts: dockerd asks
+/// those and no registry-mirrors (moby `daemon/hosts.go: mergeLegacyConfig`).
+pub(super) fn hub_beside(path: &Path) -> Option<(PathBuf, Node)> {
     let folder = path.parent().unwrap_or(Path::new("")).join("certs.d");
     let file = folder.join(DOCKER_HUB).join("hosts.toml");
     // An invalid file is ignored by dockerd as well.
-    let Some(mut hosts) = file.is_file().then(|| containerd::read_file(&file).ok()).flatten() else {
-        return node;
-    };
+    let node = file.is_file().then(|| containerd::read_file(&file).ok()).flatten()?;
+    let mut hops = node.routes.iter().flat_map(|route| &route.hops);
+    hops.any(|hop| hop.part == Part::Mirror).then_some((folder, node))
+}
+
+/// What dockerd makes of `node`, its `daemon.json` at `path`, with the certs.d beside it.
+fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
+    let Some((folder, mut hosts)) = hub_beside(path) else { return node };
+    let file = hosts.source.clone();
     let is_hub = |route: &Route| route.scope == Scope::Registry(DOCKER_HUB.into());
-    let found = hosts.routes.pop().filter(|route| route.hops.iter().any(|hop| hop.part == Part::Mirror));
+    let found = hosts.routes.pop();
     let known = node.routes.iter_mut().find(|route| is_hub(route) && !route.hops.is_empty());
     let (Some(found), Some(known)) = (found, known) else { return node };
     let same = |one: &Path| {
         one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
     };
-    let file = file.display();
     if named.iter().any(|path| same(path)) {
         let place = std::mem::replace(known, found).place;
         node.tls.extend(hosts.tls);

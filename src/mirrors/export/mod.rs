@@ -109,6 +109,13 @@ pub fn export(
     };
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
+        let beside = base.filter(|_| target == Target::Docker).and_then(super::runtimes::hub_beside);
+        export.notes.extend(beside.map(|(_, hosts)| {
+            format!(
+                "{} names hosts for docker.io: where that is dockerd's, it ignores registry-mirrors",
+                hosts.source
+            )
+        }));
         export.files.push(ExportedFile { name: PathBuf::new(), text });
     }
     Ok(export)
