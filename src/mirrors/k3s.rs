@@ -353,6 +353,7 @@ configs:
                 "registries.yaml:2: a.io: cert_file and key_file",
             ),
             ("configs:\n  a.io:\n    auth: {password: hunter2\n", "registries.yaml"),
+            ("mirrors:\n  a.io:\n    endpoint: \"https://m\n", "registries.yaml:4: invalid YAML: "),
             ("mirrors: {}\nmirrors: {}\n", "registries.yaml:2: the same key twice"),
             (
                 "mirrors:\n  a.io:\n    endpoint: https://x\n",

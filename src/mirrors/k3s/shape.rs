@@ -140,7 +140,10 @@ pub(super) fn reason(document: &Document, error: &Error) -> String {
         _ => match serde_saphyr::from_str::<IgnoredAny>(&document.text) {
             // The scanner's own words; it quotes nothing.
             Err(broken) => match broken.without_snippet() {
-                Error::Message { msg, .. } => format!("invalid YAML: {}", msg.replace('\n', ", ")),
+                Error::Eof { .. } => "invalid YAML: it ends in the middle of something".to_owned(),
+                Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => {
+                    format!("invalid YAML: {}", msg.replace('\n', ", "))
+                }
                 _ => "invalid YAML".to_owned(),
             },
             Ok(_) => "not what registries.yaml holds: a value of the wrong kind".to_owned(),
