@@ -25,7 +25,11 @@ pub(super) async fn run(args: &ResolveArgs, common: &CommonArgs) -> Result<u8, E
         Some(Format::Json) => true,
         Some(other) => return Err(Error::Format { command: "resolve", format: other.as_str() }),
     };
-    let nodes = mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?;
+    let nodes = if args.mirrors_from.is_empty() {
+        vec![mirrors::unconfigured()]
+    } else {
+        mirrors::import(&args.mirrors_from).map_err(Error::Mirrors)?
+    };
     let options = check_options(args, common)?;
     let walks = walks(args, &nodes)?;
     tell_notes(&nodes);

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::InputArgs;
 use super::parse;
-use crate::report::Format;
+use crate::report::{Format, images};
 
 /// `registry-check images`
 #[derive(Debug, Default, Args)]
@@ -13,6 +13,6 @@ pub struct ImagesArgs {
     #[command(flatten)]
     pub sources: InputArgs,
     /// Format of the list [default: table]
-    #[arg(short, long, value_name = "FORMAT", value_parser = parse::format())]
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse::format_of(&images::FORMATS))]
     pub format: Option<Format>,
 }

@@ -65,6 +65,12 @@ pub(super) fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|text| text.parse::<Format>())
 }
 
+/// Those of `formats` only.
+pub(super) fn format_of(formats: &[Format]) -> impl TypedValueParser<Value = Format> {
+    let names: Vec<&'static str> = formats.iter().map(|format| format.as_str()).collect();
+    PossibleValuesParser::new(names).try_map(|text| text.parse::<Format>())
+}
+
 pub(super) fn input_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| {
         let (name, meaning) = kind.words();

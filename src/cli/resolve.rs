@@ -16,7 +16,7 @@ pub struct ResolveArgs {
     pub images: Vec<String>,
     /// Configuration of the node's runtime: certs.d, daemon.json, registries.conf(.d), registries.yaml,
     /// buildkitd.toml; repeatable
-    #[arg(long = "mirrors-from", value_name = "PATH", required = true)]
+    #[arg(long = "mirrors-from", value_name = "PATH", required_unless_present = "image_repository")]
     pub mirrors_from: Vec<PathBuf>,
     /// Ask each of them in this order, and say which would serve the pull
     #[arg(long = "try")]

@@ -28,6 +28,12 @@ pub enum Built {
 const NO_SERVICES: [&str; 9] =
     ["version", "name", "services", "networks", "volumes", "configs", "secrets", "include", "models"];
 
+/// The tag of a value that Compose takes away, whatever stands behind it.
+const RESET: &str = "reset";
+
+/// Services that extend each other, as far as anybody could mean it.
+const MAX_EXTENDS: usize = 16;
+
 /// Collections inside an extension, as far as anybody could mean it.
 const MAX_EXTENSION_DEPTH: usize = 16;
 
@@ -37,6 +43,8 @@ pub(super) fn is_it(root: &Node) -> bool {
 }
 
 pub(super) struct Compose<'a> {
+    /// The services of this file, for those that extend another.
+    pub(super) services: Option<&'a Node>,
     pub(super) variables: &'a Variables,
     pub(super) built: Built,
     pub(super) budget: &'a Budget,
@@ -70,6 +78,9 @@ impl Compose<'_> {
 
     /// Services, or parts of them, wherever they stand in an extension.
     fn extension(&self, node: &Node, path: &KeyPath<'_>, depth: usize, found: &mut Found<'_>) {
+        if node.has_tag(RESET) {
+            return;
+        }
         self.service(node, path, found);
         if depth == 0 {
             return;
@@ -83,7 +94,7 @@ impl Compose<'_> {
     }
 
     fn service(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        if service.get("provider").is_some() {
+        if part(service, "provider").is_some() || service.has_tag(RESET) {
             return;
         }
         if let Some(extends) = service.get("extends")
@@ -92,15 +103,15 @@ impl Compose<'_> {
             found
                 .warn(extends.line, "extends: a service of another file is not followed; name that file too");
         }
-        let build = service.get("build");
-        if build.is_none() || self.built == Built::Take {
+        let build = part(service, "build");
+        if build.is_none() && !self.is_built_by_another(service) || self.built == Built::Take {
             let platform = service.str("platform").and_then(|text| self.platform(text));
-            self.text((service.get("image"), platform), &path.key("image"), |text| Some(text), found);
+            self.text((part(service, "image"), platform), &path.key("image"), |text| Some(text), found);
         }
         let Some(build) = build else { return };
         let path = path.key("build");
         let mut named = Vec::new();
-        if let Some(contexts) = build.get("additional_contexts") {
+        if let Some(contexts) = part(build, "additional_contexts") {
             let path = path.key("additional_contexts");
             for (name, context) in contexts.pairs(self.budget) {
                 named.push(name.to_owned());
@@ -111,7 +122,7 @@ impl Compose<'_> {
                 self.text((Some(context), None), &path.index(at), named_image_context, found);
             }
         }
-        if let Some(caches) = build.get("cache_from") {
+        if let Some(caches) = part(build, "cache_from") {
             let path = path.key("cache_from");
             for (at, cache) in caches.items(self.budget) {
                 self.text((Some(cache), None), &path.index(at), cache_image, found);
@@ -120,7 +131,7 @@ impl Compose<'_> {
         let args = self.build_args(build);
         let given = Given { args: Some(&args), contexts: &named, inside: None };
         let path = path.key("dockerfile_inline");
-        match build.get("dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
+        match part(build, "dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
             None => {}
             // Compose puts values in before BuildKit sees the text.
             Some((node, typed)) => match interpolate(typed, &|name| self.variables.get(name)) {
@@ -140,9 +151,30 @@ impl Compose<'_> {
         }
     }
 
+    /// Whether a service of this file that it extends has a `build`, which it takes over.
+    fn is_built_by_another(&self, service: &Node) -> bool {
+        let mut current = service;
+        for _ in 0..MAX_EXTENDS {
+            if current.get("build").is_some_and(|build| build.has_tag(RESET)) {
+                return false;
+            }
+            let Some(extends) = part(current, "extends").filter(|extends| extends.get("file").is_none())
+            else {
+                return false;
+            };
+            let name = extends.text().or_else(|| extends.str("service"));
+            let Some(base) = name.and_then(|name| self.services?.get(name)) else { return false };
+            if part(base, "build").is_some() {
+                return true;
+            }
+            current = base;
+        }
+        false
+    }
+
     /// `args` of a build: a map, or a list of `NAME=VALUE`. What has no value here is left to the Dockerfile.
     fn build_args(&self, build: &Node) -> BTreeMap<String, String> {
-        let Some(args) = build.get("args") else { return BTreeMap::new() };
+        let Some(args) = part(build, "args") else { return BTreeMap::new() };
         let listed = args.items(self.budget).filter_map(|(_, item)| item.text()?.split_once('='));
         let mapped = args.pairs(self.budget).filter_map(|(name, value)| Some((name, value.text()?)));
         let known = listed.chain(mapped).filter_map(|(name, value)| {
@@ -167,6 +199,9 @@ impl Compose<'_> {
         found: &mut Found<'_>,
     ) {
         let Some((node, typed)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+        if found.no_text(node, path) {
+            return;
+        }
         let spot = Spot { line: node.line, path: Some(path) };
         match interpolate(typed, &|name| self.variables.get(name)) {
             Ok(done) => match part(&done.text) {
@@ -175,12 +210,21 @@ impl Compose<'_> {
                 Some(_) if !done.unset.is_empty() => {
                     found.dynamic(spot, typed, format!("{} without a value", variables(&done.unset)));
                 }
+                // No variable is left: this `$` came of `$$`, or of a value.
+                Some(image) if image.contains('$') => {
+                    found.bad(spot, typed, "invalid name: a literal $ stands in it".to_owned());
+                }
                 Some(image) => found.image_for(spot, typed, image, platform),
             },
             Err(fault @ Fault::Required { .. }) => found.dynamic(spot, typed, fault.to_string()),
             Err(fault @ Fault::Template) => found.bad(spot, typed, fault.to_string()),
         }
     }
+}
+
+/// The value of a key; none where it is reset, as if the key were not there.
+fn part<'n>(map: &'n Node, key: &str) -> Option<&'n Node> {
+    map.get(key).filter(|value| !value.has_tag(RESET))
 }
 
 /// `the variable A`, `the variables A, B`

@@ -106,6 +106,12 @@ pub enum FileFault {
         /// The bound.
         most: u64,
     },
+    /// A link to a folder, met in a folder.
+    #[error("a link to a folder, which is not followed")]
+    FolderLink,
+    /// A link to nothing, met in a folder.
+    #[error("a link that leads nowhere")]
+    DanglingLink,
     /// A pattern for which there is no file.
     #[error("no file matches")]
     NoMatch,
@@ -143,6 +149,8 @@ impl FileFault {
             Self::Missing => "check the path; relative paths start at the current directory",
             Self::Directory => "name a file in it, or go through all of it: --recursive",
             Self::Denied => "make the file readable for this user, or pipe it in and name `-`",
+            Self::FolderLink => "name the folder that it leads to, if its files are meant",
+            Self::DanglingLink => "remove the link, or put back what it led to",
             Self::NoMatch => "check the pattern; `**` goes through folders, `*` does not",
             Self::TooMany { .. } => "name fewer folders, or a narrower pattern",
             Self::UnknownKind => "say what it is: --input-kind, or --any-image-key for keys named image",

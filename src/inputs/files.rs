@@ -4,7 +4,7 @@
 //! circles), and opens nothing but regular files: a pipe in a folder would never end.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -35,14 +35,24 @@ pub enum Recursion {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     pub(super) files: Vec<PathBuf>,
-    /// Folders that could not be read.
+    /// Folders that could not be read, and links that lead to nothing or are not followed.
     pub(super) faults: Vec<(PathBuf, FileFault)>,
     entries: usize,
+    links: Links,
+}
+
+/// Whether links that give no file are told of.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Links {
+    /// A pattern goes through much that it does not mean.
+    #[default]
+    Passed,
+    Told,
 }
 
 /// The files below `folder` whose names tell a kind, sorted.
 pub(super) fn below(folder: &Path) -> Result<Walk, FileFault> {
-    let mut walk = Walk::default();
+    let mut walk = Walk { links: Links::Told, ..Walk::default() };
     fs::read_dir(folder)?;
     walk.folder(folder, MAX_DEPTH, &|path| kind::by_name(path).is_some())?;
     Ok(walk)
@@ -107,6 +117,9 @@ impl Walk {
         for (path, kind) in here {
             let is_passed =
                 path.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other));
+            if self.links == Links::Told && kind.is_symlink() && !is_passed {
+                self.faults.extend(link_fault(&path, is_meant).map(|fault| (path.clone(), fault)));
+            }
             if kind.is_dir() {
                 if !is_passed {
                     self.folder(&path, depth - 1, is_meant)?;
@@ -119,6 +132,17 @@ impl Walk {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a link in a folder gives no file.
+fn link_fault(path: &Path, is_meant: &dyn Fn(&Path) -> bool) -> Option<FileFault> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Some(FileFault::FolderLink),
+        Err(_) if !is_meant(path) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(FileFault::DanglingLink),
+        Err(error) => Some(error.into()),
+        Ok(_) => None,
     }
 }
 

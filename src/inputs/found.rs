@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::bad_line::BadLine;
 use super::key_path::KeyPath;
 use super::variables::Variables;
+use super::yaml::Node;
 use super::{Inputs, list};
 use crate::model::depth::ImageOptions;
 use crate::model::dynamic::Dynamic;
@@ -105,6 +106,16 @@ impl<'a> Found<'a> {
             let origin = self.origin(spot);
             self.inputs.dynamic.push(Dynamic { origin, text: BadLine::cut(typed.trim()), why });
         }
+    }
+
+    /// A value that is no text and stands where a name must: the runtimes refuse the file.
+    pub(super) fn no_text(&mut self, node: &Node, path: &KeyPath<'_>) -> bool {
+        let kind = node.kind_of_no_text();
+        if let (Some(kind), Some(text)) = (kind, node.text()) {
+            let why = format!("{kind} is no image's name: if it is meant as one, write it in quotes");
+            self.bad(Spot { line: node.line, path: Some(path) }, text, why);
+        }
+        kind.is_some()
     }
 
     /// Something that is wrong with the document.

@@ -161,6 +161,9 @@ impl Kubernetes<'_> {
 fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some(node) = node else { return };
     let spot = Spot { line: node.line, path: Some(path) };
+    if found.no_text(node, path) {
+        return;
+    }
     match node.text() {
         Some(text) => found.image(spot, text, text),
         // `{{ .Values.image }}` without quotes is a map in a map.

@@ -321,7 +321,13 @@ fn read_structured(
                     Some(path) => found.variables_beside(path, environment()),
                     None => Variables::of(environment()),
                 });
-                compose::Compose { variables, built: options.built, budget: &budget }.read(&root, &mut found);
+                compose::Compose {
+                    services: root.get("services"),
+                    variables,
+                    built: options.built,
+                    budget: &budget,
+                }
+                .read(&root, &mut found);
             }
             Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),

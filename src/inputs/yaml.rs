@@ -91,6 +91,16 @@ impl Node {
         }
     }
 
+    /// What a scalar is that is no text: YAML's core schema makes more than texts of plain ones.
+    pub(super) fn kind_of_no_text(&self) -> Option<&'static str> {
+        let Value::Scalar { style: Style::Plain, text } = &self.value else { return None };
+        match &**text {
+            "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("true or false"),
+            text if is_number(text) => Some("a number"),
+            _ => None,
+        }
+    }
+
     /// The line on which the text begins, where each line of it is one of the file.
     pub(super) fn first_line(&self) -> Option<u32> {
         match &self.value {
@@ -195,6 +205,24 @@ impl Node {
             map.merge_pairs(budget, depth - 1, known, out);
         }
     }
+}
+
+/// `12`, `-1.5`, `1e3`, `0x1F`, `0o17`, `.inf`
+fn is_number(text: &str) -> bool {
+    let digits =
+        |text: &str, is_digit: fn(&char) -> bool| !text.is_empty() && text.chars().all(|c| is_digit(&c));
+    if let Some(hex) = text.strip_prefix("0x") {
+        return digits(hex, char::is_ascii_hexdigit);
+    }
+    if let Some(octal) = text.strip_prefix("0o") {
+        return digits(octal, |digit| ('0'..='7').contains(digit));
+    }
+    let plain = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_special = matches!(plain, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN");
+    // Rust reads `inf` and `nan` as numbers, YAML does not.
+    let is_plain =
+        plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') && plain.parse::<f64>().is_ok();
+    is_special || is_plain
 }
 
 /// One document of a stream, not read yet.

@@ -28,6 +28,20 @@ pub(super) const REGEX: &str = "the left side of a rewrite is a regular expressi
 close every bracket";
 pub(super) const URL: &str = "write http://HOST[:PORT][/PATH] or https://…, without user, query and fragment: logins have their own place";
 
+pub(super) const BY_HAND: &str =
+    "without --base and --write, `mirrors export` prints what belongs there: take it over by hand";
+pub(super) const BLOCKED: &str =
+    "take `blocked = true` away if these images may be pulled, or leave them out of the export";
+pub(super) const REWRITES: &str =
+    "take the `rewrite` of this registry away, or name the mirrors with the paths that it makes";
+pub(super) const OTHER_ENTRY: &str =
+    "the entry with the longest matching prefix counts: put the mirrors into that one by hand, or remove it";
+pub(super) const CAPABILITIES: &str =
+    "write capabilities = [\"pull\", \"resolve\"] there if the mirror may be asked for tags";
+pub(super) const PULL_FROM_MIRROR: &str =
+    "take pull-from-mirror away there, or write \"all\", if the mirror may be asked for them";
+pub(super) const DIGEST_ONLY: &str = "take `mirror-by-digest-only = true` away; a mirror that is for digests only has pull-from-mirror = \"digest-only\"";
+
 pub(super) const UNKNOWN: &str = "name the file or folder as the runtime does: /etc/containerd/certs.d, /etc/docker/daemon.json, \
 /etc/containers/registries.conf, /etc/rancher/k3s/registries.yaml, buildkitd.toml";
 pub(super) const UTF_8: &str = "save the file as UTF-8";

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::document::{Document, Flaw, Single, array, entries, flag, get, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
 use super::{Error, advice};
-use crate::model::endpoint::{Endpoint, Namespace};
+use crate::model::endpoint::{Endpoint, Namespace, is_loopback};
 use crate::model::node::{End, Node, Part, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
@@ -31,9 +31,11 @@ fn parse(document: &Document) -> Result<Node, Flaw> {
         for (mirror, at) in strings(settings, "mirrors", Single::Refused)? {
             let host = mirror.split_once("://").map_or(mirror, |(_, rest)| rest);
             let host = host.split('/').next().unwrap_or(host);
-            let is_plain = match get(registries, host) {
-                Some(of_host) => flag(table(of_host)?, "http")?,
-                None => false,
+            // As BuildKit does: this machine is asked over http unless `http = false` is said of it.
+            let is_local = https(host).and_then(|url| Some(is_loopback(&url.host()?))).unwrap_or(false);
+            let is_plain = match get(registries, host).map(table).transpose()? {
+                Some(of_host) if get(of_host, "http").is_some() => flag(of_host, "http")?,
+                _ => is_local,
             };
             let endpoint = mirrored(mirror, at, is_plain)?;
             route.hops.push(hop(endpoint, Part::Mirror, "mirrors, in listed order"));
@@ -104,6 +106,27 @@ mod tests {
     fn parsed(text: &str) -> Result<Node, Error> {
         let document = Document::of("buildkitd.toml".to_owned(), "/etc".into(), text);
         parse(&document).map_err(|flaw| document.error(flaw))
+    }
+
+    #[test]
+    fn a_mirror_on_this_machine_is_asked_over_http_unless_something_else_is_said() {
+        for (text, root) in [
+            ("mirrors = [\"localhost:5000\"]", "http://localhost:5000/v2"),
+            ("mirrors = [\"127.0.0.1:5000/p\"]", "http://127.0.0.1:5000/v2/p"),
+            ("mirrors = [\"https://localhost:5000\"]", "https://localhost:5000/v2"),
+            (
+                "mirrors = [\"localhost:5000\"]\n[registry.\"localhost:5000\"]\nhttp = false",
+                "https://localhost:5000/v2",
+            ),
+            (
+                "mirrors = [\"localhost:5000\"]\n[registry.\"localhost:5000\"]\ninsecure = true",
+                "http://localhost:5000/v2",
+            ),
+            ("mirrors = [\"m.example:5000\"]", "https://m.example:5000/v2"),
+        ] {
+            let node = parsed(&format!("[registry.\"docker.io\"]\n{text}\n")).unwrap();
+            assert_eq!(&*node.routes[0].hops[0].endpoint.api_root, root, "{text}");
+        }
     }
 
     #[test]

@@ -178,6 +178,11 @@ pub(super) fn hosts(node: &mut Node, document: &Document, scope: Scope) -> Resul
         route.end = End::Nothing;
     } else {
         capabilities(&root)?;
+        others(node, document, &root, Part::Primary)?;
+        if let Some(header) = get(&root, "header") {
+            let text = "headers for the default upstream are not represented: name it as server";
+            node.notes.push(document.note(header.span().start, text));
+        }
         let settings = tls(node, document, &root)?;
         if let Scope::Registry(registry) = &route.scope
             && let Some(host) = https(api_host(registry))

@@ -69,8 +69,15 @@ fn file(node: &mut Node, document: &Document) -> Result<Vec<Entry>, Flaw> {
                 for item in array(value)? {
                     let entry = entry(node, document, table(item)?, item.span().start)?;
                     // Inside one file the first of two equal prefixes wins.
-                    if found.iter().all(|known| known.route.scope != entry.route.scope) {
-                        found.push(entry);
+                    match found.iter().find(|known| known.route.scope == entry.route.scope) {
+                        None => found.push(entry),
+                        Some(first) => {
+                            let text = format!(
+                                "not used: a [[registry]] of the same prefix stands at {}",
+                                first.route.place
+                            );
+                            node.notes.push(document.note(item.span().start, text));
+                        }
                     }
                 }
             }

@@ -1,8 +1,11 @@
 //! dockerd's `daemon.json`: mirrors of Docker Hub, and hosts whose certificates are not verified
 //! (moby `daemon/pkg/registry`, `daemon/hosts.go`).
 
+use std::fmt;
 use std::path::Path;
 
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::document::{Document, Flaw};
@@ -10,7 +13,7 @@ use super::place::{endpoint, hop, https, node, route, secure, url};
 use super::{Error, advice};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
+use crate::model::node::{Network, Node, Note, Part, Rules, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -47,6 +50,45 @@ impl Settings {
                 Err(flaws.into_iter().flatten().map(|flaw| document.error(flaw)).collect())
             }
         }
+    }
+}
+
+/// Go takes the last of keys that stand twice, as does this reader.
+fn repeated(document: &Document) -> Vec<Note> {
+    let Ok(Keys(keys)) = serde_json::from_str::<Keys>(&document.text) else { return Vec::new() };
+    let is_twice = |key: &&str| keys.iter().filter(|known| known == key).count() > 1;
+    ["registry-mirrors", "insecure-registries", "features"]
+        .into_iter()
+        .filter(is_twice)
+        .map(|key| {
+            let at = document.text.rfind(&format!("\"{key}\"")).unwrap_or(0);
+            document.note(at, format!("{key} stands here a second time: the last one counts"))
+        })
+        .collect()
+}
+
+/// The keys of an object, as often as they stand there.
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -128,6 +170,7 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
         }
     }
     node.routes.push(mirrors);
+    node.notes.extend(repeated(document));
     for text in settings.insecure_registries.iter().map(String::as_str).chain(LOOPBACK) {
         let at = document.find(&format!("\"{text}\""));
         if let Err(flaw) = insecure(&mut node, document, text, at) {
@@ -184,6 +227,17 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Node, Vec<Error>> {
         parse(&Document::of("daemon.json".to_owned(), "".into(), text))
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_a_note_and_its_last_value_counts() {
+        let text = "{\n\"registry-mirrors\": [\"https://a.example\"],\n\"registry-mirrors\": [\"https://b.example\"]}";
+        let node = parsed(text).unwrap();
+        let names: Vec<_> = node.routes[0].hops.iter().map(|hop| &*hop.endpoint.name).collect();
+        assert_eq!(names, ["b.example"]);
+        let [note] = &node.notes[..] else { panic!("{:?}", node.notes) };
+        assert_eq!(&*note.place, "daemon.json:3");
+        assert!(note.text.contains("registry-mirrors stands here a second time"), "{note:?}");
     }
 
     fn lines(errors: &[Error]) -> Vec<String> {

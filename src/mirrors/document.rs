@@ -43,6 +43,11 @@ impl Flaw {
     pub(super) fn advising(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
     }
+
+    /// The same, where no better advice is known.
+    pub(super) fn advising_else(self, hint: &'static str) -> Self {
+        Self { hint: self.hint.or(Some(hint)), ..self }
+    }
 }
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
@@ -80,6 +85,11 @@ impl Document {
     /// With what to do about flaws, as the format goes.
     pub(super) fn advising(self, hint: &'static str) -> Self {
         Self { hint, ..self }
+    }
+
+    /// What to do about flaws without advice of their own.
+    pub(super) const fn hint(&self) -> &'static str {
+        self.hint
     }
 
     /// `file:line` of a byte.

@@ -1,6 +1,8 @@
 //! k3s' and rke2's `registries.yaml` (k3s `docs`, `pkg/agent/containerd/config.go`): it becomes
 //! containerd's `hosts.toml` when the node starts.
 
+mod shape;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -18,6 +20,7 @@ use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
+pub(super) use shape::is_it;
 
 /// A map in the order of the file.
 struct Ordered<T>(Vec<(String, T)>);
@@ -55,6 +58,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
 struct Settings {
     #[serde(default)]
     mirrors: Ordered<Option<Mirror>>,
@@ -63,14 +67,16 @@ struct Settings {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
 struct Mirror {
-    #[serde(default, alias = "endpoints")]
+    #[serde(default)]
     endpoint: Vec<Spanned<String>>,
     #[serde(default)]
     rewrite: Ordered<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
 struct Config {
     auth: Option<Auth>,
     #[serde(default)]
@@ -79,15 +85,16 @@ struct Config {
 
 /// Secrets in the open: no `Debug`.
 #[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
 struct Auth {
     username: Option<String>,
     password: Option<String>,
     auth: Option<String>,
-    #[serde(alias = "identityToken")]
     identity_token: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
 struct Tls {
     cert_file: Option<String>,
     key_file: Option<String>,
@@ -108,11 +115,10 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
             Some(line) => document.line(usize::try_from(line).unwrap_or(usize::MAX)),
             None => document.name.clone(),
         };
-        // The reader's words may quote the text, and passwords stand in it.
-        let why = "not what registries.yaml holds: broken YAML, a key twice, or a value of the wrong kind";
-        vec![Error::unusable(place, why, advice::K3S)]
+        vec![Error::unusable(place, shape::reason(document, &error), advice::K3S)]
     })?;
     let mut node = node(Runtime::K3s, &document.name);
+    node.notes.extend(shape::unknown(document));
     let mut errors = Vec::new();
     for (registry, mirror) in settings.mirrors.0 {
         match route(&mut node, document, &registry, mirror.unwrap_or_default()) {
@@ -337,19 +343,57 @@ configs:
                 "mirrors:\n  a.io:\n    endpoint: [\"ftp://x\"]\n",
                 "registries.yaml:3: unsupported scheme 'ftp'",
             ),
-            ("mirrors:\n  a.io:\n    endpoint: 5: 6\n", "registries.yaml:3: not what"),
-            ("mirrors:\n\ta.io: {}\n", "registries.yaml:2: not what"),
+            (
+                "mirrors:\n  a.io:\n    endpoint: 5: 6\n",
+                "registries.yaml:3: a value of the wrong kind: expected a list",
+            ),
+            ("mirrors:\n\ta.io: {}\n", "registries.yaml:2: a tab in front"),
             (
                 "configs:\n  a.io:\n    tls: {cert_file: /c}\n",
                 "registries.yaml:2: a.io: cert_file and key_file",
             ),
             ("configs:\n  a.io:\n    auth: {password: hunter2\n", "registries.yaml"),
-            ("mirrors: {}\nmirrors: {}\n", "registries.yaml:2: not what"),
+            ("mirrors:\n  a.io:\n    endpoint: \"https://m\n", "registries.yaml:4: invalid YAML: "),
+            ("mirrors: {}\nmirrors: {}\n", "registries.yaml:2: the same key twice"),
+            (
+                "mirrors:\n  a.io:\n    endpoint: https://x\n",
+                "registries.yaml:3: a value of the wrong kind: expected a list",
+            ),
         ] {
             let Err(errors) = parsed(text) else { panic!("{text}") };
             let shown = errors[0].to_string();
             assert!(shown.starts_with(part) && !shown.contains("hunter2"), "{text}\n{shown}");
         }
+    }
+
+    #[test]
+    fn keys_that_k3s_drops_are_notes_and_not_used() {
+        let node = parsed(
+            "mirror: {}\nmirrors:\n  docker.io:\n    endpoints: [https://m.example]\n    bogus: 1\n\
+             configs:\n  m.example:\n    auth: {identityToken: hunter2}\n    tls:\n      bogus: true\n",
+        )
+        .unwrap();
+        assert!(node.routes[0].hops.is_empty(), "{:?}", node.routes);
+        assert!(node.logins[0].identity_token.is_none());
+        let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        let rest = |known: &str| format!("(only {known}): what it says is not used");
+        assert_eq!(
+            told,
+            [
+                format!("registries.yaml:1: k3s does not know `mirror` {}", rest("mirrors, configs")),
+                format!("registries.yaml:4: k3s does not know `endpoints` {}", rest("endpoint, rewrite")),
+                format!("registries.yaml:5: k3s does not know `bogus` {}", rest("endpoint, rewrite")),
+                format!(
+                    "registries.yaml:8: k3s does not know `identityToken` {}",
+                    rest("username, password, auth, identity_token")
+                ),
+                format!(
+                    "registries.yaml:10: k3s does not know `bogus` {}",
+                    rest("cert_file, key_file, ca_file, insecure_skip_verify")
+                ),
+            ]
+        );
+        assert!(parsed(NODE).unwrap().notes.iter().all(|note| !note.text.contains("does not know")));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod url;
 pub use export::{Export, ExportedFile, Target, export};
 pub use image_repository::image_repository;
 pub use native::{MirrorSpec, UpstreamSpec, build, graces, places};
-pub use runtimes::{import, join};
+pub use runtimes::{import, join, unconfigured};
 pub use url::{PathMeaning, PlainHttp, UrlError};
 
 use thiserror::Error;

@@ -92,8 +92,14 @@ pub(super) fn secure(node: &mut Node, document: &Document, at: usize, host: &Url
         return;
     }
     if host.scheme() != "https" {
-        let text =
-            format!("{authority}: TLS settings for a host that is asked over plain http: not used here");
+        let text = match node.runtime {
+            // Port 80 is what http has without a port, too.
+            Runtime::Containerd if host.port_or_known_default() != Some(80) => format!(
+                "{authority}: with its TLS settings containerd asks this host over https first, then over http; \
+                 here it is asked over http only, without them"
+            ),
+            _ => format!("{authority}: TLS settings for a host that is asked over plain http: not used"),
+        };
         node.notes.push(document.note(at, text));
         return;
     }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document::{Document, get};
+use super::place::node;
 use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
 use crate::model::endpoint::Endpoint;
+use crate::model::image::DOCKER_HUB;
 use crate::model::mirror::MirrorMap;
-use crate::model::node::{Node, Note};
+use crate::model::node::{Node, Note, Part, Route, Runtime, Scope};
 
 enum Kind {
     CertsFolder,
@@ -55,7 +57,7 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
                 }
             }
             Ok(Kind::HostsFile) => containerd::read_file(path).map_err(|error| vec![error]),
-            Ok(Kind::Docker) => docker_daemon::read(path),
+            Ok(Kind::Docker) => docker_daemon::read(path).map(|node| with_certs_d(node, path, paths)),
             Ok(Kind::K3s) => k3s::read(path),
             Ok(Kind::Buildkit) => buildkit::read(path).map_err(|error| vec![error]),
             Err(error) => Err(vec![error]),
@@ -78,6 +80,12 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
         }
     }
     if errors.is_empty() { Ok(nodes) } else { Err(errors) }
+}
+
+/// A node whose runtime was told nothing: containerd, as kubeadm has it by default.
+#[must_use]
+pub fn unconfigured() -> Node {
+    node(Runtime::Containerd, "no configuration")
 }
 
 /// Adds what runtimes were told to our own mirrors: one name for each endpoint, one TLS setting for each
@@ -128,6 +136,49 @@ fn unknown(path: &Path) -> Error {
     Error::unusable(path.display().to_string(), UNKNOWN, advice::UNKNOWN)
 }
 
+/// The `certs.d` beside a `daemon.json` and its `hosts.toml` of Docker Hub, where that names hosts: dockerd asks
+/// those and no registry-mirrors (moby `daemon/hosts.go: mergeLegacyConfig`).
+pub(super) fn hub_beside(path: &Path) -> Option<(PathBuf, Node)> {
+    let folder = path.parent().unwrap_or(Path::new("")).join("certs.d");
+    let file = folder.join(DOCKER_HUB).join("hosts.toml");
+    // An invalid file is ignored by dockerd as well.
+    let node = file.is_file().then(|| containerd::read_file(&file).ok()).flatten()?;
+    let mut hops = node.routes.iter().flat_map(|route| &route.hops);
+    hops.any(|hop| hop.part == Part::Mirror).then_some((folder, node))
+}
+
+/// What dockerd makes of `node`, its `daemon.json` at `path`, with the certs.d beside it.
+fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
+    let Some((folder, mut hosts)) = hub_beside(path) else { return node };
+    let file = hosts.source.clone();
+    let is_hub = |route: &Route| route.scope == Scope::Registry(DOCKER_HUB.into());
+    let found = hosts.routes.pop();
+    let known = node.routes.iter_mut().find(|route| is_hub(route) && !route.hops.is_empty());
+    let (Some(found), Some(known)) = (found, known) else { return node };
+    let same = |one: &Path| {
+        one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
+    };
+    if named.iter().any(|path| same(path)) {
+        let place = std::mem::replace(known, found).place;
+        node.tls.extend(hosts.tls);
+        node.headers.extend(hosts.headers);
+        node.notes.push(Note {
+            place,
+            text: format!("registry-mirrors are not used: dockerd asks the hosts of {file} for docker.io")
+                .into(),
+        });
+        return node;
+    }
+    let text = format!(
+        "dockerd ignores registry-mirrors where its certs.d names hosts for docker.io, and {file} does: \
+         if it is dockerd's, name {} with --mirrors-from too",
+        folder.display()
+    );
+    let place = known.place.clone();
+    node.notes.push(Note { place, text: text.into() });
+    node
+}
+
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".d");
@@ -152,12 +203,16 @@ fn kind(path: &Path) -> Result<Kind, Error> {
     match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
         _ if name == "hosts.toml" => Ok(Kind::HostsFile),
         "json" => Ok(Kind::Docker),
-        "yaml" | "yml" => Ok(Kind::K3s),
+        "yaml" | "yml" if name == "registries.yaml" || k3s::is_it(&Document::read(path)?) => Ok(Kind::K3s),
+        "yaml" | "yml" => Err(Error::unusable(path.display().to_string(), NO_NODE, advice::UNKNOWN)),
         "conf" => Ok(Kind::RegistriesConf),
         "toml" => by_content(path),
         _ => Err(unknown(path)),
     }
 }
+
+const NO_NODE: &str =
+    "is not a node's configuration: neither `mirrors` nor `configs` of a registries.yaml is in it";
 
 const UNKNOWN: &str = "is of no known kind: certs.d (folder), hosts.toml, daemon.json, registries.conf, \
 registries.conf.d (folder), registries.yaml or buildkitd.toml";
@@ -229,6 +284,46 @@ mod tests {
             ("containers", 3),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn yaml_that_is_no_nodes_configuration_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["foo: bar\n", "- a\n", "image: x\n---\nimage: y\n"] {
+            let path = dir.path().join("deploy.yaml");
+            fs::write(&path, text).unwrap();
+            let errors = import(std::slice::from_ref(&path)).unwrap_err();
+            let shown = errors[0].to_string();
+            assert!(errors.len() == 1 && !shown.contains("k3s"), "{text}: {shown}");
+        }
+        fs::write(dir.path().join("deploy.yaml"), "foo: bar\n").unwrap();
+        let errors = import(&[dir.path().join("deploy.yaml")]).unwrap_err();
+        assert!(errors[0].to_string().contains("deploy.yaml: is not a node's configuration"), "{errors:?}");
+        let named = imported(&[("k.yml", "configs: {}\n")], &["k.yml"]);
+        assert_eq!(named[0].runtime.as_str(), "k3s");
+    }
+
+    #[test]
+    fn hosts_of_a_certs_d_beside_daemon_json_win_over_registry_mirrors() {
+        let files = [
+            ("daemon.json", "{\"registry-mirrors\": [\"https://a.example\"]}"),
+            ("certs.d/docker.io/hosts.toml", "[host.\"https://b.example\"]\nca = \"b.pem\"\n"),
+        ];
+        let asked = |nodes: &[Node]| {
+            let node = nodes.iter().find(|node| node.runtime.as_str() == "docker").unwrap();
+            let route = node.route(&"nginx".parse().unwrap()).unwrap();
+            let names: Vec<_> = route.hops.iter().map(|hop| hop.endpoint.name.to_string()).collect();
+            (names.join(" "), format!("{:?}", node.notes))
+        };
+        let (names, notes) = asked(&imported(&files, &["daemon.json"]));
+        assert_eq!(names, "a.example");
+        assert!(notes.contains("dockerd ignores registry-mirrors where"), "{notes}");
+        let (names, notes) = asked(&imported(&files, &["daemon.json", "certs.d"]));
+        assert_eq!(names, "b.example");
+        assert!(notes.contains("registry-mirrors are not used: dockerd asks the hosts of"), "{notes}");
+        let one = [files[0], ("certs.d/docker.io/hosts.toml", "server = \"https://b.example\"\n")];
+        let (names, notes) = asked(&imported(&one, &["daemon.json", "certs.d"]));
+        assert_eq!((&*names, &*notes), ("a.example", "[]"));
     }
 
     #[test]

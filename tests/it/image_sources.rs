@@ -102,6 +102,7 @@ fn folders_that_link_to_themselves_end_and_their_faults_are_warnings() {
     let tool = tool().file("picture.yaml", b"\x89PNG\r\n\x1a\n\0\0\0\r");
     let (dir, deploy) = (tool.dir().to_owned(), tool.dir().join("deploy"));
     std::os::unix::fs::symlink(&dir, deploy.join("up")).expect("a link");
+    std::os::unix::fs::symlink("nowhere.yaml", deploy.join("gone.yaml")).expect("a link to nothing");
     std::os::unix::fs::symlink("loop.yaml", deploy.join("loop.yaml")).expect("a link to itself");
     let output = tool.line("images --recursive .").run();
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -112,7 +113,13 @@ fn folders_that_link_to_themselves_end_and_their_faults_are_warnings() {
     listed.sort_unstable();
     expected.sort_unstable();
     assert_eq!(listed, expected);
-    for part in ["picture.yaml: not text but binary data", "deploy/pods.yaml:7: invalid YAML: "] {
+    for part in [
+        "picture.yaml: not text but binary data",
+        "deploy/pods.yaml:7: invalid YAML: ",
+        "deploy/up: a link to a folder, which is not followed",
+        "deploy/loop.yaml: cannot be read: ",
+        "deploy/gone.yaml: a link that leads nowhere",
+    ] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
     let plain = Tool::new().file("deploy/a.yaml", "a: b").line("images deploy").run();
@@ -226,4 +233,11 @@ fn manifests_without_an_image_that_is_known_come_with_a_next_step() {
     let hint = "give the names a value: .env beside a Compose file, --env, or --build-arg NAME=VALUE";
     let error = format!("error: no image left to check: no name is known offline\nhint: {hint}\n");
     assert!(open.ends_with(&error), "{open}");
+}
+
+#[test]
+fn only_the_formats_that_a_list_of_images_has_are_offered() {
+    let output = Tool::new().line("images images.txt -f sarif").run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("[possible values: table, csv, markdown, json]"), "{}", output.stderr);
 }

@@ -269,7 +269,7 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line_and_stays_as_it_was() {
             "registries-conf",
             "registries.conf",
             "[[registry]]\nlocation = \"docker.io\"\n[[registry]]\nlocation = \"docker.io/library\"\n",
-            "registries.conf: another entry of this file decides about docker.io/library/app:1.0",
+            "registries.conf:3: another entry decides for docker.io/library/app:1.0",
         ),
         (
             "registries-conf",
@@ -310,6 +310,80 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line_and_stays_as_it_was() {
             output.files().iter().all(|name| !name.contains(".bak") && !name.contains(".tmp")),
             "{output:?}"
         );
+    }
+}
+
+#[test]
+fn a_file_that_would_not_do_what_is_exported_is_refused_with_its_line_and_what_to_change() {
+    let world = World::new();
+    for (kind, file, text, parts) in [
+        (
+            "registries-conf",
+            "registries.conf",
+            "# ours\n[[registry]]\nlocation = \"docker.io\"\nblocked = true\n",
+            ["registries.conf:4: blocked = true: docker.io/library/app:1.0 is", "take `blocked = true` away"],
+        ),
+        (
+            "registries-conf",
+            "registries.conf",
+            "[[registry]]\nlocation = \"docker.io\"\nmirror-by-digest-only = true\n",
+            [
+                "registries.conf:3: {good} is for digests only here",
+                "take `mirror-by-digest-only = true` away",
+            ],
+        ),
+        (
+            "registries-conf",
+            "registries.conf",
+            "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"{good}\"\n\
+             insecure = true\npull-from-mirror = \"digest-only\"\n",
+            ["registries.conf:6: {good} is for digests only here", "take pull-from-mirror away there"],
+        ),
+        (
+            "containerd",
+            "certs.d/docker.io/hosts.toml",
+            "# ours\n[host.\"https://x.example\"]\ncapabilities = [\"pull\", \"resolve\"]\n\
+             [host.\"http://{good}\"]\ncapabilities = [\"pull\"]\n",
+            [
+                "certs.d/docker.io/hosts.toml:5: http://{good} is for digests only here, and would not be asked for tags",
+                "write capabilities = [\"pull\", \"resolve\"] there",
+            ],
+        ),
+    ] {
+        let text = world.fill(text);
+        let output = world
+            .tool()
+            .file(file, &text)
+            .line("mirrors export images.txt --retries 0 --to")
+            .args([kind, "--write", file.split('/').next().unwrap()])
+            .run();
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{output:?}");
+        for part in parts {
+            assert!(output.stderr.contains(&world.fill(part)), "{part}\n{}", output.stderr);
+        }
+        assert_eq!(output.file(file), text);
+    }
+}
+
+#[test]
+fn a_file_whose_lines_end_as_on_windows_keeps_that() {
+    let world = World::new();
+    for (kind, file, text) in [
+        ("registries-conf", "registries.conf", "# ours\r\n[[registry]]\r\nlocation = \"quay.io\"\r\n"),
+        ("k3s", "registries.yaml", "# ours\r\nmirrors:\r\n  quay.io:\r\n"),
+        ("docker", "daemon.json", "{\r\n  \"debug\": true\r\n}\r\n"),
+        ("containerd", "certs.d/docker.io/hosts.toml", "# ours\r\n[host.\"https://x.example\"]\r\n"),
+    ] {
+        let output = world
+            .tool()
+            .file(file, text)
+            .line("mirrors export images.txt --retries 0 --to")
+            .args([kind, "--write", file.split('/').next().unwrap()])
+            .run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let written = output.file(file);
+        assert!(written.contains(&world.good.authority()), "{written}");
+        assert_eq!(written.matches('\n').count(), written.matches("\r\n").count(), "{written:?}");
     }
 }
 

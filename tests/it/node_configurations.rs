@@ -337,12 +337,8 @@ fn what_was_named_and_cannot_be_used_is_told_with_its_line_and_exit_code_2() {
             "registries.conf:2: invalid prefix",
         ),
         ("registries.conf", "[[registry]]\nlocation='https://a.io'\n", "registries.conf:2: invalid location"),
-        (
-            "registries.yaml",
-            "mirrors: {}\nmirrors: {}\n",
-            "registries.yaml:2: not what registries.yaml holds",
-        ),
-        ("registries.yaml", "mirrors:\n\ta.io: {}\n", "registries.yaml:2: not what registries.yaml holds"),
+        ("registries.yaml", "mirrors: {}\nmirrors: {}\n", "registries.yaml:2: the same key twice in one map"),
+        ("registries.yaml", "mirrors:\n\ta.io: {}\n", "registries.yaml:2: a tab in front of the text"),
         ("buildkitd.toml", "[registry.\"a.io\"]\nmirrors = 5\n", "buildkitd.toml:2: expected a list"),
         ("other.ini", "x", "other.ini: is of no known kind"),
         ("other.toml", "x = 1", "other.toml: is of no known kind"),
@@ -439,4 +435,15 @@ fn skopeo_asks_what_resolve_says_in_the_same_order() {
     // Its last words name those that failed in the order in which they were asked.
     let at = |registry: &Registry| theirs.stderr.find(&format!("{}/", registry.authority())).unwrap();
     assert!(at(first) < at(second) && at(second) < at(primary), "{}", theirs.stderr);
+}
+
+#[test]
+fn a_prefix_for_kubeadms_images_needs_no_configuration() {
+    let run = |args: &str| Tool::new().line("resolve registry.k8s.io/pause:3.9").line(args).run();
+    let output = run("--image-repository m.example/google -f json");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("https://m.example/v2/google/pause/manifests/3.9"), "{}", output.stdout);
+    let nothing = run("");
+    assert_eq!(nothing.code, Some(2), "{nothing:?}");
+    assert!(nothing.stderr.contains("--mirrors-from <PATH>"), "{}", nothing.stderr);
 }

@@ -44,7 +44,7 @@ fn found(output: &Output) -> Vec<String> {
     }
     for skipped in output.stderr.lines().filter_map(|line| line.strip_prefix("warn: skipped ")) {
         let (place, rest) = skipped.split_once(": ").expect("a place");
-        let (what, _) = rest.split_once(": invalid template").expect("a text and its fault");
+        let (what, _) = rest.split_once(": invalid ").expect("a text and its fault");
         lines.push(format!("{place} ! {what}"));
     }
     lines

@@ -6,7 +6,7 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::super::document::{Document, Flaw};
 use super::super::place::node;
-use super::super::{Error, containerd};
+use super::super::{Error, advice, containerd};
 use super::Wanted;
 use super::entry::Entry;
 use crate::model::endpoint::Accepts;
@@ -27,7 +27,7 @@ pub(super) fn file(base: Option<&Path>, registry: &str) -> Result<(PathBuf, Docu
     let name = Path::new(existing.unwrap_or(&safe)).join(FILE);
     let path = base.unwrap_or(Path::new("")).join(&name);
     let document = if path.exists() {
-        Document::read(&path)?
+        Document::read(&path)?.advising(advice::HOSTS)
     } else {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Document::of(path.display().to_string(), folder, "")
@@ -65,8 +65,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         table.set_implicit(true);
         Item::Table(table)
     });
-    let by_hand =
-        || Flaw::new(document.find("host"), "'host' is not written as [host.\"…\"] tables: edit it by hand");
+    let by_hand = || Flaw::new(document.find("host"), "'host' is not written as [host.\"…\"] tables");
     let hosts = hosts.as_table_mut().ok_or_else(by_hand)?;
     let mut old: Vec<(String, Table)> = Vec::new();
     let names: Vec<String> = hosts.iter().map(|(name, _)| name.to_owned()).collect();

@@ -35,7 +35,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     }
     let new = urls(&[], document, wanted)?;
     let last = members.values().map(|raw| start(raw) + raw.get().len()).max();
-    let by_hand = || Flaw::new(0, "not an object of JSON: edit it by hand");
+    let by_hand = || Flaw::new(0, "not an object of JSON");
     let (at, comma) = match last {
         Some(end) => (end, ","),
         None => (text.find('{').ok_or_else(by_hand)? + 1, ""),

@@ -19,7 +19,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
 
 /// Everything but the list must be as it was.
 fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw> {
-    let flaw = || Flaw::new(document.find("mirrors"), "cannot be edited safely: edit it by hand");
+    let flaw = || Flaw::new(document.find("mirrors"), "cannot be edited safely");
     let read = |text: &str| -> Result<Value, Flaw> {
         let text = if text.trim().is_empty() { "{}" } else { text };
         let mut value: Value = serde_saphyr::from_str(text).map_err(|_| flaw())?;
@@ -36,7 +36,6 @@ fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw
         }
         let entry = entry.as_object_mut().ok_or_else(flaw)?;
         entry.remove("endpoint");
-        entry.remove("endpoints");
         Ok(value)
     };
     if read(&document.text)? == read(text)? { Ok(()) } else { Err(flaw()) }
@@ -82,7 +81,7 @@ impl Lines {
     fn edit(&mut self, wanted: &Wanted<'_>) -> Result<String, Flaw> {
         let by_hand = |lines: &Self, at: usize| {
             let before: usize = lines.0[..at].iter().map(|line| line.len() + 1).sum();
-            Flaw::new(before, "not in the plain block form of YAML, and so not edited: edit it by hand")
+            Flaw::new(before, "not in the plain block form of YAML, and so not edited")
         };
         if let Some(at) = self.0.iter().position(|line| line.contains('\t') || line.starts_with("...")) {
             return Err(by_hand(self, at));
@@ -110,7 +109,7 @@ impl Lines {
             return Err(by_hand(self, registry.at));
         }
         let deeper = self.inner_indent(registry).unwrap_or(inner + 2);
-        let list = ["endpoint", "endpoints"].into_iter().find_map(|key| self.child(registry, deeper, key));
+        let list = self.child(registry, deeper, "endpoint");
         let Some(list) = list else {
             let blanks = " ".repeat(deeper);
             let mut added = vec![format!("{blanks}endpoint:")];

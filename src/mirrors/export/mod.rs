@@ -7,6 +7,7 @@
 mod containerd;
 mod docker_daemon;
 mod entry;
+mod held;
 mod k3s;
 mod registries_conf;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::model::choice::{Choice, Part, Standing};
 use crate::model::node::{Node, Part as HopPart};
 use crate::model::tls::HostTls;
 use entry::Entry;
+use held::Change;
 
 /// Which configuration is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,13 @@ pub fn export(
     };
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
+        let beside = base.filter(|_| target == Target::Docker).and_then(super::runtimes::hub_beside);
+        export.notes.extend(beside.map(|(_, hosts)| {
+            format!(
+                "{} names hosts for docker.io: where that is dockerd's, it ignores registry-mirrors",
+                hosts.source
+            )
+        }));
         export.files.push(ExportedFile { name: PathBuf::new(), text });
     }
     Ok(export)
@@ -162,7 +171,7 @@ impl Target {
 }
 
 fn with_text(document: &Document, text: &str) -> Document {
-    Document::of(document.name.clone(), document.folder.clone(), text)
+    Document::of(document.name.clone(), document.folder.clone(), text).advising(document.hint())
 }
 
 fn edit(
@@ -172,7 +181,8 @@ fn edit(
     document: &Document,
     export: &mut Export,
 ) -> Result<String, Error> {
-    let mut current = with_text(document, &document.text);
+    let line_end = LineEnd::of(&document.text);
+    let mut current = with_text(document, &line_end.taken_from(&document.text));
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
         let wanted = wanted(target, choice, (&before, tls), &mut export.notes);
@@ -180,13 +190,40 @@ fn edit(
         if wanted.entries.is_empty() && wanted.left_out.is_empty() {
             continue;
         }
-        let text = target.edit(&current, &wanted).map_err(|flaw| current.error(flaw))?;
+        let text = target
+            .edit(&current, &wanted)
+            .map_err(|flaw| current.error(flaw.advising_else(advice::BY_HAND)))?;
         let edited = with_text(&current, &text);
-        let after = hold(target, &edited, choice, &wanted)?;
+        let original = target.read(document, &choice.registry)?;
+        let change = Change { target, original: document, before: &original, edited: &edited };
+        let after = held::hold(&change, choice, &wanted)?;
         export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }
-    Ok(current.text)
+    Ok(line_end.given_to(current.text))
+}
+
+/// How the lines of a file end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Lf,
+    CrLf,
+}
+
+impl LineEnd {
+    /// A file that mixes them is left as it is.
+    fn of(text: &str) -> Self {
+        let windows = text.matches("\r\n").count();
+        if windows > 0 && windows == text.matches('\n').count() { Self::CrLf } else { Self::Lf }
+    }
+
+    fn taken_from(self, text: &str) -> String {
+        if self == Self::CrLf { text.replace("\r\n", "\n") } else { text.to_owned() }
+    }
+
+    fn given_to(self, text: String) -> String {
+        if self == Self::CrLf { text.replace('\n', "\r\n") } else { text }
+    }
 }
 
 /// The mirrors of a choice as this runtime can have them.
@@ -243,28 +280,6 @@ fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
     hops.iter()
         .filter(|hop| hop.part == HopPart::Primary)
         .any(|hop| entry::place(&hop.endpoint, image).is_some_and(|place| entry.is_at(image, &place)))
-}
-
-/// Reads what was written, and holds it to what was wanted.
-fn hold(target: Target, edited: &Document, choice: &Choice, wanted: &Wanted<'_>) -> Result<Node, Error> {
-    let refused = |why: String| Error::unusable(&edited.name, why, target.advice());
-    let node = target
-        .read(edited, wanted.registry)
-        .map_err(|error| refused(format!("cannot be edited safely ({error}): edit it by hand")))?;
-    for image in &choice.images {
-        let hops = node.route(image).map_or(&[][..], |route| &route.hops);
-        let mirrors = hops.iter().filter(|hop| hop.part == HopPart::Mirror);
-        let found: Vec<_> = mirrors.filter_map(|hop| entry::place(&hop.endpoint, image)).collect();
-        let is_so = wanted.entries.len() <= found.len()
-            && wanted.entries.iter().zip(&found).all(|(entry, place)| entry.is_at(image, place))
-            && !found.iter().any(|place| wanted.left_out.iter().any(|(entry, _)| entry.is_at(image, place)));
-        if !is_so {
-            return Err(refused(format!(
-                "another entry of this file decides about {image}, so what is exported would not hold: edit it by hand"
-            )));
-        }
-    }
-    Ok(node)
 }
 
 /// Mirrors that an entry for many registries gave this one, which now has an entry of its own.

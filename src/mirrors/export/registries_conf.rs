@@ -12,7 +12,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         Flaw::new(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", "))
     })?;
     let by_hand = |what: &str| {
-        let why = format!("'{what}' is not written as [[{what}]] tables: edit it by hand");
+        let why = format!("'{what}' is not written as [[{what}]] tables");
         Flaw::new(document.find("registry"), why)
     };
     let registries = edited

@@ -1,0 +1,162 @@
+//! What stands in a `registries.yaml` besides what k3s knows, and why one cannot be read.
+//!
+//! k3s drops keys that it does not know without a word; here each is a note.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Error, Spanned};
+
+use super::super::document::Document;
+use crate::model::node::Note;
+
+/// Most letters of a key that are repeated.
+const MAX_SHOWN: usize = 60;
+
+/// The keys of a file, with their lines.
+enum Shape {
+    Map(Vec<(Spanned<String>, Self)>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Shape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Shape::Map(entries))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Shape, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Shape::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Shape, E> {
+                Ok(Shape::Other)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl Shape {
+    fn entries(&self) -> &[(Spanned<String>, Self)] {
+        match self {
+            Self::Map(entries) => entries,
+            Self::Other => &[],
+        }
+    }
+
+    fn get(&self, key: &str) -> &[(Spanned<String>, Self)] {
+        let found = self.entries().iter().find(|(name, _)| name.value == key);
+        found.map_or(&[], |(_, value)| value.entries())
+    }
+}
+
+/// Whether it is a map with one of the two keys that matter.
+pub(in super::super) fn is_it(document: &Document) -> bool {
+    serde_saphyr::from_str::<Shape>(&document.text)
+        .map_or(true, |root| root.entries().iter().any(|(key, _)| is_top(&key.value)))
+}
+
+fn is_top(key: &str) -> bool {
+    matches!(key, "mirrors" | "configs")
+}
+
+/// A note for each key that k3s does not know.
+pub(super) fn unknown(document: &Document) -> Vec<Note> {
+    let Ok(root) = serde_saphyr::from_str::<Shape>(&document.text) else {
+        let text = "keys that k3s does not know could not be looked for".into();
+        return vec![Note { place: document.name.clone().into(), text }];
+    };
+    let mut notes = Vec::new();
+    let mut tell = |entries: &[(Spanned<String>, Shape)], known: &[&str]| {
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+            let line = usize::try_from(key.referenced.line()).unwrap_or(usize::MAX);
+            let shown: String = key.value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+            let known = known.join(", ");
+            let text = format!("k3s does not know `{shown}` (only {known}): what it says is not used");
+            notes.push(Note { place: document.line(line).into(), text: text.into() });
+        }
+    };
+    tell(root.entries(), &["mirrors", "configs"]);
+    for (_, mirror) in root.get("mirrors") {
+        tell(mirror.entries(), &["endpoint", "rewrite"]);
+    }
+    for (_, config) in root.get("configs") {
+        tell(config.entries(), &["auth", "tls"]);
+        tell(config.get("auth"), &["username", "password", "auth", "identity_token"]);
+        tell(config.get("tls"), &["cert_file", "key_file", "ca_file", "insecure_skip_verify"]);
+    }
+    notes
+}
+
+/// What is wrong, without a word of the text: passwords stand in it.
+pub(super) fn reason(document: &Document, error: &Error) -> String {
+    let line = error.location().and_then(|location| usize::try_from(location.line()).ok()).unwrap_or(0);
+    let text = document.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    if text.trim_start_matches(' ').starts_with('\t') {
+        return "a tab in front of the text: YAML is indented with blanks".to_owned();
+    }
+    match error.without_snippet() {
+        Error::DuplicateMappingKey { .. } => "the same key twice in one map".to_owned(),
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            wrong_kind(expected)
+        }
+        Error::Unexpected { expected, .. } => wrong_kind(expected),
+        Error::InvalidScalar { ty, .. } => wrong_kind(ty),
+        _ => match serde_saphyr::from_str::<IgnoredAny>(&document.text) {
+            // The scanner's own words; it quotes nothing.
+            Err(broken) => match broken.without_snippet() {
+                Error::Eof { .. } => "invalid YAML: it ends in the middle of something".to_owned(),
+                Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => {
+                    format!("invalid YAML: {}", msg.replace('\n', ", "))
+                }
+                _ => "invalid YAML".to_owned(),
+            },
+            Ok(_) => "not what registries.yaml holds: a value of the wrong kind".to_owned(),
+        },
+    }
+}
+
+fn wrong_kind(expected: &str) -> String {
+    let expected = match expected {
+        "sequence start" | "a sequence" => "a list",
+        "mapping start" => "a map",
+        "string scalar" => "a text",
+        other => other,
+    };
+    format!("a value of the wrong kind: expected {expected}")
+}
