@@ -17,6 +17,7 @@ use super::authority::{Answered, Kind, Limits, Permit, QuotaReport};
 use super::classify::{self, Http2};
 use super::download::{Download, LeastRate};
 use super::extra::ExtraHeaders;
+use super::heard::{self, Heard};
 pub use super::message::{Body, Purpose, Range, Reply, Request, Wish};
 use super::meter::Meter;
 use super::pool::{Lease, Pool};
@@ -90,6 +91,7 @@ pub struct Client {
     extra: ExtraHeaders,
     /// Hosts that offered HTTP/2 and could not do it.
     http1_only: Mutex<HashSet<Authority>>,
+    heard: Heard,
     /// Hosts that are asked through a proxy, which has been told.
     told: Mutex<HashSet<Authority>>,
     registry_requests: AtomicU64,
@@ -131,6 +133,7 @@ impl Client {
             timeouts,
             extra: ExtraHeaders::default(),
             http1_only: Mutex::default(),
+            heard: Heard::default(),
             told: Mutex::default(),
             registry_requests: AtomicU64::new(0),
             blob_requests: AtomicU64::new(0),
@@ -327,6 +330,9 @@ impl Client {
                 log::debug!("{} {}: {}", request.method, redirect::display(request.url), failure.fault);
             })?;
         let (first_byte, version) = (sent.elapsed(), response.version());
+        if version == http::Version::HTTP_2 {
+            self.heard.note(authority);
+        }
         let status = response.status().as_u16();
         // An answer that is asked for again over HTTP/1.1 says nothing of the host's load.
         if (status, version, versions) != (421, http::Version::HTTP_2, Versions::Both) {
@@ -413,9 +419,26 @@ impl Client {
         let allowed = self.timeouts.first_byte.min(left);
         // Where both timers are set to the same time, the one that knows more should fire.
         let slack = if self.timeouts.connect >= allowed { Duration::from_millis(20) } else { Duration::ZERO };
-        match tokio::time::timeout(allowed + slack, lease.client.execute(outgoing)).await {
+        let sent = Instant::now();
+        let first = heard::after(sent, allowed.saturating_add(slack));
+        let mut until = first;
+        let mut answer = std::pin::pin!(lease.client.execute(outgoing));
+        let answer = loop {
+            match tokio::time::timeout_at(until, &mut answer).await {
+                Ok(answer) => break Ok(answer),
+                Err(silent) => {
+                    let longer = self.heard.until(authority, sent, allowed).min(heard::after(sent, left));
+                    if longer <= until {
+                        break Err(silent);
+                    }
+                    until = longer;
+                }
+            }
+        };
+        match answer {
             Err(_) => {
-                Err(NetFault::TimeoutFirstByte(self.timeouts.first_byte.min(self.timeouts.total)).into())
+                let waited = if until > first { until - sent } else { self.timeouts.first_byte };
+                Err(NetFault::TimeoutFirstByte(waited.min(self.timeouts.total)).into())
             }
             Ok(Err(error)) => {
                 let connect = self.timeouts.connect.min(self.timeouts.first_byte).min(self.timeouts.total);

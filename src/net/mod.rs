@@ -8,6 +8,7 @@ pub mod client;
 pub mod download;
 pub mod extra;
 pub mod flight;
+mod heard;
 pub mod locality;
 mod message;
 mod meter;

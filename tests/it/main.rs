@@ -34,6 +34,7 @@ mod healthy;
 mod hidden_causes;
 mod hostile_text;
 mod html_page;
+mod http2;
 mod image_sources;
 mod input_files;
 mod interruption;
