@@ -135,7 +135,7 @@ fn worst(view: &View<'_>, image: u32) -> Bearing {
 }
 
 /// What came of an image, the worst first; then how bad the worst of the results that are why is, and how many those are.
-fn severity(view: &View<'_>, image: u32) -> (Reverse<Outcome>, Bearing, Reverse<(u8, bool)>, Reverse<usize>) {
+fn severity(view: &View<'_>, image: u32) -> (Reverse<Outcome>, Bearing, Reverse<(u8, bool, usize)>) {
     let outcome = view.decision.images.get(image as usize).copied().unwrap_or(Outcome::Pass);
     let worst = worst(view, image);
     let results = view.results(image).iter();
@@ -143,7 +143,8 @@ fn severity(view: &View<'_>, image: u32) -> (Reverse<Outcome>, Bearing, Reverse<
     let statuses = alike.clone().map(|result| result.verdict.code.status());
     // What answers with something else is looked into before what is not there.
     let gravest = statuses.map(|status| (gate::severity(status), status == Status::Invalid)).max();
-    (Reverse(outcome), worst, Reverse(gravest.unwrap_or_default()), Reverse(alike.count()))
+    let (severity, is_invalid) = gravest.unwrap_or_default();
+    (Reverse(outcome), worst, Reverse((severity, is_invalid, alike.count())))
 }
 
 /// Part by part: `app` stands before `app-2`, whatever their tags are.
