@@ -11,7 +11,9 @@ use crate::exit;
 use crate::gate::Baseline;
 use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
+use crate::report::baseline::Kind;
 use crate::report::{self, escape};
+use crate::stored;
 
 /// A report of some hundred thousand rows is smaller.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -31,7 +33,13 @@ fn read(path: &Path) -> Result<Baseline, String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("larger than {MAX_BYTES} bytes: no report of ours"));
     }
-    report::baseline::read(&bytes).map_err(|error| error.to_string())
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    // A report is held to what every command holds it to: one that does not add up would let through what it lacks.
+    match report::baseline::kind(bytes).map_err(|error| error.to_string())? {
+        Kind::Report => drop(stored::read(bytes).map_err(|error| format!("it {error}"))?),
+        Kind::Baseline => {}
+    }
+    report::baseline::read(bytes).map_err(|error| error.to_string())
 }
 
 /// A baseline of other images would let nothing pass, and tell everything to be new.
@@ -92,14 +100,19 @@ pub(super) fn hold_to_vantages<'a>(
 pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let BaselineCommand::Write(BaselineWriteArgs { reports, output }) = command;
-    let (mut whole, mut faults): (Option<Baseline>, _) = (None, Vec::new());
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
     for path in &reports {
-        match (read(path), &mut whole) {
-            (Ok(baseline), Some(whole)) => whole.merge(baseline),
-            (Ok(baseline), None) => whole = Some(baseline),
-            (Err(why), _) => faults.push(format!("{}: {why}", path.display())),
+        match read(path) {
+            Ok(baseline) => all.push(baseline),
+            Err(why) => faults.push(format!("{}: {why}", path.display())),
         }
     }
+    // In the order of the runs: what one of them could not find out is as the run before it left it.
+    all.sort_by_key(|baseline| baseline.taken_at);
+    let whole = all.into_iter().reduce(|mut whole, later| {
+        whole.merge(later);
+        whole
+    });
     let whole = match whole {
         Some(whole) if faults.is_empty() => whole,
         _ => return Err(Error::Baseline(faults)),

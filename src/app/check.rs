@@ -54,8 +54,8 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     let Prepared { options, plan, sources, read } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
     hold_to_plan(&options, &args, &plan)?;
-    let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
+    let job = Job::open(&args.reports, &read, &outputs)?;
     let plan = scoped(plan, &args, &outputs);
     let rows = if outputs.has_rows() { Some(outputs.rows().map_err(Error::Rows)?) } else { None };
     let cancel = interruptions.asking().boxed();

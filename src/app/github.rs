@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::output::{self, Outputs};
 use super::{Error, OutputError};
 use crate::cli::ReportArgs;
 use crate::report::View;
@@ -36,8 +37,13 @@ impl Job {
     /// The job that this process runs in, if it does and is to be told.
     ///
     /// # Errors
-    /// The summary cannot be written to: better said before anything is asked or overwritten.
-    pub(super) fn open(args: &ReportArgs) -> Result<Option<Self>, Error> {
+    /// The summary cannot be written to, or is a file that this run reads or writes a report to: better said before
+    /// anything is asked or overwritten.
+    pub(super) fn open(
+        args: &ReportArgs,
+        read: &[PathBuf],
+        outputs: &Outputs,
+    ) -> Result<Option<Self>, Error> {
         if args.no_github || env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
             return Ok(None);
         }
@@ -45,6 +51,9 @@ impl Job {
         let here = env::current_dir().ok();
         let folder = here.zip(set("GITHUB_WORKSPACE")).and_then(|(here, root)| inside(&here, &root));
         let summary = set("GITHUB_STEP_SUMMARY").map(|path| {
+            if let Some(why) = conflict(&path, read, outputs) {
+                return Err(Error::Outputs(vec![unwritable(&path, &why)]));
+            }
             match OpenOptions::new().append(true).create(true).open(&path) {
                 Ok(file) => Ok((path, file)),
                 Err(error) => Err(Error::Outputs(vec![unwritable(&path, &error)])),
@@ -69,7 +78,16 @@ impl Job {
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> OutputError {
+/// What else this run does with the file.
+fn conflict(path: &Path, read: &[PathBuf], outputs: &Outputs) -> Option<&'static str> {
+    let file = output::place(path).ok().filter(|place| !place.exists() || place.is_file())?;
+    if read.iter().any(|read| read.canonicalize().is_ok_and(|read| read == file)) {
+        return Some("is read by this run, and would be changed");
+    }
+    outputs.replace(&file).then_some("a report takes its place")
+}
+
+fn unwritable(path: &Path, error: &impl std::fmt::Display) -> OutputError {
     OutputError {
         path: path.to_owned(),
         why: format!("{error} (the job summary, GITHUB_STEP_SUMMARY; --no-github leaves it out)"),

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Error, baseline, policy};
+use super::{Error, baseline, policy, saved};
 use crate::cli::{
     CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, OnlyArg, ProgressArg, ReportArgs, SortArg,
 };
@@ -79,7 +79,7 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
         },
         age: AgeRules {
             grace: defaults.reach.age.grace.or(config.grace),
-            history: args.since.as_deref().map(config::load_earlier).transpose()?.map(Arc::new),
+            history: args.since.as_deref().map(saved::earlier).transpose()?.map(Arc::new),
             ..defaults.reach.age
         },
         referrers: defaults.reach.referrers,

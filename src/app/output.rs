@@ -112,6 +112,12 @@ impl Outputs {
         Ok(Self { places: outputs, template: forms.template, interruptions: interruptions_of_all })
     }
 
+    /// Whether a report takes the place of this file.
+    pub(super) fn replace(&self, file: &Path) -> bool {
+        let is_it = |target: &Target| matches!(target, Target::File { path, .. } if path == file);
+        self.places.iter().any(|output| is_it(&output.target))
+    }
+
     /// Whether standard output gets a report.
     pub(super) fn has_stdout(&self) -> bool {
         self.places.iter().any(|output| matches!(output.target, Target::Stdout))
@@ -240,16 +246,18 @@ impl Target {
     }
 }
 
+/// Where a file is or would be, behind all links.
+pub(super) fn place(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_path(&behind_links(path)).map_err(plain),
+        place => place.map_err(plain),
+    }
+}
+
 /// Opens a place for something that gets its name when it is whole.
 pub(super) fn open(path: &Path, interruptions: &Interruptions) -> io::Result<Target> {
     // Through a link, so that the link stays and its target is replaced.
-    let path = match fs::canonicalize(path) {
-        Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            new_path(&behind_links(path)).map_err(plain)?
-        }
-        Err(error) => return Err(plain(error)),
-    };
+    let path = place(path)?;
     let permissions = match fs::metadata(&path) {
         Ok(found) if found.is_dir() => return Err(io::Error::other("is a directory")),
         Ok(found) if !found.is_file() => {

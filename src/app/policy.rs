@@ -3,6 +3,8 @@
 //! A name that is mistyped in a policy would loosen the gate without a word, so it is an error before
 //! anything is asked.
 
+use std::collections::BTreeSet;
+
 use time::{Date, OffsetDateTime};
 
 use super::Error;
@@ -94,7 +96,16 @@ pub(super) fn hold_to_mirrors(policy: &Policy, known: &[&str]) -> Result<(), Err
     if faults.is_empty() { Ok(()) } else { Err(Error::Gate(faults)) }
 }
 
+/// What mirrors may be called in a policy.
+pub(super) fn names<'a>(endpoints: impl Iterator<Item = &'a Endpoint> + Clone) -> Vec<&'a str> {
+    let mirrors = endpoints.filter(|endpoint| endpoint.role == Role::Mirror);
+    let own = mirrors.clone().map(Endpoint::own_name);
+    own.chain(mirrors.map(|mirror| &*mirror.name)).collect()
+}
+
 fn no_such(name: &str, known: &[&str]) -> String {
+    let mut seen = BTreeSet::new();
+    let known: Vec<&str> = known.iter().copied().filter(|name| seen.insert(*name)).collect();
     let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
     let hint = match nearest {
         Some((distance, known)) if distance <= known.len().max(3) / 2 => {
@@ -127,38 +138,32 @@ pub(super) fn hold_to_images<'a>(
             ));
         }
         if let Some(name) = &exception.mirror
-            && !endpoints.clone().any(|endpoint| endpoint.own_name() == &**name)
+            && !endpoints.clone().any(|endpoint| endpoint.is_called(name))
         {
-            let known: Vec<&str> = endpoints
-                .clone()
-                .filter(|endpoint| endpoint.role == Role::Mirror)
-                .map(|endpoint| endpoint.own_name())
-                .collect();
-            faults.push(format!("{place}: mirror: {}", no_such(name, &known)));
+            faults.push(format!("{place}: mirror: {}", no_such(name, &names(endpoints.clone()))));
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::Gate(faults)) }
 }
 
 /// The registry of each image of a plan, and the mirrors that are asked for it.
-pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (&str, Vec<&str>)> + Clone {
-    let names =
-        |mirrors: &[u32]| mirrors.iter().map(|mirror| &*plan.endpoints[*mirror as usize].name).collect();
-    plan.images.iter().map(move |planned| (planned.image.registry(), names(&planned.mirrors)))
+pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (&str, Vec<&Endpoint>)> + Clone {
+    let of = |mirrors: &[u32]| mirrors.iter().map(|mirror| &*plan.endpoints[*mirror as usize]).collect();
+    plan.images.iter().map(move |planned| (planned.image.registry(), of(&planned.mirrors)))
 }
 
 /// A requirement that no answer could meet is a mistake, and better told before asking.
 ///
-/// `asked` tells of each image its registry and the names of its mirrors.
+/// `asked` tells of each image its registry and its mirrors.
 ///
 /// # Errors
 /// Fewer mirrors are there than must be fine.
 pub(super) fn hold_to_requirement<'a>(
     policy: &Policy,
-    asked: impl Iterator<Item = (&'a str, Vec<&'a str>)> + Clone,
+    asked: impl Iterator<Item = (&'a str, Vec<&'a Endpoint>)> + Clone,
 ) -> Result<(), Error> {
-    let has = |group: &Group, name: &str| group.mirrors.iter().any(|mirror| **mirror == *name);
-    let check = |place: &dyn Fn() -> String, require: &Require, is_meant: &dyn Fn(&str) -> bool| {
+    let has = |group: &Group, mirror: &Endpoint| group.mirrors.iter().any(|name| mirror.is_called(name));
+    let check = |place: &dyn Fn() -> String, require: &Require, is_meant: &dyn Fn(&Endpoint) -> bool| {
         let Require::AtLeast(required) = require else { return Ok(()) };
         for (registry, mirrors) in asked.clone() {
             let available = mirrors.iter().filter(|mirror| is_meant(mirror)).count();
@@ -177,9 +182,9 @@ pub(super) fn hold_to_requirement<'a>(
         flag @ "--require" => flag.to_owned(),
         line => format!("{line}: require ="),
     };
-    check(&place, &policy.require, &|name| !policy.groups.iter().any(|group| has(group, name)))?;
+    check(&place, &policy.require, &|mirror| !policy.groups.iter().any(|group| has(group, mirror)))?;
     policy.groups.iter().try_for_each(|group| {
         let place = || format!("{}: group '{}' requires", group.place, group.name.escape_debug());
-        check(&place, &group.require, &|name| has(group, name))
+        check(&place, &group.require, &|mirror| has(group, mirror))
     })
 }

@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::gate::{Policy, Terms};
 use crate::inputs::{STDIN_ARGUMENT, STDIN_NAME};
 use crate::mirrors;
-use crate::model::age::Grace;
+use crate::model::age::{Grace, History};
 use crate::model::code::Code;
 use crate::model::endpoint::Role;
 use crate::model::run::{CheckResult, Run};
@@ -70,8 +70,8 @@ fn again(
         .chain(args.gate.baseline.clone())
         .chain(args.reports.template.clone())
         .collect();
-    let job = Job::open(&args.reports)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
+    let job = Job::open(&args.reports, &read, &outputs)?;
     interruptions.writing();
     let terms = Terms { policy: &policy, baseline: baseline.as_ref() };
     let ended = Ended { run: &run, terms, tool_version: &tool_version, common, reports: &args.reports, job };
@@ -130,30 +130,49 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Named>, Error> {
 }
 
 fn read(path: &Path) -> Result<Saved, SavedFault> {
-    let mut text = Vec::new();
-    let from: Box<dyn Read> = if is_stdin(path) {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(SavedFault::Bytes)?)
+    let text = match is_stdin(path) {
+        true => bytes(io::stdin().lock()),
+        false => bytes(File::open(path).map_err(SavedFault::Bytes)?),
     };
+    Ok(stored::read(&text?)?)
+}
+
+/// The report of an earlier check, for how long mirrors have been behind.
+///
+/// # Errors
+/// It cannot be read, or does not add up.
+pub(super) fn earlier(path: &Path) -> Result<History, Error> {
+    let fault = |why: &SavedFault| config::Error::Earlier { path: path.to_owned(), why: format!("it {why}") };
+    let text = match File::open(path).map_err(SavedFault::Bytes).and_then(bytes) {
+        Ok(text) => text,
+        Err(SavedFault::Bytes(cause)) => {
+            return Err(config::Error::Unreadable { path: path.to_owned(), cause }.into());
+        }
+        Err(why) => return Err(fault(&why).into()),
+    };
+    stored::read(&text).map_err(|why| fault(&why.into()))?;
+    Ok(config::read_earlier(path, &text)?)
+}
+
+fn bytes(from: impl Read) -> Result<Vec<u8>, SavedFault> {
+    let mut text = Vec::new();
     from.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(SavedFault::Bytes)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(SavedFault::TooLarge { limit_bytes: MAX_BYTES });
     }
-    Ok(stored::read(&text)?)
+    Ok(text)
 }
 
 /// A policy that speaks of nothing in the run is a mistake, as it is in a check.
 fn hold_to_run(policy: &Policy, run: &Run) -> Result<(), Error> {
-    let mirrors = run.endpoints.iter().filter(|endpoint| endpoint.role == Role::Mirror);
-    let known: Vec<&str> = mirrors.map(|endpoint| endpoint.own_name()).collect();
-    policy::hold_to_mirrors(policy, &known)?;
+    let endpoints = run.endpoints.iter().map(|endpoint| &**endpoint);
+    policy::hold_to_mirrors(policy, &policy::names(endpoints.clone()))?;
     let asked = run.results.chunk_by(|one, other| one.image == other.image).filter_map(|results| {
         let mirrors = results.iter().filter(|result| result.role(run) == Role::Mirror);
-        let names = mirrors.map(|result| run.endpoints[result.endpoint as usize].own_name()).collect();
-        Some((run.images[results.first()?.image as usize].registry(), names))
+        let mirrors = mirrors.map(|result| &*run.endpoints[result.endpoint as usize]).collect();
+        Some((run.images[results.first()?.image as usize].registry(), mirrors))
     });
     policy::hold_to_requirement(policy, asked)?;
     let images = run.images.iter().map(|image| &**image);
-    policy::hold_to_images(policy, images, run.endpoints.iter().map(|endpoint| &**endpoint))
+    policy::hold_to_images(policy, images, endpoints)
 }

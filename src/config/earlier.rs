@@ -2,7 +2,6 @@
 //! so that reports of other versions will do.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read as _};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,8 +12,6 @@ use super::Error;
 use crate::model::age::{Earlier, History};
 use crate::model::status::Status;
 
-/// The largest report that is read, in bytes: some hundred thousand images at several mirrors.
-const MAX_BYTES: u64 = 1 << 30;
 /// What stands in `schema`.
 const SCHEMA_ID: &str = "registry-check/report/v1";
 
@@ -35,19 +32,14 @@ struct Line {
     stale_since: Option<String>,
 }
 
-/// Reads a JSON report.
+/// Reads a JSON report out of the `text` of the file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, or is no such report.
-pub fn load_earlier(path: &Path) -> Result<History, Error> {
-    let unreadable = |cause| Error::Unreadable { path: path.to_owned(), cause };
+/// It is no such report.
+pub fn read_earlier(path: &Path, text: &[u8]) -> Result<History, Error> {
     let fault = |why| Error::Earlier { path: path.to_owned(), why };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.len() > MAX_BYTES {
-        return Err(fault(format!("larger than {MAX_BYTES} bytes")));
-    }
-    let report: Report = serde_json::from_reader(BufReader::new(file.take(MAX_BYTES)))
-        .map_err(|error| fault(format!("line {}: {}", error.line(), shown(&error.to_string()))))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let report: Report = serde_json::from_slice(text).map_err(|error| fault(shown(&error.to_string())))?;
     if report.schema != SCHEMA_ID {
         return Err(fault(format!("'{}' is not {SCHEMA_ID}", shown(&report.schema))));
     }

@@ -5,7 +5,7 @@ mod file;
 mod gate;
 mod keys;
 
-pub use earlier::load_earlier;
+pub use earlier::read_earlier;
 pub use file::{Config, FILE_NAME, load, place};
 pub use gate::GateSpec;
 

@@ -33,6 +33,15 @@ pub struct Problem {
     pub since: OffsetDateTime,
 }
 
+impl Problem {
+    /// Whether it is still what is known after a run that came to `now`: that run could not find out whether the worse
+    /// thing is mended.
+    #[must_use]
+    pub const fn outlasts(&self, now: Status) -> bool {
+        !is_found_out(now) && severity(self.status) > severity(now)
+    }
+}
+
 /// How fast a mirror was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -55,6 +64,8 @@ pub struct Baseline {
     pub problems: BTreeMap<Key, Problem>,
     /// How fast each mirror was.
     pub paces: BTreeMap<Box<str>, Pace>,
+    /// What an interrupted run left out: it says nothing of these. In no file, since there they are as if unknown.
+    pub unasked: BTreeSet<Key>,
 }
 
 impl Baseline {
@@ -65,11 +76,26 @@ impl Baseline {
         } else {
             (other, self)
         };
-        // What the later run found to be fine is no problem any more.
-        let was_fine =
-            |key: &Key| later.images.contains(&key.artifact) && later.mirrors.contains(&key.mirror);
-        let problems: Vec<_> = earlier.problems.into_iter().filter(|(key, _)| !was_fine(key)).collect();
-        later.problems.extend(problems);
+        for (key, problem) in earlier.problems {
+            // What the later run found to be fine is no problem any more.
+            let was_asked = !later.unasked.contains(&key)
+                && later.images.contains(&key.artifact)
+                && later.mirrors.contains(&key.mirror);
+            let holds = match later.problems.get_mut(&key) {
+                Some(now) if problem.outlasts(now.status) => true,
+                // As old as it is, though the later run was not held against the earlier one.
+                Some(now) => {
+                    if severity(problem.status) >= severity(now.status) {
+                        now.since = now.since.min(problem.since);
+                    }
+                    false
+                }
+                None => !was_asked,
+            };
+            if holds {
+                later.problems.insert(key, problem);
+            }
+        }
         later.images.extend(earlier.images);
         later.mirrors.extend(earlier.mirrors);
         for (mirror, pace) in earlier.paces {
@@ -95,6 +121,25 @@ pub const fn severity(status: Status) -> u8 {
         Status::Stale => 4,
         Status::Incomplete => 5,
         Status::Missing | Status::Invalid => 6,
+    }
+}
+
+/// Whether the status says what the endpoint has; all others say that this is not known.
+#[must_use]
+pub const fn is_found_out(status: Status) -> bool {
+    match status {
+        Status::Ok
+        | Status::SameContent
+        | Status::Stale
+        | Status::Missing
+        | Status::Incomplete
+        | Status::Invalid => true,
+        Status::Unverified
+        | Status::Denied
+        | Status::RateLimited
+        | Status::ServerError
+        | Status::Unreachable
+        | Status::NotChecked => false,
     }
 }
 

@@ -7,6 +7,7 @@ use time::Date;
 use super::glob::Glob;
 use super::policy::Level;
 use crate::model::code::Code;
+use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
 use crate::model::status::Status;
 
@@ -71,8 +72,8 @@ impl Exception {
 
     /// Whether it is about a result with this code at `mirror`, its image aside.
     #[must_use]
-    pub fn is_about(&self, mirror: &str, code: Code) -> bool {
-        self.mirror.as_deref().is_none_or(|name| name == mirror)
+    pub fn is_about(&self, mirror: &Endpoint, code: Code) -> bool {
+        self.mirror.as_deref().is_none_or(|name| mirror.is_called(name))
             && match self.what {
                 None => true,
                 Some(What::Status(status)) => code.status() == status,

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use baseline::{Baseline, Better, Change, Comparison, Key, Pace, Problem, severity};
+pub use baseline::{Baseline, Better, Change, Comparison, Key, Pace, Problem, is_found_out, severity};
 pub use exception::{Exception, State, What};
 pub use glob::Glob;
 pub use latency::{MIN_SAMPLES, MirrorLatency, NOISE, Ruling, pace, percentile};
@@ -77,7 +77,7 @@ pub struct Decision {
 }
 
 /// How a result is judged where not by its status alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Treated {
     /// What it does, the baseline aside.
     pub level: Level,
@@ -85,6 +85,8 @@ pub struct Treated {
     pub exception: Option<usize>,
     /// How it compares with the baseline; only of what is not `ok`.
     pub change: Option<Change>,
+    /// The code of what the baseline has, where that stays known since this run could not find out.
+    pub outlasting: Option<Box<str>>,
 }
 
 impl Decision {
@@ -125,7 +127,7 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
             let code = result.verdict.code;
             let endpoint = &run.endpoints[result.endpoint as usize];
             let plain = policy.level_of(result);
-            let exception = held.exception(policy, endpoint.own_name(), code);
+            let exception = held.exception(policy, endpoint, code);
             let level = exception.map_or(plain, |at| policy.exceptions[at].level);
             if let Some(at) = exception.filter(|_| level != plain) {
                 used[at] += 1;
@@ -135,9 +137,14 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
                 .filter(|_| code.status() != Status::Ok)
                 .map(|baseline| Change::of(baseline, earlier, code.status()));
             if exception.is_some() || change.is_some() {
-                treated.insert((image, result.endpoint), Treated { level, exception, change });
+                let outlasting = earlier.filter(|was| was.outlasts(code.status()));
+                let outlasting = outlasting.map(|was| was.code.clone());
+                treated.insert((image, result.endpoint), Treated { level, exception, change, outlasting });
             }
-            if let Some(earlier) = earlier.filter(|was| severity(was.status) > severity(code.status())) {
+            let is_better = |was: &&Problem| {
+                is_found_out(code.status()) && severity(was.status) > severity(code.status())
+            };
+            if let Some(earlier) = earlier.filter(is_better) {
                 better.push(Better { result: at, was: earlier.status, since: earlier.since });
             }
         }
@@ -193,7 +200,7 @@ impl<'a> Held<'a> {
     }
 
     /// The first exception that is about this result.
-    fn exception(&self, policy: &Policy, mirror: &str, code: Code) -> Option<usize> {
+    fn exception(&self, policy: &Policy, mirror: &Endpoint, code: Code) -> Option<usize> {
         self.exceptions.iter().copied().find(|at| policy.exceptions[*at].is_about(mirror, code))
     }
 
@@ -246,10 +253,13 @@ fn outcome_of_image(
     judged: impl Fn(&CheckResult) -> (Level, bool),
 ) -> Outcome {
     let asked = || results.iter().filter(|result| result.counts == Counts::ForGate);
-    let name = |result: &CheckResult| endpoints[result.endpoint as usize].own_name();
+    let is_among = |names: &[Box<str>], result: &CheckResult| {
+        let endpoint = &endpoints[result.endpoint as usize];
+        names.iter().any(|name| endpoint.is_called(name))
+    };
     let outcome = |require: &Require, is_meant: &dyn Fn(&CheckResult) -> bool| {
         let is_named = |result: &CheckResult| match require {
-            Require::Named(names) => is_meant(result) && names.iter().any(|known| **known == *name(result)),
+            Require::Named(names) => is_meant(result) && is_among(names, result),
             Require::All | Require::Any | Require::AtLeast(_) => is_meant(result),
         };
         let some_named = asked().any(is_named);
@@ -262,8 +272,7 @@ fn outcome_of_image(
     if asked().any(|result| endpoints[result.endpoint as usize].role == Role::Upstream) {
         return outcome(&Require::All, &|_| true);
     }
-    let is_in =
-        |group: &Group, result: &CheckResult| group.mirrors.iter().any(|known| **known == *name(result));
+    let is_in = |group: &Group, result: &CheckResult| is_among(&group.mirrors, result);
     let rest = outcome(&policy.require, &|result| !policy.groups.iter().any(|group| is_in(group, result)));
     let groups = policy.groups.iter().map(|group| outcome(&group.require, &|result| is_in(group, result)));
     groups.fold(rest, Outcome::max)

@@ -104,6 +104,7 @@ fn baseline(problems: &[(usize, &str, Status)]) -> Baseline {
         mirrors: BTreeSet::new(),
         problems: problems.collect(),
         paces: BTreeMap::new(),
+        unasked: BTreeSet::new(),
     }
 }
 
@@ -263,6 +264,19 @@ fn comparison_tells_what_is_new_known_better_and_gone() {
     let gone: Vec<_> = comparison.gone.iter().map(|key| &*key.artifact).collect();
     assert_eq!(gone, ["docker.io/library/i7:latest"]);
     assert_eq!(decision.images, [Outcome::Fail, Outcome::Pass]);
+}
+
+#[test]
+fn what_a_run_left_out_is_as_the_baseline_before_it_has_it() {
+    let early = baseline(&[(0, "a", Status::Missing), (1, "a", Status::Stale), (2, "a", Status::Unverified)]);
+    let mut late = baseline(&[(1, "a", Status::Unverified), (2, "a", Status::Denied)]);
+    late.mirrors = ["a".into()].into();
+    late.taken_at += Duration::from_secs(60);
+    late.unasked.insert(Key { artifact: artifact(0), mirror: "a".into(), role: Role::Mirror });
+    let mut whole = early;
+    whole.merge(late);
+    let statuses: Vec<_> = whole.problems.values().map(|problem| problem.status).collect();
+    assert_eq!(statuses, [Status::Missing, Status::Stale, Status::Denied]);
 }
 
 #[test]

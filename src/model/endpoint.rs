@@ -142,6 +142,12 @@ impl Endpoint {
         self.seen.as_ref().map_or(&self.name, |seen| &seen.own_name)
     }
 
+    /// Whether a user means it by this name: the one of reports, or its own, whatever it is asked from.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        *self.name == *name || self.own_name() == name
+    }
+
     /// From where it is asked.
     #[must_use]
     pub fn vantage(&self) -> Option<&Vantage> {

@@ -177,6 +177,7 @@ impl fmt::Display for NetFault {
 #[must_use]
 pub fn seconds(duration: Duration) -> String {
     match duration.as_millis() {
+        0 if duration.is_zero() => "0s".to_owned(),
         0 => format!("{}us", duration.as_micros()),
         millis if millis < 1000 => format!("{millis}ms"),
         millis if millis % 1000 == 0 => format!("{}s", millis / 1000),

@@ -70,6 +70,8 @@ impl From<serde_json::Error> for Unusable {
         let text = error.to_string();
         // The line stands in front already.
         let fault = text.split(" at line ").next().unwrap_or(&text);
+        // Names of this program's own tell nobody anything.
+        let fault = fault.split(", expected struct ").next().unwrap_or(fault);
         Self::Malformed { line: error.line(), fault: shown(fault) }
     }
 }
@@ -108,6 +110,12 @@ struct Known {
     artifact: Box<str>,
     mirror: Box<str>,
     role: RoleWord,
+    /// Not of what a later program may have, which then counts by its row.
+    #[serde(default)]
+    was: Option<String>,
+    /// Only where that outlasts what the run found.
+    #[serde(default)]
+    was_code: Option<Box<str>>,
     since: String,
 }
 
@@ -165,14 +173,34 @@ struct LatencyEntry {
     median_ms: f64,
 }
 
+/// What can be read as a baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A baseline file.
+    Baseline,
+    /// A JSON report.
+    Report,
+}
+
 /// Reads a baseline, or a JSON report as one.
 ///
 /// # Errors
 /// It is neither, or cut off.
 pub fn read(bytes: &[u8]) -> Result<Baseline, Unusable> {
+    match kind(bytes)? {
+        Kind::Baseline => of_file(serde_json::from_slice(bytes)?),
+        Kind::Report => of_report(serde_json::from_slice(bytes)?),
+    }
+}
+
+/// Which of both it says it is.
+///
+/// # Errors
+/// It is neither, or cut off.
+pub fn kind(bytes: &[u8]) -> Result<Kind, Unusable> {
     match serde_json::from_slice::<Head>(bytes)?.schema.as_deref() {
-        Some(SCHEMA_ID) => of_file(serde_json::from_slice(bytes)?),
-        Some(json::SCHEMA_ID) => of_report(serde_json::from_slice(bytes)?),
+        Some(SCHEMA_ID) => Ok(Kind::Baseline),
+        Some(json::SCHEMA_ID) => Ok(Kind::Report),
         Some(other) => Err(Unusable::UnknownSchema(shown(other))),
         None => Err(Unusable::NoSchema),
     }
@@ -221,6 +249,7 @@ fn of_file(file: File) -> Result<Baseline, Unusable> {
         mirrors: file.mirrors,
         problems,
         paces,
+        unasked: BTreeSet::new(),
     })
 }
 
@@ -229,9 +258,12 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
     let mut first_seen = BTreeMap::new();
     let known = report.decision.baseline.map(|compared| compared.known).unwrap_or_default();
     for (at, known) in known.into_iter().enumerate() {
-        let since = time(&known.since, || format!("decision.baseline.known[{at}].since"))?;
-        first_seen
-            .insert(Key { artifact: known.artifact, mirror: known.mirror, role: known.role.into() }, since);
+        let place = |key: &str| format!("decision.baseline.known[{at}].{key}");
+        let since = time(&known.since, || place("since"))?;
+        let was = known.was.map(|was| status(&was, || place("was"))).transpose()?;
+        let earlier = was.zip(known.was_code).map(|(status, code)| Problem { status, code, since });
+        let key = Key { artifact: known.artifact, mirror: known.mirror, role: known.role.into() };
+        first_seen.insert(key, (since, earlier));
     }
     let is_mirror = |row: &&Row| matches!(row.role, RoleWord::Mirror);
     let mirrored: BTreeSet<_> =
@@ -242,6 +274,7 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         mirrors: BTreeSet::new(),
         problems: BTreeMap::new(),
         paces: BTreeMap::new(),
+        unasked: BTreeSet::new(),
     };
     let mut seen = BTreeSet::new();
     let mut times: BTreeMap<Box<str>, Vec<Duration>> = BTreeMap::new();
@@ -250,12 +283,20 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         let key = Key { artifact: row.artifact, mirror: row.mirror, role: row.role.into() };
         // Beside mirrors, upstream does not count; an image named twice has its rows twice.
         let counts = key.role == Role::Mirror || !mirrored.contains(&key.artifact);
-        // Nothing is known of what an interrupted run did not ask.
-        let was_asked = *row.code != *Code::Interrupted.as_str();
-        if !counts || !was_asked || !seen.insert(key.clone()) {
+        if !counts || !seen.insert(key.clone()) {
             continue;
         }
         let status = status(&row.status, || place("status"))?;
+        let (since, earlier) = first_seen.remove(&key).unwrap_or((taken_at, None));
+        let outlasting = earlier.filter(|problem| problem.outlasts(status));
+        // Of what an interrupted run did not ask only that is known which was before.
+        if *row.code == *Code::Interrupted.as_str() {
+            match outlasting {
+                Some(problem) => drop(baseline.problems.insert(key, problem)),
+                None => drop(baseline.unasked.insert(key)),
+            }
+            continue;
+        }
         if let Some(millis) = row.latency_ms {
             times.entry(key.mirror.clone()).or_default().push(span(millis, || place("latency_ms"))?);
         }
@@ -264,8 +305,8 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         // What passed for its youth alone is no problem yet; taken for a known one, it would never become any.
         let is_young = row.within_grace && status == Status::Stale;
         if status != Status::Ok && !is_young {
-            let since = first_seen.get(&key).copied().unwrap_or(taken_at);
-            baseline.problems.insert(key, Problem { status, code: row.code, since });
+            let found = Problem { status, code: row.code, since };
+            baseline.problems.insert(key, outlasting.unwrap_or(found));
         }
     }
     baseline.paces = times.into_iter().map(|(mirror, times)| (mirror, gate::pace(times))).collect();

@@ -62,6 +62,8 @@ struct ChangeLine<'a> {
     status: &'static str,
     code: &'static str,
     was: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was_code: Option<&'a str>,
     since: Timestamp,
     origins: Vec<String>,
 }
@@ -85,14 +87,21 @@ fn baseline<'a>(view: &View<'a>) -> Option<BaselineLine<'a>> {
             status: result.verdict.code.status().as_str(),
             code: result.verdict.code.as_str(),
             was: was.map(Status::as_str),
+            was_code: None,
             since: Timestamp(since),
             origins: places.at(result.image).map(|place| place.origin.to_string()).collect(),
         }
     };
     let counted = view.run.results.iter().filter(|result| result.counts == Counts::ForGate);
-    let known = counted.filter_map(|result| match view.decision.treated(result)?.change? {
-        Change::Known { was, since } => Some(line(result, Some(was), since)),
-        Change::New { .. } => None,
+    let known = counted.filter_map(|result| {
+        let treated = view.decision.treated(result)?;
+        match treated.change? {
+            Change::Known { was, since } => {
+                let was_code = treated.outlasting.as_deref();
+                Some(ChangeLine { was_code, ..line(result, Some(was), since) })
+            }
+            Change::New { .. } => None,
+        }
     });
     let better = comparison
         .better

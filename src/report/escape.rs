@@ -63,16 +63,42 @@ fn push_visible(to: &mut String, c: char) {
     }
 }
 
-/// What begins a command to Azure's and GitHub's runners wherever it stands in a line of a log.
-const RUNNER_COMMAND: &str = "##[";
+/// Where a command to Azure's or GitHub's runners begins, which they take wherever it stands in a line of a log: `##[`,
+/// or `##vso[` in letters of any case. The place is that of the second `#`.
+///
+/// Source: actions/runner, `ActionCommand.cs`; microsoft/azure-pipelines-agent, `Command.cs`.
+#[must_use]
+pub fn runner_command(text: &str) -> Option<usize> {
+    let is_command = |at: &usize| {
+        let rest = &text.as_bytes()[at + 2..];
+        rest.starts_with(b"[")
+            || rest.first_chunk::<4>().is_some_and(|word| word.eq_ignore_ascii_case(b"vso["))
+    };
+    let at = text.as_bytes().windows(2).enumerate().filter(|(_, pair)| *pair == b"##").map(|(at, _)| at);
+    at.into_iter().find(is_command).map(|at| at + 1)
+}
+
+/// The text with every [`runner_command`] parted by a space.
+#[must_use]
+pub fn parted(text: &str) -> Cow<'_, str> {
+    let mut rest = text;
+    let mut shown = String::new();
+    while let Some(at) = runner_command(rest) {
+        let (before, behind) = rest.split_at(at + 1);
+        shown.push_str(before);
+        shown.push(' ');
+        rest = behind;
+    }
+    if shown.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(shown + rest) }
+}
 
 /// For a terminal: one line, hidden characters as visible escapes such as `\u{1b}`.
 ///
 /// A terminal may be the log of a CI job, so what its runner takes for a command is parted.
 #[must_use]
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if text.contains(RUNNER_COMMAND) {
-        return Cow::Owned(terminal(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    if let Cow::Owned(text) = parted(text) {
+        return Cow::Owned(terminal(&text).into_owned());
     }
     if !has_hidden(text) {
         return Cow::Borrowed(text);
@@ -93,8 +119,8 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 /// Quoting is the CSV writer's. Source of the guard: OWASP, "CSV Injection".
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
-    if text.contains(RUNNER_COMMAND) {
-        return Cow::Owned(csv_cell(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    if let Cow::Owned(text) = parted(text) {
+        return Cow::Owned(csv_cell(&text).into_owned());
     }
     let is_formula = text.starts_with(['\t', '\r', '\n'])
         || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
@@ -157,8 +183,11 @@ fn ends_with_www(text: &str) -> bool {
 /// For a name in Markdown that people copy: a code span where the text allows one, else [`markdown`].
 #[must_use]
 pub fn markdown_code(text: &str) -> String {
-    let is_plain =
-        !text.is_empty() && text.trim() == text && !text.contains(['`', '|', '\\']) && !has_hidden(text);
+    let is_plain = !text.is_empty()
+        && text.trim() == text
+        && !text.contains(['`', '|', '\\'])
+        && !has_hidden(text)
+        && runner_command(text).is_none();
     if is_plain { format!("`{text}`") } else { markdown(text) }
 }
 
@@ -166,8 +195,8 @@ pub fn markdown_code(text: &str) -> String {
 #[must_use]
 pub fn html(text: &str) -> Cow<'_, str> {
     // A page on standard output may pass through the log of a CI job.
-    if text.contains(RUNNER_COMMAND) {
-        return Cow::Owned(html(&text.replace(RUNNER_COMMAND, "## [")).into_owned());
+    if let Cow::Owned(text) = parted(text) {
+        return Cow::Owned(html(&text).into_owned());
     }
     let is_special = |c| matches!(c, '&' | '<' | '>' | '"' | '\'');
     if !has_hidden(text) && !text.contains(is_special) {
@@ -242,6 +271,9 @@ mod tests {
             "#1",
             "##[error]",
             "##[",
+            "##vso[task.setvariable]",
+            "##VsO[",
+            "vso[",
             "@octocat",
             "https://x.example",
             "www.x.example",
@@ -275,7 +307,7 @@ mod tests {
             let shown = terminal(&text);
             prop_assert!(!shown.contains(is_hidden));
             prop_assert!(!shown.contains(char::is_control));
-            prop_assert!(!shown.contains("##["));
+            prop_assert_eq!(runner_command(&shown), None);
         }
 
         #[test]
@@ -296,13 +328,14 @@ mod tests {
             let shown = markdown_code(&text);
             prop_assert!(!has_unescaped(&shown, '|'));
             prop_assert!(!shown.contains(is_hidden));
+            prop_assert_eq!(runner_command(&shown), None);
         }
 
         #[test]
         fn csv_cells_are_one_line_and_no_formula(text in hostile()) {
             let cell = csv_cell(&text);
             prop_assert!(!cell.contains(is_hidden));
-            prop_assert!(!cell.contains("##["));
+            prop_assert_eq!(runner_command(&cell), None);
             prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@']), "{cell}");
         }
 
@@ -311,6 +344,7 @@ mod tests {
             let shown = html(&text);
             prop_assert!(!shown.contains(['<', '>', '"', '\'']));
             prop_assert!(!shown.contains(is_hidden));
+            prop_assert_eq!(runner_command(&shown), None);
             let entities = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"];
             prop_assert!(shown.match_indices('&').all(|(at, _)| entities.iter().any(|e| shown[at..].starts_with(e))));
             let read = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
@@ -349,7 +383,10 @@ mod tests {
         assert_eq!(terminal("x ##[set-output name=a]b"), "x ## [set-output name=a]b");
         assert_eq!(terminal("###[\u{1b}##["), "### [\\u{1b}## [");
         assert_eq!(csv_cell("=##[group]"), "'=## [group]");
-        assert!(!markdown("##[group]").contains("##["));
+        assert_eq!(terminal("a##vso[task.x]b ##VSO[ ##vs[ vso["), "a## vso[task.x]b ## VSO[ ##vs[ vso[");
+        assert_eq!(csv_cell("###vso[x"), "### vso[x");
+        assert_eq!(html("##vso[x]<"), "## vso[x]&lt;");
+        assert_eq!(runner_command(&markdown("##[group] ##vso[x]")), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Runs for the tests of every format: one small one in which each status occurs, and large ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -283,6 +283,7 @@ pub(super) fn first_image_known(fixture: Fixture) -> Fixture {
         mirrors: run.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
         problems: problems.collect(),
         paces: BTreeMap::new(),
+        unasked: BTreeSet::new(),
     };
     let decision = decide(&Terms { policy: &policy, baseline: Some(&baseline) }, &run);
     Fixture { run, decision, policy, exit_code }

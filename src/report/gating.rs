@@ -2,7 +2,7 @@
 //! baseline. Shared by the formats for people; not escaped.
 
 use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
 use crate::model::status::Status;
@@ -62,7 +62,15 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
         let endpoint = &view.run.endpoints[mirror.endpoint as usize];
         of_latency(view.policy, endpoint, mirror)
     });
-    exceptions.chain(latency).collect()
+    let idle =
+        (view.policy.latency.max_slowdown.is_some() && view.decision.comparison.is_none()).then(|| Finding {
+            bearing: Bearing::NotCounted,
+            kind: "no-baseline",
+            about: "max_slowdown".to_owned(),
+            place: None,
+            text: "no baseline: slowdown not judged".to_owned(),
+        });
+    exceptions.chain(latency).chain(idle).collect()
 }
 
 fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
@@ -154,10 +162,16 @@ pub(super) fn comparison(view: &View<'_>) -> Option<String> {
     Some(text)
 }
 
-/// `1 mirror too slow`, or nothing.
+/// `1 mirror too slow`, `2 mirrors and 1 upstream too slow`, or nothing.
 pub(super) fn own_failures(view: &View<'_>) -> Option<String> {
-    let slow = view.decision.latency.iter().filter(|mirror| mirror.ruling.fails()).count() as u64;
-    (slow > 0).then(|| format!("{} too slow", count(slow, "mirror")))
+    let slow = |role: Role| {
+        let slow = view.decision.latency.iter().filter(|mirror| mirror.ruling.fails());
+        let of_role =
+            slow.filter(|mirror| view.run.endpoints[mirror.endpoint as usize].role == role).count() as u64;
+        (of_role > 0).then(|| count(of_role, role.as_str()))
+    };
+    let slow: Vec<_> = [Role::Mirror, Role::Upstream].into_iter().filter_map(slow).collect();
+    (!slow.is_empty()).then(|| format!("{} too slow", slow.join(" and ")))
 }
 
 #[cfg(test)]

@@ -498,7 +498,7 @@ mod tests {
         fn hostile_text_stays_in_its_message(
             text in any::<String>(),
             special in prop::sample::select(vec![
-                fixture::HOSTILE, "{0}", "}{", "[x](1)", "[x](https://x.example)", "##[group]", "\\[", "]]>", "",
+                fixture::HOSTILE, "{0}", "}{", "[x](1)", "[x](https://x.example)", "##[group]", "##vso[task.x]", "\\[", "]]>", "",
             ]),
         ) {
             let mut fixture = fixture::saying(&format!("{special}{text}"));

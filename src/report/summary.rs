@@ -257,8 +257,9 @@ fn requirement(view: &View<'_>) -> String {
     };
     let groups = view.policy.groups.len() as u64;
     if groups > 0 {
-        let verb = if groups == 1 { "has" } else { "have" };
-        text += &format!(" ({} {verb} a requirement of its own)", count(groups, "group"));
+        let own =
+            if groups == 1 { "has a requirement of its own" } else { "have a requirement of their own" };
+        text += &format!(" ({} {own})", count(groups, "group"));
     }
     text
 }

@@ -1,11 +1,12 @@
 //! A report by the user's own template, in the language of Jinja.
 //!
 //! The template sees the JSON report's document and nothing else: no files, no environment, no clock.
-//! Nothing is escaped by itself, since nobody knows for what; there is a filter for each place. How much a
+//! Nothing is escaped by itself, since nobody knows for what; there is a filter for each place. Only commands to runners of
+//! pipelines are parted in every value: they are no part of any report. How much a
 //! template may do is bounded, so that one with a loop too many ends with an error.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
+use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use thiserror::Error;
 
@@ -55,6 +56,13 @@ impl Template {
         let mut syntax = SyntaxConfig::builder();
         syntax.keep_trailing_newline(true).trim_blocks(true);
         environment.set_syntax(syntax.build().map_err(|error| fault(file, &error))?);
+        environment.set_formatter(|out, state, value| match value.as_str() {
+            Some(text) => Ok(out.write_str(&escape::parted(text))?),
+            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Map) => {
+                Ok(out.write_str(&escape::parted(&value.to_string()))?)
+            }
+            None => minijinja::escape_formatter(out, state, value),
+        });
         environment.add_filter("html", |value: Value| shown(&value, html));
         environment.add_filter("markdown", |value: Value| shown(&value, escape::markdown));
         environment.add_filter("csv", |value: Value| shown(&value, csv));

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::model::run::Run;
 use crate::report::escape::{bounded, terminal};
-use crate::report::{SCHEMA_ID, ndjson};
+use crate::report::{SCHEMA_ID, baseline, ndjson};
 
 pub use merge::{MergeError, Named, merge};
 
@@ -59,6 +59,9 @@ pub enum ReadError {
     /// What `-f ndjson` writes.
     #[error("is a stream of results ({}), not a report", ndjson::SCHEMA_ID)]
     Stream,
+    /// What `baseline write` makes.
+    #[error("is a baseline ({}), not a report", baseline::SCHEMA_ID)]
+    Baseline,
     /// JSON of something else.
     #[error("is JSON, but no report of registry-check: it has no \"schema\": \"{SCHEMA_ID}\"")]
     NotOurs,
@@ -100,6 +103,9 @@ impl ReadError {
             Self::NotJson { .. } | Self::Stream | Self::NotOurs => {
                 "name a report that a check wrote with -f json or -o FILE.json"
             }
+            Self::Baseline => {
+                "hold a check or a report against it (--baseline FILE), or join it to others: registry-check baseline write"
+            }
             Self::OtherForm { .. } | Self::Fault { written_by: Some(_), .. } => {
                 "read it with the version that wrote it, or a newer one"
             }
@@ -140,6 +146,7 @@ pub fn read(text: &[u8]) -> Result<Saved, ReadError> {
     match string(head.schema) {
         Some(schema) if schema == SCHEMA_ID => {}
         Some(schema) if schema == ndjson::SCHEMA_ID => return Err(ReadError::Stream),
+        Some(schema) if schema == baseline::SCHEMA_ID => return Err(ReadError::Baseline),
         Some(schema) if schema.starts_with("registry-check/") => {
             return Err(ReadError::OtherForm { schema, written_by: string(head.tool_version) });
         }
@@ -187,7 +194,14 @@ fn not_json(error: &serde_json::Error) -> ReadError {
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    shown(text.strip_suffix(&place).unwrap_or(&text))
+    shown(&in_words(text.strip_suffix(&place).unwrap_or(&text)))
+}
+
+/// Without the name that a part of the document has in this program.
+fn in_words(text: &str) -> String {
+    let Some((before, behind)) = text.split_once("expected struct ") else { return text.to_owned() };
+    let rest = behind.find(' ').map_or("", |end| &behind[end..]);
+    format!("{before}expected an object{rest}")
 }
 
 /// A string of the report, safe to print.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use registry_check::demo::{Behaviour, Failure, Scope};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -599,6 +600,20 @@ fn pipeline_fails_only_for_what_is_new_since_its_first_run() {
     let second = step(&mirror.authority().to_string()).env("RC_LAST_BASELINE", &baseline).run();
     assert_eq!(second.code, Some(0), "{second:?}");
     let (_, baseline) = left(&second);
+
+    // What could not be found out for once is not forgotten.
+    mirror.set_behaviour(Scope::Manifests, Behaviour::Status(Failure::registry(500, "UNKNOWN", "no")));
+    let broken = step(&mirror.authority().to_string())
+        .env("RC_UNDECIDED", "pass")
+        .env("RC_OPTIONS", "--retries=0")
+        .env("RC_LAST_BASELINE", &baseline)
+        .run();
+    assert_eq!(broken.code, Some(0), "{broken:?}");
+    mirror.clear_behaviours();
+    let (_, baseline) = left(&broken);
+    let mended = step(&mirror.authority().to_string()).env("RC_LAST_BASELINE", &baseline).run();
+    assert_eq!(mended.code, Some(0), "{mended:?}");
+    let (_, baseline) = left(&mended);
 
     let worse = small::registry(&["one"]);
     let third = step(&worse.authority().to_string()).env("RC_LAST_BASELINE", &baseline).run();

@@ -211,7 +211,7 @@ const BAD_NODES: [(&str, &str, &str, &str); 14] = [
     (
         "registries.yaml",
         "mirrors: 7\n",
-        "registries.yaml:1: not what registries.yaml holds",
+        "registries.yaml:1: a value of the wrong kind: expected a map",
         "registries.yaml has `mirrors:`",
     ),
     (

@@ -1,6 +1,6 @@
 //! What was broken already does not fail again: baselines through a pipeline's runs, and bad ones.
 
-use registry_check::demo::{Registry, content};
+use registry_check::demo::{Behaviour, Failure, Registry, Scope, content};
 use serde_json::Value;
 
 use crate::support::report;
@@ -68,6 +68,14 @@ fn change(
     (name.to_owned(), status.to_owned(), was.map(str::to_owned), since.to_owned(), origin.to_owned())
 }
 
+/// The problems of a baseline file: status, code and since when.
+fn problems(baseline: &str) -> Vec<(String, String, String)> {
+    let value: Value = serde_json::from_str(baseline).unwrap();
+    let text = |problem: &Value, key: &str| problem[key].as_str().unwrap().to_owned();
+    let problem = |problem| (text(problem, "status"), text(problem, "code"), text(problem, "since"));
+    value["problems"].as_array().unwrap().iter().map(problem).collect()
+}
+
 fn ended(report: &Value) -> String {
     report["finished_at"].as_str().unwrap().to_owned()
 }
@@ -84,7 +92,8 @@ fn pipeline_fails_only_for_what_is_new_and_on_its_line() {
     let baseline = written.file("baseline.json");
 
     // The second passes with the old failure, from the baseline and from the report alike.
-    for (name, text) in [("baseline.json", &*baseline), ("report.json", &*text)] {
+    let marked = format!("\u{feff}{baseline}");
+    for (name, text) in [("baseline.json", &*baseline), ("report.json", &*text), ("marked.json", &*marked)] {
         let flags = format!("--baseline {name}");
         let (second, _) = peers.json(&[(name, text)], &flags);
         let decision = &second["decision"];
@@ -178,12 +187,19 @@ fn baseline_that_cannot_be_one_ends_before_anybody_is_asked_and_overwrites_nothi
     let peers = Peers::new();
     let elsewhere = good.replace("127.0.0.1:", "127.0.0.2:");
     let cut = &good[..good.len() - 300];
+    let edited = good.replace(
+        "\"status\":\"missing\",\"code\":\"manifest-unknown\"",
+        "\"status\":\"ok\",\"code\":\"digest-equal\"",
+    );
+    assert_ne!(edited, good);
     for (name, text, told) in [
         ("cut.json", cut, "cut.json: line ".to_owned()),
         ("next.json", &good.replace("report/v1", "report/v9"), "next.json: its schema 'registry-check/report/v9' is not known here (known: registry-check/report/v1, registry-check/baseline/v1): it was written by another version or program\n".to_owned()),
         ("foreign.json", "{\"version\": 2}", "foreign.json: it is no JSON report: it has no \"schema\"\n".to_owned()),
         ("report.csv", "artifact,input\n", "report.csv: line 1: expected value\n".to_owned()),
         ("other.json", &elsewhere, "other.json: is of another list: none of its 4 images is checked here\n".to_owned()),
+        ("edited.json", &edited, "edited.json: it cannot be used: ".to_owned()),
+        ("field.json", &good.replacen("\"attempts\"", "\"tries\"", 1), "field.json: it cannot be used: line ".to_owned()),
         ("folder/x", "", "folder: Is a directory".to_owned()),
         ("empty.json", "", "empty.json: line 1: the file ends in the middle: it was cut off\n".to_owned()),
     ] {
@@ -245,4 +261,45 @@ fn baselines_are_small_sorted_and_made_of_several() {
     // By name: `three`, then `two`.
     assert_eq!(since, [(&"stale".into(), &later), (&"missing".into(), &first)]);
     assert_eq!(value["taken_at"], later);
+}
+
+#[test]
+fn known_failure_stays_known_through_a_run_that_could_not_find_out() {
+    let peers = Peers::new();
+    peers.spoil("three", "old");
+    let (first, text) = peers.json(&[], "");
+    let known = write(&[("a.json", &text)], "a.json").stdout;
+    let old = problems(&known);
+    assert_eq!(old.len(), 2, "{known}");
+    let fails = |code| Behaviour::Status(Failure::registry(code, "UNKNOWN", "no"));
+    let [upstream, copy] = &peers.0;
+    for (spoiled, status) in [(copy, "server_error"), (copy, "denied"), (upstream, "unverified")] {
+        let code = if status == "denied" { 403 } else { 500 };
+        let repositories: &[&str] = if status == "unverified" { &["three"] } else { &["two", "three"] };
+        for repository in repositories {
+            spoiled.set_behaviour(Scope::repository(repository), fails(code));
+        }
+        let (second, judged) = peers.json(&[("b.json", &known)], "--baseline b.json");
+        let (_, unjudged) = peers.json(&[], "");
+        let table = peers.run(&[("b.json", &known)], "--baseline b.json").stdout;
+        spoiled.clear_behaviours();
+        let decision = &second["decision"];
+        assert_eq!((&decision["outcome"], changes(decision, "new")), (&"pass".into(), vec![]), "{status}");
+        assert_eq!(changes(decision, "better"), [], "{status}");
+        assert!(table.contains(": 0 new, ") && table.contains(" known, 0 better;"), "{table}");
+        let three = change("three", status, Some("stale"), &ended(&first), "images.txt:3");
+        assert!(changes(decision, "known").contains(&three), "{decision}");
+        // Nothing is forgotten, whether the report was judged with the baseline, or is put together with it.
+        let rolled = write(&[("r.json", &judged)], "r.json").stdout;
+        assert_eq!(problems(&rolled), old, "{status}");
+        let together = write(&[("b.json", &known), ("r.json", &unjudged)], "r.json b.json").stdout;
+        assert_eq!(problems(&together), old, "{status}");
+        // What is found again is as old as it was.
+        for baseline in [&rolled, &together, &judged] {
+            let (third, _) = peers.json(&[("b.json", baseline)], "--baseline b.json");
+            assert_eq!(third["decision"]["outcome"], "pass", "{status}: {third}");
+            let since = changes(&third["decision"], "known").into_iter().map(|known| known.3);
+            assert_eq!(since.collect::<Vec<_>>(), [ended(&first), ended(&first)]);
+        }
+    }
 }

@@ -143,6 +143,32 @@ fn a_summary_that_cannot_be_opened_ends_the_run_before_anybody_is_asked_and_noth
 }
 
 #[test]
+fn a_summary_is_no_file_that_the_run_reads_or_writes_otherwise() {
+    let peers = peers();
+    let good = tool(&peers).line("-f json").run().stdout;
+    let asked = peers[0].hits().len();
+    let render = Tool::new().env("GITHUB_ACTIONS", "true").line("render r.json -f csv");
+    for (tool, flags, name, why) in [
+        (step(&peers), "", "images.txt", "is read by this run"),
+        (step(&peers), "--baseline b.json", "b.json", "is read by this run"),
+        (step(&peers), "-o a.json", "a.json", "a report takes its place"),
+        (step(&peers), "-o new.json", "new.json", "a report takes its place"),
+        (render, "", "r.json", "is read by this run"),
+    ] {
+        let tool = ["a.json", "b.json", "r.json"].iter().fold(tool, |tool, name| tool.file(name, &good));
+        let path = tool.dir().join(name);
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let output = tool.env("GITHUB_STEP_SUMMARY", &path).line(flags).run();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{name}: {output:?}");
+        assert!(output.stderr.contains(why), "{name}: {output:?}");
+        assert!(output.stderr.contains("GITHUB_STEP_SUMMARY; --no-github leaves it out"), "{output:?}");
+        assert_eq!(output.files().iter().any(|file| file == name), name != "new.json");
+        assert!(name == "new.json" || output.file(name) == before, "{name}");
+    }
+    assert_eq!(peers[0].hits().len(), asked);
+}
+
+#[test]
 fn a_summary_for_which_the_disk_has_no_room_is_an_error_and_keeps_no_report_from_being_written() {
     let peers = peers();
     let output = step(&peers).env("GITHUB_STEP_SUMMARY", "/dev/full").line("-o a.json -q").run();

@@ -236,6 +236,11 @@ fn policy_that_speaks_of_what_there_is_not_ends_before_anybody_is_asked() {
             "",
             "registry-check.toml:14: require: no mirror is called 'harbor' (there are: a, b, c)",
         ),
+        (
+            exception("mirror = \"harbor\"", far),
+            "",
+            "registry-check.toml:13: mirror: no mirror is called 'harbor' (there are: a, b, c)",
+        ),
         (String::new(), "--require harbor", "--require: no mirror is called 'harbor' (there are: a, b, c)"),
         (
             "[[gate.group]]\nname = \"g\"\nmirrors = [\"aa\", \"b\"]\n".to_owned(),

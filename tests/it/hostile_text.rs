@@ -1,7 +1,8 @@
 //! What a server says is printed so that it can do no harm, in each format.
 
 use registry_check::demo::{Behaviour, Failure, HOSTILE_MESSAGE, Registry, Scope, TokenRules};
-use registry_check::report::escape::is_hidden;
+use registry_check::report::Format;
+use registry_check::report::escape::{is_hidden, runner_command};
 
 use crate::support::embedded::{Check, Pair};
 
@@ -56,8 +57,9 @@ fn hidden(text: &str) -> String {
 fn assert_no_commands(text: &str) {
     for line in text.lines() {
         let line = line.trim_start();
-        assert!(!line.starts_with("::") && !line.starts_with("##["), "{line}\n{text}");
+        assert!(!line.starts_with("::"), "{line}\n{text}");
     }
+    assert_eq!(runner_command(text), None, "{text}");
 }
 
 #[test]
@@ -101,7 +103,7 @@ fn formats_for_other_programs_show_controls_and_hold_no_commands() {
         for name in names {
             let text = output.file(name);
             assert_eq!(hidden(&text), "", "{verdict}: {text}");
-            assert!(!text.contains("##["), "{verdict}: {text}");
+            assert_eq!(runner_command(&text), None, "{verdict}: {text}");
             assert!(name != "junit" || !text.contains("<script"), "{verdict}: {text}");
             assert!(name == "github" || !text.lines().any(|line| line.trim_start().starts_with("::")));
         }
@@ -109,6 +111,24 @@ fn formats_for_other_programs_show_controls_and_hold_no_commands() {
         let findings = usize::from(!verdict.starts_with("ok/"));
         assert_eq!(output.file("github").matches('\n').count(), findings, "{verdict}");
     }
+}
+
+#[test]
+fn no_report_holds_a_command_to_the_runner_of_a_pipeline() {
+    let said = "x ##vso[task.setvariable variable=a]b ##[error]c ##VsO[d]";
+    let failure = Failure::registry(403, "DENIED", said);
+    let pair = Pair::misbehaving(Behaviour::Status(failure));
+    for format in Format::ALL {
+        let output = pair.check().args(&format!("-f {format}")).tool().run();
+        assert_eq!(runner_command(&output.stdout), None, "{format}: {}", output.stdout);
+        assert_eq!(runner_command(&output.stderr), None, "{format}: {}", output.stderr);
+    }
+    let template = "{% for row in results %}{{ row.reason }}{{ row }}{% endfor %}";
+    let output = pair.check().file("t.j2", template).args("--template t.j2").tool().run();
+    assert!(output.stdout.contains("## vso[task.setvariable"), "{output:?}");
+    assert_eq!(runner_command(&output.stdout), None, "{output:?}");
+    let report = pair.check().run();
+    assert!(report.text.contains("#\\u0023vso[") && report.row("m").reason.contains(said), "{}", report.text);
 }
 
 #[test]

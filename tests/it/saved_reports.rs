@@ -148,6 +148,11 @@ fn what_is_no_report_is_told_with_what_to_do_and_nothing_is_overwritten() {
             "name a report",
         ),
         (
+            &saved.replace("registry-check/report/v1", "registry-check/baseline/v1"),
+            "bad.json is a baseline (registry-check/baseline/v1), not a report\n",
+            "hold a check or a report against it (--baseline FILE)",
+        ),
+        (
             &saved.replace("registry-check/report/v1", "registry-check/report/v9"),
             "bad.json is of another form, registry-check/report/v9, written by registry-check ",
             "read it with the version that wrote it",

@@ -307,6 +307,20 @@ fn vantage_points_become_a_column_each() {
     );
     let is_from = |line: &str| [",eu,", ",cn-east,"].iter().any(|from| line.contains(&format!("Z{from}")));
     assert!(csv.lines().skip(1).all(is_from), "{csv}");
+    // A mirror is meant from everywhere, or from one place.
+    for (names, code) in [("good", 1), ("good (eu)", 0), ("good (cn-east)", 1), ("bad (eu),good (eu)", 1)] {
+        let judged = Tool::new().file("all.json", merged.file("all.json"));
+        let judged = judged.args(["render", "all.json", "--require", names]).run();
+        assert_eq!(judged.code, Some(code), "{names}: {judged:?}");
+    }
+    let exception = "[[gate.exception]]\nmirror = \"good (cn-east)\"\nlevel = \"pass\"\nreason = \"x\"\nexpires = 9999-12-31\n";
+    let judged = Tool::new().file("all.json", merged.file("all.json")).file("p.toml", exception);
+    let judged = judged.line("render all.json --config p.toml --require good").run();
+    assert_eq!(judged.code, Some(0), "{judged:?}");
+    let unknown =
+        Tool::new().file("all.json", merged.file("all.json")).line("render all.json --require harbour");
+    let told = "(there are: good, bad, good (eu), good (cn-east), bad (eu), bad (cn-east))";
+    assert!(unknown.run().stderr.contains(told));
     // What was put together is a report like any other, but is not put together again.
     let text = merged.file("all.json");
     let again = Tool::new().file("all.json", &text).line("render all.json -f json").run();

@@ -283,7 +283,9 @@ fn a_token_service_is_verified_for_itself_and_named() {
     let challenge = format!("Bearer realm=\"https://{service}/token\",service=\"s\"");
     let nginx = Nginx::start("", &format!("add_header WWW-Authenticate '{challenge}' always; return 401;"));
     let url = format!("http://{}", nginx.authority());
-    let reason = format!("{service}: the certificate of CN=auth expired on 2021-03-01T00:00:00Z");
+    let reason = format!(
+        "the token service {service} of m: the certificate of CN=auth expired on 2021-03-01T00:00:00Z"
+    );
     refused(world.check(&url, ""), "tls-expired", &reason);
     refused(world.check(&url, "").args(["--insecure"]), "tls-expired", &reason);
 }

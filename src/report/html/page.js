@@ -72,6 +72,8 @@
         if (each.row.hidden !== isHidden) each.row.hidden = isHidden;
         if (!isHidden) shown += 1;
       });
+      // In print the count is all that tells of rows that are filtered away.
+      form.classList.toggle("filtered", shown < facts().length);
       for (const body of table.tBodies) {
         const rows = body.querySelectorAll(":scope > tr:not([hidden])").length;
         body.hidden = rows === 0;

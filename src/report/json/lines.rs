@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 
-use crate::report::escape::{has_hidden, is_hidden};
+use crate::report::escape::{has_hidden, is_hidden, runner_command};
 
 /// Writes any value in the form of the report.
 pub(in crate::report) fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
@@ -142,12 +142,16 @@ impl Formatter for Compact {
 /// Hidden characters as `\u` escapes, all others as they are; what a CI runner would take for a command
 /// wherever it stands (see [`crate::report::escape::terminal`]) is parted by such an escape.
 fn write_visible<W: io::Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
-    if !has_hidden(fragment) && !fragment.contains("##[") {
+    let mut command = runner_command(fragment);
+    if !has_hidden(fragment) && command.is_none() {
         return writer.write_all(fragment.as_bytes());
     }
     let mut plain_from = 0;
     for (at, c) in fragment.char_indices() {
-        let is_command = c == '[' && fragment[..at].ends_with("##");
+        let is_command = command == Some(at);
+        if is_command {
+            command = runner_command(&fragment[at + 1..]).map(|next| at + 1 + next);
+        }
         if !is_hidden(c) && !is_command {
             continue;
         }

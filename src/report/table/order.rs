@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::gate::Outcome;
+use crate::gate::{self, Outcome};
 use crate::model::image::ImageRef;
+use crate::model::status::Status;
 
 use super::super::matrix::{Column, columns, short_name};
 use super::super::view::{Bearing, View};
@@ -133,13 +134,17 @@ fn worst(view: &View<'_>, image: u32) -> Bearing {
     bearings.min().unwrap_or(Bearing::Fine)
 }
 
-/// What came of an image, the worst first; then how many of its results are why.
-fn severity(view: &View<'_>, image: u32) -> (Reverse<Outcome>, Bearing, Reverse<usize>) {
+/// What came of an image, the worst first; then how bad the worst of the results that are why is, and how many those are.
+fn severity(view: &View<'_>, image: u32) -> (Reverse<Outcome>, Bearing, Reverse<(u8, bool, usize)>) {
     let outcome = view.decision.images.get(image as usize).copied().unwrap_or(Outcome::Pass);
     let worst = worst(view, image);
     let results = view.results(image).iter();
     let alike = results.filter(|result| view.bearing(result) == worst);
-    (Reverse(outcome), worst, Reverse(alike.count()))
+    let statuses = alike.clone().map(|result| result.verdict.code.status());
+    // What answers with something else is looked into before what is not there.
+    let gravest = statuses.map(|status| (gate::severity(status), status == Status::Invalid)).max();
+    let (severity, is_invalid) = gravest.unwrap_or_default();
+    (Reverse(outcome), worst, Reverse((severity, is_invalid, alike.count())))
 }
 
 /// Part by part: `app` stands before `app-2`, whatever their tags are.
