@@ -59,7 +59,7 @@ fn many_questions_share_a_connection_and_wait_for_the_servers_limit_without_timi
         .file("images.txt", list(&upstream, &NAMES))
         .args(["images.txt", &mirror_flag, "--ca-file"])
         .args([ca.file()])
-        .line("-f json --first-byte-timeout 2s --retries 0")
+        .line("-f json --first-byte-timeout 2s")
         .run();
     assert_eq!(output.code, Some(0), "{output:?}");
     let report = report::json(&output.stdout);
