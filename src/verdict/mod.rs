@@ -345,7 +345,7 @@ mod tests {
     use super::*;
     use crate::model::depth::Depth;
     use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
-    use crate::model::observation::{Answer, AskedAs, Refusal};
+    use crate::model::observation::{Answer, Refusal};
     use crate::model::rewrite::Rewrite;
     use crate::model::status::Status;
 
@@ -365,16 +365,8 @@ mod tests {
     }
 
     fn observed(outcome: Outcome) -> Option<Observation> {
-        Some(Observation {
-            outcome,
-            http_status: Some(200),
-            attempts: 1,
-            latency: None,
-            asked_as: AskedAs::Nobody,
-            redirected_to: None,
-            notes: Vec::new(),
-            at: OffsetDateTime::UNIX_EPOCH,
-        })
+        let unasked = Observation::unasked(outcome, OffsetDateTime::UNIX_EPOCH);
+        Some(Observation { http_status: Some(200), attempts: 1, ..unasked })
     }
 
     fn digest(seed: &str) -> Digest {

@@ -190,16 +190,7 @@ mod tests {
     use crate::model::observation::{Answer, AskedAs, DigestSource, Facts, Refusal};
 
     fn observed(outcome: Outcome, http_status: Option<u16>) -> Observation {
-        Observation {
-            outcome,
-            http_status,
-            attempts: 1,
-            latency: None,
-            asked_as: AskedAs::Nobody,
-            redirected_to: None,
-            notes: Vec::new(),
-            at: OffsetDateTime::UNIX_EPOCH,
-        }
+        Observation { http_status, attempts: 1, ..Observation::unasked(outcome, OffsetDateTime::UNIX_EPOCH) }
     }
 
     fn found() -> Observation {
