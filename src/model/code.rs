@@ -598,12 +598,14 @@ codes! {
            "somebody serves a document made to keep checkers busy"
               "look at what is served there";
     PlatformUnknown NotChecked "platform-unknown"
-        "A platform is wanted, and it is not known which one the image is for, or whether upstream has it."
+        "It is not known for which platform the image is, whether upstream has one that is wanted, or what is in an index within upstream's that the mirror's does not name."
         "look at the image's config (crane config, skopeo inspect --config); rebuild it, or do not ask for a platform"
         => "the tool that built the image left os or architecture out of its config"
               "rebuild the image with another version of it",
            "the config is above 4 MiB, and is not looked into"
-              "look who pushed it; configs have some kilobytes";
+              "look who pushed it; configs have some kilobytes",
+           "the mirror's index leaves out an index within upstream's, which was not read, or not served"
+              "check with --depth platforms, which reads it at upstream; copy the image again with all of it";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)"
