@@ -52,6 +52,7 @@ mod outages;
 mod outputs;
 mod peers;
 mod pipelines;
+mod plan_bounds;
 mod private_daemons;
 mod pulls;
 mod real_registries;
