@@ -21,6 +21,7 @@ mod credential_leaks;
 mod credential_protocols;
 mod credentials;
 mod deadlines;
+mod deep_daemons;
 mod depth;
 mod digests;
 mod documentation;
