@@ -20,6 +20,8 @@ mod command_line;
 mod credential_leaks;
 mod credential_protocols;
 mod credentials;
+mod cut_downloads;
+mod dead_realms;
 mod deadlines;
 mod deep_daemons;
 mod depth;
