@@ -10,6 +10,7 @@ mod age;
 mod anonymous_tokens;
 mod bad_credentials;
 mod bad_mirrors;
+mod bad_parts;
 mod bad_sources;
 mod baselines;
 mod blob_peers;
