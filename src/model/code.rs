@@ -203,12 +203,14 @@ codes! {
            "the repository is linked to a blob that its storage does not hold"
               "run the registry's integrity check, then copy again";
     ReferrerAbsent Incomplete "referrer-absent"
-        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror."
+        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror, or only in its list."
         "copy what refers to the image too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)"
         => "the copying tool took the image and not what refers to it"
               "copy that too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)",
            "the mirror does not know the referrers API, or its allow-list has no cosign tags"
-              "look for the sha256-… tags on the mirror, and let them in";
+              "look for the sha256-… tags on the mirror, and let them in",
+           "the mirror has removed what its list still names: retention rules, or a garbage collection"
+              "copy it again, and keep what has no tag of its own";
     UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
         "Upstream itself does not have a platform that is wanted; no mirror can."
         "ask for another tag or platform; nothing is wrong with the mirrors"

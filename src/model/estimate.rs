@@ -16,6 +16,8 @@ pub struct HostEstimate {
     pub heads: u64,
     /// GETs of manifests where all is well.
     pub gets: u64,
+    /// GETs of lists of signatures and the like where all is well; none counts as a pull.
+    pub lists: u64,
     /// HEADs that differences and gaps may lead to, at most.
     pub more_heads: u64,
     /// GETs that they may lead to, at most.
@@ -36,7 +38,7 @@ impl HostEstimate {
     /// Requests for manifests where all is well.
     #[must_use]
     pub const fn requests(&self) -> u64 {
-        self.heads + self.gets
+        self.heads + self.gets + self.lists
     }
 
     /// Requests for manifests, with those that differences and gaps may lead to.

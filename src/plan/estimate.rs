@@ -50,6 +50,20 @@ struct ForReferrers {
     lists: u64,
 }
 
+impl ForReferrers {
+    /// Those of them that come to pass wherever all is well: upstream is asked also where it has none.
+    fn sure(&self, who: Who) -> Self {
+        match who {
+            Who::Upstream => Self {
+                heads: self.heads.min(COSIGN_SUFFIXES.len() as u64),
+                gets: 0,
+                lists: self.lists.min(1),
+            },
+            Who::Mirror(_) => Self::default(),
+        }
+    }
+}
+
 struct Count<'a> {
     plan: &'a Plan,
     hosts: BTreeMap<(Box<str>, Authority), HostEstimate>,
@@ -99,9 +113,12 @@ impl Count<'_> {
             Want::Existence => host.heads += u64::from(is_new),
             Want::Bytes => host.gets += u64::from(is_new) + u64::from(!is_pinned),
         }
-        host.more_heads += referrers.heads;
+        let sure = referrers.sure(who);
+        host.heads += sure.heads;
+        host.lists += sure.lists;
+        host.more_heads += referrers.heads - sure.heads;
         host.more_gets += referrers.gets;
-        host.more_lists += referrers.lists;
+        host.more_lists += referrers.lists - sure.lists;
         host.referrers += referrers.heads + referrers.gets + referrers.lists;
         match who {
             // tag@digest: the digest itself, once the tag has moved on.
@@ -169,6 +186,7 @@ impl Count<'_> {
             roles: Vec::new(),
             heads: 0,
             gets: 0,
+            lists: 0,
             more_heads: 0,
             more_gets: 0,
             more_configs: 0,

@@ -60,7 +60,8 @@ fn heads(host: &HostEstimate) -> Range {
 }
 
 fn gets(host: &HostEstimate) -> Range {
-    Range { planned: host.gets, at_most: host.gets + host.more_gets + host.more_configs + host.more_lists }
+    let planned = host.gets + host.lists;
+    Range { planned, at_most: planned + host.more_gets + host.more_configs + host.more_lists }
 }
 
 fn requests(host: &HostEstimate) -> Range {
@@ -123,7 +124,7 @@ pub fn table(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
             escape::terminal(&escape::bounded(&host.authority.to_string(), escape::MAX_REMOTE_CHARS))
                 .into_owned(),
             host.heads.to_string(),
-            host.gets.to_string(),
+            gets(host).planned.to_string(),
             host.most_requests().to_string(),
             format!("<= {}", host.token_exchanges),
             if host.is_docker_hub { format!("{pulls} to {most_pulls}") } else { "-".to_owned() },

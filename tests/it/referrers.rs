@@ -292,6 +292,8 @@ fn the_plan_counts_what_is_asked_for_it() {
     assert_eq!(most(&plan), most(&plain) + 2 * each);
     assert_eq!(plan["referrers"], json!({"at_most": 2 * each}));
     assert_eq!(plain["referrers"], json!({"at_most": 0}));
+    // Where upstream has none: the image at both, and at upstream the list and three tags.
+    assert_eq!(plan["requests"]["planned"], 2 + 1 + 3);
     assert_eq!(pair.upstream.hits().len() + pair.mirror.hits().len(), 0);
 }
 
