@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::daemon::{DockerRegistry, Options};
 use crate::support::embedded::{Check, Pair, REPOSITORY, Report, TAG, start};
 use crate::support::push::{self, Shape};
+use crate::support::tool::Tool;
 
 fn signature(number: usize) -> Document {
     content::image(&format!("signature {number}"), "linux/amd64").document
@@ -67,6 +68,12 @@ fn one_that_is_listed_and_gone_is_lacking_and_named_by_its_digest() {
     let report = check(&pair, "");
     let absent = json!({"upstream": 4, "absent": [digest(1), digest(7)], "absent_total": 2, "gone_total": 1});
     assert_eq!(told(&report), absent);
+    // A saved report says the same when it is read again; one that says what cannot be is refused.
+    let render = |text: &str| Tool::new().file("saved.json", text).line("render saved.json -f json").run();
+    assert_eq!(render(&report.text).stdout, report.text);
+    let odd = render(&report.text.replace("\"gone_total\":1", "\"gone_total\":3"));
+    assert_eq!((odd.code, &*odd.stdout), (Some(2), ""), "{odd:?}");
+    assert!(odd.stderr.contains("referrers: more of them than is said or can be"), "{odd:?}");
     for format in ["table", "markdown", "csv", "ndjson"] {
         let output = pair.check().args(&format!("--referrers -f {format}")).tool().run();
         let text = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
