@@ -203,12 +203,14 @@ codes! {
            "the repository is linked to a blob that its storage does not hold"
               "run the registry's integrity check, then copy again";
     ReferrerAbsent Incomplete "referrer-absent"
-        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror."
+        "The image is upstream's; a signature, SBOM or attestation that upstream keeps beside it is not on the mirror, or only in its list."
         "copy what refers to the image too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)"
         => "the copying tool took the image and not what refers to it"
               "copy that too (cosign copy, regctl image copy --referrers --digest-tags, oras cp -r)",
            "the mirror does not know the referrers API, or its allow-list has no cosign tags"
-              "look for the sha256-… tags on the mirror, and let them in";
+              "look for the sha256-… tags on the mirror, and let them in",
+           "the mirror has removed what its list still names: retention rules, or a garbage collection"
+              "copy it again, and keep what has no tag of its own";
     UpstreamLacksPlatform Incomplete "upstream-lacks-platform"
         "Upstream itself does not have a platform that is wanted; no mirror can."
         "ask for another tag or platform; nothing is wrong with the mirrors"
@@ -598,12 +600,14 @@ codes! {
            "somebody serves a document made to keep checkers busy"
               "look at what is served there";
     PlatformUnknown NotChecked "platform-unknown"
-        "A platform is wanted, and it is not known which one the image is for, or whether upstream has it."
+        "It is not known for which platform the image is, whether upstream has one that is wanted, or what is in an index within upstream's that the mirror's does not name."
         "look at the image's config (crane config, skopeo inspect --config); rebuild it, or do not ask for a platform"
         => "the tool that built the image left os or architecture out of its config"
               "rebuild the image with another version of it",
            "the config is above 4 MiB, and is not looked into"
-              "look who pushed it; configs have some kilobytes";
+              "look who pushed it; configs have some kilobytes",
+           "the mirror's index leaves out an index within upstream's, which was not read, or not served"
+              "check with --depth platforms, which reads it at upstream; copy the image again with all of it";
     NameNotExpressible NotChecked "name-not-expressible"
         "The mirror's path rule makes no legal repository name of this image's name."
         "change the mirror's path or for (a registry's port cannot stand in a path)"

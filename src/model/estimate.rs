@@ -16,12 +16,18 @@ pub struct HostEstimate {
     pub heads: u64,
     /// GETs of manifests where all is well.
     pub gets: u64,
+    /// GETs of lists of signatures and the like where all is well; none counts as a pull.
+    pub lists: u64,
     /// HEADs that differences and gaps may lead to, at most.
     pub more_heads: u64,
     /// GETs that they may lead to, at most.
     pub more_gets: u64,
     /// Configs that are read to date differences, at most; no registry counts them as pulls.
     pub more_configs: u64,
+    /// GETs of lists of signatures and the like, and of what a HEAD had no answer to, at most; none counts as a pull.
+    pub more_lists: u64,
+    /// How many of all that follows may be asked about signatures and the like.
+    pub referrers: u64,
     /// Token exchanges, at most: one for each repository.
     pub token_exchanges: u64,
     /// Whether GETs of manifests count as pulls there.
@@ -32,13 +38,13 @@ impl HostEstimate {
     /// Requests for manifests where all is well.
     #[must_use]
     pub const fn requests(&self) -> u64 {
-        self.heads + self.gets
+        self.heads + self.gets + self.lists
     }
 
     /// Requests for manifests, with those that differences and gaps may lead to.
     #[must_use]
     pub const fn most_requests(&self) -> u64 {
-        self.requests() + self.more_heads + self.more_gets + self.more_configs
+        self.requests() + self.more_heads + self.more_gets + self.more_configs + self.more_lists
     }
 
     /// Pulls that Docker Hub will count: where all is well, and at most.
@@ -60,6 +66,8 @@ pub struct Estimate {
     pub hosts: Vec<HostEstimate>,
     /// The deepest that any image is looked at.
     pub deepest: Depth,
+    /// Whether any image is narrowed to platforms.
+    pub is_narrowed: bool,
     /// Most bytes of blobs that are read at depth `content`.
     pub max_bytes: Option<u64>,
 }
@@ -70,6 +78,8 @@ impl Estimate {
     pub const fn unknown(&self) -> &'static [&'static str] {
         match self.deepest {
             Depth::Head | Depth::Manifest => &[],
+            // An entry that does not say for which platform it is has a config that does.
+            Depth::Platforms if self.is_narrowed => &["platform_manifests", "configs"],
             Depth::Platforms => &["platform_manifests"],
             Depth::Blobs => &["platform_manifests", "blobs"],
             Depth::Content => &["platform_manifests", "blobs", "bytes"],

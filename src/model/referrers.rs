@@ -4,6 +4,7 @@
 
 use time::OffsetDateTime;
 
+use super::depth::Depth;
 use super::digest::Digest;
 use super::observation::Observation;
 
@@ -13,6 +14,16 @@ pub const MAX_REFERRERS: usize = 1_000;
 pub const MAX_PAGES: usize = 20;
 /// Most that a result names.
 pub const MAX_NAMED: usize = 20;
+
+/// Most of a mirror's list of one image that it is asked for by digest, as far as the image is looked at there. Nearly all
+/// images have fewer than five.
+#[must_use]
+pub const fn most_asked(depth: Depth) -> usize {
+    match depth {
+        Depth::Head | Depth::Manifest => 20,
+        Depth::Platforms | Depth::Blobs | Depth::Content => 100,
+    }
+}
 
 /// Behind the tag that a digest makes: how cosign names what it keeps beside an image.
 pub const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
@@ -105,6 +116,8 @@ pub struct ReferrersLine {
     pub absent: Vec<Box<str>>,
     /// How many it lacks.
     pub absent_total: usize,
+    /// How many of these stand in its list all the same.
+    pub gone_total: usize,
 }
 
 #[cfg(test)]

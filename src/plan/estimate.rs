@@ -7,16 +7,22 @@ use std::collections::{BTreeMap, HashSet};
 use super::{DOCKER_HUB_ENDPOINT, followup};
 use crate::model::age::AskAge;
 use crate::model::depth::Depth;
-use crate::model::endpoint::{Authority, Endpoint};
+use crate::model::endpoint::{Authority, Endpoint, Namespace};
 use crate::model::estimate::{Estimate, HostEstimate};
 use crate::model::image::ManifestRef;
 use crate::model::plan::{Plan, PlannedImage, Question, Reference, Want, Who};
-use crate::model::referrers::{AskReferrers, COSIGN_SUFFIXES};
+use crate::model::referrers::{AskReferrers, COSIGN_SUFFIXES, MAX_PAGES, most_asked};
 
 /// What `plan` is going to cost.
 #[must_use]
 pub fn estimate(plan: &Plan, max_bytes: Option<u64>) -> Estimate {
-    let mut count = Count { plan, hosts: BTreeMap::new(), urls: HashSet::new(), tokens: HashSet::new() };
+    let mut count = Count {
+        plan,
+        hosts: BTreeMap::new(),
+        urls: HashSet::new(),
+        tokens: HashSet::new(),
+        roots: HashSet::new(),
+    };
     let mut not_asked = 0;
     for image in &plan.images {
         let mirrors = image.mirrors.iter().enumerate().map(|(at, endpoint)| (Who::Mirror(at), *endpoint));
@@ -29,7 +35,32 @@ pub fn estimate(plan: &Plan, max_bytes: Option<u64>) -> Estimate {
         not_asked,
         hosts: count.hosts.into_values().collect(),
         deepest: plan.deepest(),
+        is_narrowed: plan.images.iter().any(|image| !plan.platforms_of(image).is_empty()),
         max_bytes,
+    }
+}
+
+/// Requests about signatures and the like.
+#[derive(Default)]
+struct ForReferrers {
+    heads: u64,
+    /// Those that may count as pulls.
+    gets: u64,
+    /// Those that no registry counts as pulls.
+    lists: u64,
+}
+
+impl ForReferrers {
+    /// Those of them that come to pass wherever all is well: upstream is asked also where it has none.
+    fn sure(&self, who: Who) -> Self {
+        match who {
+            Who::Upstream => Self {
+                heads: self.heads.min(COSIGN_SUFFIXES.len() as u64),
+                gets: 0,
+                lists: self.lists.min(1),
+            },
+            Who::Mirror(_) => Self::default(),
+        }
     }
 }
 
@@ -39,6 +70,8 @@ struct Count<'a> {
     /// What is asked for first: two images may be one there, and are asked for once.
     urls: HashSet<(Want, String)>,
     tokens: HashSet<(u32, String)>,
+    /// Endpoints whose API root may be asked for.
+    roots: HashSet<u32>,
 }
 
 impl Count<'_> {
@@ -67,7 +100,7 @@ impl Count<'_> {
             };
         let dates = u64::from(is_dated);
         let is_matched = self.is_matched(image, who, depth);
-        let is_listed = self.plan.reach.referrers == AskReferrers::Yes && !is_alone;
+        let referrers = self.referrers(image, who, index);
         let host = self.host(endpoint);
         host.token_exchanges += u64::from(is_new_repository);
         if !host.roles.contains(&endpoint.role) {
@@ -80,11 +113,13 @@ impl Count<'_> {
             Want::Existence => host.heads += u64::from(is_new),
             Want::Bytes => host.gets += u64::from(is_new) + u64::from(!is_pinned),
         }
-        // The list, the tag in its place, and cosign's tags; longer lists have more pages.
-        if is_listed {
-            host.more_gets += 2;
-            host.more_heads += COSIGN_SUFFIXES.len() as u64;
-        }
+        let sure = referrers.sure(who);
+        host.heads += sure.heads;
+        host.lists += sure.lists;
+        host.more_heads += referrers.heads - sure.heads;
+        host.more_gets += referrers.gets;
+        host.more_lists += referrers.lists - sure.lists;
+        host.referrers += referrers.heads + referrers.gets + referrers.lists;
         match who {
             // tag@digest: the digest itself, once the tag has moved on.
             Who::Upstream if is_pinned && image.image.tag().is_some() => match first.want {
@@ -118,6 +153,32 @@ impl Count<'_> {
         is_deep_enough && !self.plan.platforms_of(image).is_empty()
     }
 
+    /// What is asked about signatures and the like, at most.
+    fn referrers(&mut self, image: &PlannedImage, who: Who, index: u32) -> ForReferrers {
+        if self.plan.reach.referrers == AskReferrers::No || image.mirrors.is_empty() {
+            return ForReferrers::default();
+        }
+        let listed = |endpoint: u32| most_asked(self.plan.depth_at(image, endpoint)) as u64;
+        // Cosign's tags; and what is listed, at upstream what any mirror lacks of that.
+        let heads = COSIGN_SUFFIXES.len() as u64
+            + match who {
+                Who::Upstream => image.mirrors.iter().map(|mirror| listed(*mirror)).sum(),
+                Who::Mirror(_) => listed(index),
+            };
+        let again = match self.plan.endpoints[index as usize].namespace {
+            // What is not there with `?ns=` is asked for once more without it: by HEAD, by GET, and the tag in the
+            // list's place.
+            Namespace::Always => 2 * heads + 1,
+            Namespace::Auto | Namespace::AsProxy | Namespace::Never => 0,
+        };
+        let root = u64::from(self.roots.insert(index));
+        // The pages of the list. A 404 that no registry seems to have written is asked for by GET as well, and for that
+        // the API root once.
+        let lists = MAX_PAGES as u64 + heads + again + root;
+        // The tag in the list's place.
+        ForReferrers { heads, gets: 1, lists }
+    }
+
     fn host(&mut self, endpoint: &Endpoint) -> &mut HostEstimate {
         let authority = &endpoint.authority;
         self.hosts.entry((authority.host.clone(), authority.clone())).or_insert_with(|| HostEstimate {
@@ -125,9 +186,12 @@ impl Count<'_> {
             roles: Vec::new(),
             heads: 0,
             gets: 0,
+            lists: 0,
             more_heads: 0,
             more_gets: 0,
             more_configs: 0,
+            more_lists: 0,
+            referrers: 0,
             token_exchanges: 0,
             is_docker_hub: &*authority.host == DOCKER_HUB_ENDPOINT,
         })

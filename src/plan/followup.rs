@@ -3,7 +3,7 @@
 //! Healthy images cost one question for each endpoint; everything else here is asked only where digests
 //! differ or a mirror says that it has not got what upstream has.
 
-use super::{age, parts, referrers};
+use super::{age, dropped, parts, referrers};
 use crate::model::compare::{Relation, relate};
 use crate::model::depth::Depth;
 use crate::model::digest::Digest;
@@ -41,7 +41,8 @@ pub fn next(evidence: &Evidence) -> Vec<Question> {
     if !questions.is_empty() {
         return questions;
     }
-    let parts = parts::next(evidence);
+    let mut parts = parts::next(evidence);
+    parts.extend(dropped::next(evidence));
     if !parts.is_empty() {
         return parts;
     }

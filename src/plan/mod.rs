@@ -5,11 +5,12 @@
 //! `tree` finds.
 
 pub mod age;
+pub mod dropped;
 pub mod estimate;
 pub mod followup;
 pub mod part;
 pub mod parts;
-mod referrers;
+pub mod referrers;
 pub mod single;
 pub mod tree;
 pub mod walk;

@@ -1,10 +1,14 @@
 //! What to ask about what refers to an image: upstream first, and mirrors that serve its digest only where there is
 //! something to be lacked.
+//!
+//! A list is not what it lists: of what stands in upstream's list and in a mirror's, the mirror is asked whether it has
+//! it, and upstream itself where the mirror has not.
 
+use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
-use crate::model::observation::Observation;
+use crate::model::observation::{Observation, Outcome};
 use crate::model::plan::{Question, Reference, Want, What, Who};
-use crate::model::referrers::AskReferrers;
+use crate::model::referrers::{AskReferrers, Referrer, most_asked};
 
 /// What must be asked next; empty when all is known that can be, or nobody wants to know.
 #[must_use]
@@ -26,11 +30,54 @@ pub(super) fn next(evidence: &Evidence) -> Vec<Question> {
         want: Want::Bytes,
     };
     match &upstream.referrers {
-        None => vec![question(Who::Upstream)],
-        Some(known) if known.found.is_empty() => Vec::new(),
-        Some(_) => {
-            let unasked = same.into_iter().filter(|(_, mirror)| mirror.referrers.is_none());
-            unasked.map(|(index, _)| question(Who::Mirror(index))).collect()
+        None => return vec![question(Who::Upstream)],
+        Some(known) if known.found.is_empty() => return Vec::new(),
+        Some(_) => {}
+    }
+    let unasked = same.iter().filter(|(_, mirror)| mirror.referrers.is_none());
+    let lists: Vec<_> = unasked.map(|(index, _)| question(Who::Mirror(*index))).collect();
+    if !lists.is_empty() {
+        return lists;
+    }
+    let mirrors: Vec<_> = same.iter().map(|(index, _)| *index).collect();
+    listed(evidence, &mirrors)
+}
+
+/// Asks for single ones by digest.
+fn listed(evidence: &Evidence, mirrors: &[usize]) -> Vec<Question> {
+    let mut questions: Vec<Question> = Vec::new();
+    for index in mirrors {
+        let here = Who::Mirror(*index);
+        for digest in shared(evidence, *index).take(most_asked(evidence.depth_at(here))) {
+            let who = match answer(evidence, here, digest).map(|answer| &answer.outcome) {
+                None => here,
+                Some(Outcome::Missing(_)) if answer(evidence, Who::Upstream, digest).is_none() => {
+                    Who::Upstream
+                }
+                Some(_) => continue,
+            };
+            let reference = Reference::Digest(digest.clone());
+            let question = Question { who, what: What::Child, reference, want: Want::Existence };
+            if !questions.contains(&question) {
+                questions.push(question);
+            }
         }
     }
+    questions
+}
+
+/// Those that stand in upstream's list and in that of the mirror with this index, in upstream's order.
+pub fn shared(evidence: &Evidence, index: usize) -> impl Iterator<Item = &Digest> {
+    let theirs = evidence.upstream.referrers.iter().flat_map(|known| &known.found);
+    let ours = evidence.mirrors[index].referrers.as_ref();
+    theirs.filter_map(move |referrer| match referrer {
+        Referrer::Listed(digest) => ours?.found.contains(referrer).then_some(digest),
+        Referrer::Tag(_) => None,
+    })
+}
+
+/// What was answered when it was asked for by digest.
+#[must_use]
+pub fn answer<'a>(evidence: &'a Evidence, who: Who, digest: &Digest) -> Option<&'a Observation> {
+    evidence.parts_at(who).children.get(digest)?.counted()
 }

@@ -356,6 +356,16 @@ pub fn upstream_platforms(evidence: &Evidence) -> Option<Vec<&Platform>> {
     (artifacts == 0 || !offer.platforms.is_empty()).then_some(offer.platforms)
 }
 
+/// The platforms that an index within upstream's has; `None` where that is not known of all of it.
+#[must_use]
+pub fn platforms_below<'a>(evidence: &'a Evidence, index: &Digest) -> Option<Vec<&'a Platform>> {
+    let Content::Index(children) = &evidence.document(index)?.0.content else { return None };
+    let mut offer =
+        Offer { evidence, seen: HashSet::from([index.clone()]), entries: 0, platforms: Vec::new() };
+    offer.add(children, 2)?;
+    Some(offer.platforms)
+}
+
 /// What upstream's index, and those within it, have.
 struct Offer<'a> {
     evidence: &'a Evidence,

@@ -7,9 +7,11 @@ use std::io;
 
 use super::escape;
 use super::view::{Row, View};
+use crate::model::anatomy::{Anatomy, PlatformState};
 
 /// The columns, in order: a promise to users. Behind them stand those that not every run has: [`VANTAGE`] where
-/// it is said from where, [`WITHIN`] where an image stands in a file with documents and keys.
+/// it is said from where, [`WITHIN`] where an image stands in a file with documents and keys, [`PARTS`] where an image was
+/// looked at as far as its platforms.
 pub(super) const HEADER: [&str; 16] = [
     "artifact",
     "input",
@@ -33,6 +35,9 @@ pub(super) const HEADER: [&str; 16] = [
 const VANTAGE: &str = "vantage";
 /// The columns of runs with images in files that have documents and keys.
 const WITHIN: [&str; 2] = ["origin_document", "origin_path"];
+/// The columns of runs in which any image was looked at below its manifest.
+const PARTS: [&str; 6] =
+    ["depth", "platforms", "other_platforms", "findings", "uncovered_blobs", "uncovered_bytes"];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let has_vantage = view.run.endpoints.iter().any(|endpoint| endpoint.vantage().is_some());
@@ -40,6 +45,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     let mut header = HEADER.to_vec();
     header.extend(has_vantage.then_some(VANTAGE));
     header.extend(WITHIN.iter().filter(|_| has_within));
+    let has_parts = view.run.results.iter().any(|result| result.anatomy.is_some());
+    header.extend(PARTS.iter().filter(|_| has_parts));
     let rows = view.rows().map(|row| {
         let mut cells = cells(&row).to_vec();
         if has_vantage {
@@ -48,6 +55,9 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> 
         if has_within {
             cells.push(shown(row.origin.document));
             cells.push(shown(row.origin.path.as_deref()));
+        }
+        if has_parts {
+            cells.extend(parts(row.anatomy()));
         }
         cells
     });
@@ -101,6 +111,25 @@ fn cells(row: &Row<'_>) -> [String; HEADER.len()] {
     ]
 }
 
+/// Empty where the image was not looked at so far.
+fn parts(anatomy: Option<&Anatomy>) -> [String; PARTS.len()] {
+    let Some(anatomy) = anatomy else { return Default::default() };
+    let named = || anatomy.platforms.iter().filter(|line| !line.platform.is_empty());
+    let (present, other): (Vec<_>, Vec<_>) = named().partition(|line| line.state == PlatformState::Present);
+    let present: Vec<_> = present.iter().map(|line| line.platform.to_string()).collect();
+    let other = other.iter().map(|line| format!("{} {}", line.platform, line.state.as_str()));
+    let more = anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
+    let more = (more > 0).then(|| format!("and {more} more"));
+    [
+        anatomy.depth.to_string(),
+        present.join("; "),
+        other.chain(more).collect::<Vec<_>>().join("; "),
+        anatomy.findings_total.to_string(),
+        anatomy.uncovered.blobs.to_string(),
+        anatomy.uncovered.bytes.to_string(),
+    ]
+}
+
 fn shown(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
@@ -121,7 +150,9 @@ mod tests {
     fn read(text: &str) -> Vec<::csv::StringRecord> {
         let mut reader = ::csv::Reader::from_reader(text.as_bytes());
         let expected: Vec<_> = HEADER.iter().chain(&WITHIN).copied().collect();
-        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), expected);
+        let found: Vec<_> = reader.headers().unwrap().iter().collect();
+        let (first, rest) = found.split_at(expected.len());
+        assert!(first == expected && (rest.is_empty() || rest == PARTS), "{found:?}");
         reader.records().map(Result::unwrap).collect()
     }
 
@@ -153,6 +184,22 @@ mod tests {
         let text = rendered(&fixture);
         assert_eq!(read(&text).len(), fixture.view().rows().count());
         assert_eq!(text.lines().count(), fixture.view().rows().count() + 1);
+    }
+
+    #[test]
+    fn what_images_are_made_of_stands_in_the_last_columns_where_any_was_looked_at() {
+        let fixture = fixture::with_parts();
+        let text = rendered(&fixture);
+        let header = format!("{},{}", HEADER.join(","), PARTS.join(","));
+        assert_eq!(text.lines().next(), Some(&*header));
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let of = |mirror: &str| rows.iter().find(|row| &row[3] == mirror).unwrap().iter().skip(16).collect();
+        let half: Vec<&str> = of("half");
+        let other = "linux/arm64 damaged; x/404 BLOB_UNKNOWN not_upstream";
+        assert_eq!(half, ["content", "linux/amd64", other, "60", "1", "2000000"]);
+        let down: Vec<&str> = of("down");
+        assert_eq!(down, [""; 6]);
     }
 
     proptest! {

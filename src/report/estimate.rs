@@ -22,6 +22,8 @@ struct Document<'a> {
     gets: Range,
     token_exchanges: Most,
     docker_hub_pulls: Range,
+    /// Of the requests, those about signatures and the like.
+    referrers: Most,
     not_asked: u64,
     max_bytes: Option<u64>,
     unknown_until_manifests_are_read: &'static [&'static str],
@@ -50,6 +52,7 @@ struct HostLine<'a> {
     gets: Range,
     token_exchanges: Most,
     docker_hub_pulls: Range,
+    referrers: Most,
 }
 
 fn heads(host: &HostEstimate) -> Range {
@@ -57,7 +60,8 @@ fn heads(host: &HostEstimate) -> Range {
 }
 
 fn gets(host: &HostEstimate) -> Range {
-    Range { planned: host.gets, at_most: host.gets + host.more_gets + host.more_configs }
+    let planned = host.gets + host.lists;
+    Range { planned, at_most: planned + host.more_gets + host.more_configs + host.more_lists }
 }
 
 fn requests(host: &HostEstimate) -> Range {
@@ -87,6 +91,7 @@ pub fn json(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
         gets: gets(host),
         token_exchanges: Most { at_most: host.token_exchanges },
         docker_hub_pulls: hub_pulls(host),
+        referrers: Most { at_most: host.referrers },
     });
     let document = Document {
         schema: SCHEMA_ID,
@@ -97,6 +102,7 @@ pub fn json(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
         gets: all(estimate, gets),
         token_exchanges: Most { at_most: estimate.sum(|host| host.token_exchanges) },
         docker_hub_pulls: all(estimate, hub_pulls),
+        referrers: Most { at_most: estimate.sum(|host| host.referrers) },
         not_asked: estimate.not_asked,
         max_bytes: estimate.max_bytes,
         unknown_until_manifests_are_read: estimate.unknown(),
@@ -118,7 +124,7 @@ pub fn table(estimate: &Estimate, out: &mut dyn io::Write) -> io::Result<()> {
             escape::terminal(&escape::bounded(&host.authority.to_string(), escape::MAX_REMOTE_CHARS))
                 .into_owned(),
             host.heads.to_string(),
-            host.gets.to_string(),
+            gets(host).planned.to_string(),
             host.most_requests().to_string(),
             format!("<= {}", host.token_exchanges),
             if host.is_docker_hub { format!("{pulls} to {most_pulls}") } else { "-".to_owned() },
@@ -160,6 +166,12 @@ fn closing(estimate: &Estimate) -> Vec<String> {
             pulls.at_most
         ),
     ];
+    let referrers = estimate.sum(|host| host.referrers);
+    if referrers > 0 {
+        lines.push(format!(
+            "of these, {referrers} at most are about signatures, SBOMs and attestations; most images have none or few"
+        ));
+    }
     if estimate.not_asked > 0 {
         lines.push(format!(
             "{} times an image is not asked for where it could not be had",
@@ -168,6 +180,11 @@ fn closing(estimate: &Estimate) -> Vec<String> {
     }
     match estimate.deepest {
         Depth::Head | Depth::Manifest => {}
+        Depth::Platforms if estimate.is_narrowed => lines.push(
+            "platforms' manifests come on top, and configs where an index does not say for which platform an entry \
+             is: how many there are is known only once manifests are read"
+                .to_owned(),
+        ),
         Depth::Platforms => lines.push(
             "platforms' manifests come on top: how many there are is known only once manifests are read".to_owned(),
         ),

@@ -284,8 +284,10 @@ impl Serialize for Row<'_> {
             };
             row.serialize_field("grace_seconds", &grace)?;
         }
-        if let Some(ReferrersLine { upstream, absent, absent_total }) = self.referrers() {
-            let line = ReferrersRow { upstream: *upstream, absent, absent_total: *absent_total };
+        if let Some(line) = self.referrers() {
+            let ReferrersLine { upstream, absent, absent_total, gone_total } = line;
+            let gone_total = Some(*gone_total).filter(|gone| *gone > 0);
+            let line = ReferrersRow { upstream: *upstream, absent, absent_total: *absent_total, gone_total };
             row.serialize_field("referrers", &line)?;
         }
         row.end()
@@ -297,6 +299,8 @@ struct ReferrersRow<'a> {
     upstream: usize,
     absent: &'a [Box<str>],
     absent_total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone_total: Option<usize>,
 }
 
 struct Notes<'a>(&'a [String]);

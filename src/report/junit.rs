@@ -30,6 +30,11 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     }
 }
 
+/// As exact as the JSON report tells it: else the sums of a suite are others once that has been read again.
+fn whole_micros(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1_000)
+}
+
 fn report(view: &View<'_>) -> Report {
     let mut suites: Vec<_> = view.run.endpoints.iter().map(|_| None::<TestSuite>).collect();
     for place in &view.run.places {
@@ -42,7 +47,7 @@ fn report(view: &View<'_>) -> Report {
         }
     }
     let mut report = Report::new("registry-check");
-    report.set_time(view.run.duration);
+    report.set_time(whole_micros(view.run.duration));
     report.add_test_suites(suites.into_iter().flatten());
     report.add_test_suites(dynamic(view));
     report.add_test_suites(gate(view));
@@ -115,7 +120,7 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let status = status(view, result, &row);
     let mut case = TestCase::new(row.artifact.to_string(), status);
     case.set_classname(text(&who(endpoint)));
-    case.set_time(result.latency.unwrap_or_default());
+    case.set_time(whole_micros(result.latency.unwrap_or_default()));
     add_place(&mut case, row.origin);
     let is_success = matches!(case.status, TestCaseStatus::Success { .. });
     if is_success && view.bearing(result) != Bearing::Fine {
@@ -244,6 +249,21 @@ mod tests {
         );
         assert_eq!((report.tests, report.failures, report.errors, report.skipped), (15, 5, 3, 1));
         assert_eq!(report.time, Some(Duration::from_millis(334)));
+    }
+
+    #[test]
+    fn times_are_summed_as_the_json_report_tells_them() {
+        let mut fixture = fixture::many(2);
+        for result in &mut fixture.run.results {
+            result.latency = Some(Duration::from_nanos(1_000_999));
+        }
+        let report = read(&rendered(&fixture));
+        let times = report.test_suites.iter().map(|suite| (suite.time, suite.tests));
+        for (time, tests) in times {
+            assert_eq!(time, Some(Duration::from_millis(tests as u64)));
+        }
+        let case = case(&fixture.view(), &fixture.run.places[0], &fixture.run.results[0]);
+        assert_eq!(case.time, Some(Duration::from_millis(1)));
     }
 
     #[test]

@@ -213,8 +213,7 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
         }
         _ => facts,
     };
-    let relation = followup::relation(evidence, mirror);
-    let verdict = difference(evidence, facts, relation);
+    let verdict = difference(evidence, mirror, facts);
     let unread = unserved::unread(mirror.document.as_ref(), &mirror.endpoint.name)
         .or_else(|| unserved::unread(upstream.document.as_ref(), &upstream.endpoint.name));
     match unread {
@@ -243,9 +242,9 @@ const fn is_no_manifest(breakage: &Breakage) -> bool {
     )
 }
 
-fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) -> Verdict {
+fn difference(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict {
     let is_index = facts.media_type.is_some_and(|known| known.is_index());
-    match relation {
+    match followup::relation(evidence, mirror) {
         Some(Relation::SameContent) if is_index => verdict(
             Code::IndexReserialised,
             "other bytes, the same images for the same platforms",
@@ -270,16 +269,7 @@ fn difference(evidence: &Evidence, facts: &Facts, relation: Option<Relation>) ->
             let reason = format!("only the {platform} image is served, where upstream has an index of {of}");
             verdict(Code::SinglePlatformCopy, reason, Some(facts))
         }
-        Some(Relation::LacksPlatforms(lacking)) => {
-            let lacking = platforms::wanted(evidence, &lacking);
-            if lacking.is_empty() {
-                return wanted_are_equal(facts);
-            }
-            let named = lacking.iter().take(8).map(|name| &**name).collect::<Vec<_>>().join(", ");
-            let more = lacking.len().saturating_sub(8);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            verdict(Code::PlatformAbsent, format!("the index lacks {named}{more}"), Some(facts))
-        }
+        Some(Relation::LacksPlatforms(lacking)) => platforms::lacks(evidence, mirror, facts, &lacking),
         Some(Relation::NotComparable) => {
             verdict(Code::Schema1Unverifiable, "schema 1: its digest says nothing of the bytes", Some(facts))
         }

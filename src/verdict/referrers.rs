@@ -4,11 +4,16 @@
 use super::parts::BESIDES;
 use super::unserved;
 use crate::model::code::Code;
+use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
-use crate::model::observation::Outcome;
-use crate::model::referrers::{AskReferrers, Gap, MAX_NAMED, NOT_FOUND_OUT, Referrer, ReferrersLine};
+use crate::model::observation::{Observation, Outcome};
+use crate::model::plan::Who;
+use crate::model::referrers::{
+    AskReferrers, Gap, MAX_NAMED, NOT_FOUND_OUT, Referrer, ReferrersLine, ReferrersObservation, most_asked,
+};
 use crate::model::run::Verdict;
 use crate::model::status::Status;
+use crate::plan::referrers;
 
 /// What a reason names.
 const IN_REASON: usize = 2;
@@ -47,29 +52,111 @@ fn compared(evidence: &Evidence, index: usize, found: Verdict) -> (Verdict, Refe
     let mut note = upstream.gaps.first().map(|(_, gap)| in_words(gap, &evidence.upstream.endpoint.name));
     let Some(known) = mirror.referrers.as_ref() else {
         let line = upstream.found.is_empty() && upstream.gaps.is_empty();
-        let line = line.then_some(ReferrersLine { upstream: 0, absent: Vec::new(), absent_total: 0 });
+        let line =
+            line.then_some(ReferrersLine { upstream: 0, absent: Vec::new(), absent_total: 0, gone_total: 0 });
         if !upstream.found.is_empty() {
             note.get_or_insert_with(|| unknown("it was not asked for here"));
         }
         return (found, Referrers { line, note });
     };
-    let unseen = upstream.found.iter().filter(|referrer| !known.found.contains(referrer));
-    // What stands where the mirror's answer says nothing is not known to be lacking; of the rest it is.
-    let gap_of = |referrer: &Referrer| known.gaps.iter().find(|(source, _)| referrer.is_of(source));
-    let (open, absent): (Vec<&Referrer>, Vec<&Referrer>) =
-        unseen.partition(|referrer| gap_of(referrer).is_some());
-    let gap = open.iter().find_map(|referrer| gap_of(referrer));
-    let note = note.or_else(|| gap.map(|(_, gap)| in_words(gap, &mirror.endpoint.name)));
+    let Sorted { lacking: absent, gone, open, not_upstreams } = sorted(evidence, index, known);
+    let note = note.or_else(|| open.first().cloned());
     if absent.is_empty() && !open.is_empty() {
         return (found, Referrers { line: None, note });
     }
+    let gap = not_upstreams.first().map(|digest| {
+        let total = not_upstreams.len();
+        format!("upstream lists {total} that it does not have itself, such as {digest}")
+    });
     let line = ReferrersLine {
-        upstream: upstream.found.len(),
+        upstream: upstream.found.len() - not_upstreams.len(),
         absent: absent.iter().take(MAX_NAMED).map(|referrer| name(referrer).into()).collect(),
         absent_total: absent.len(),
+        gone_total: gone,
     };
     let verdict = if absent.is_empty() { found } else { lacking(found, &line) };
-    (verdict, Referrers { line: Some(line), note })
+    (verdict, Referrers { line: Some(line), note: note.or(gap) })
+}
+
+/// What becomes of upstream's referrers at a mirror; those that it has are not in it.
+#[derive(Default)]
+struct Sorted<'a> {
+    /// Those that the mirror lacks; first those that it lists all the same.
+    lacking: Vec<&'a Referrer>,
+    /// How many of them it lists.
+    gone: usize,
+    /// Why that is not known of others.
+    open: Vec<String>,
+    /// Those that upstream lists, and neither has.
+    not_upstreams: Vec<&'a Digest>,
+}
+
+fn sorted<'a>(evidence: &'a Evidence, index: usize, known: &'a ReferrersObservation) -> Sorted<'a> {
+    let mirror = &evidence.mirrors[index];
+    let mut sorted = Sorted::default();
+    let found = evidence.upstream.referrers.iter().flat_map(|known| &known.found);
+    let (seen, unseen): (Vec<&Referrer>, Vec<&Referrer>) =
+        found.partition(|referrer| known.found.contains(referrer));
+    let listed = seen.into_iter().filter(|referrer| matches!(referrer, Referrer::Listed(_)));
+    for (at, referrer) in listed.enumerate() {
+        let Referrer::Listed(digest) = referrer else { continue };
+        match held(evidence, index, digest) {
+            Held::Yes => {}
+            Held::No => sorted.lacking.push(referrer),
+            Held::NotUpstreams => sorted.not_upstreams.push(digest),
+            Held::Unknown(why) => sorted.open.push(unknown(&why)),
+            Held::Unasked => {
+                let most = most_asked(evidence.depth_at(Who::Mirror(index)));
+                let why = if at < most {
+                    unserved::not_asked().reason.into_owned()
+                } else {
+                    let all = referrers::shared(evidence, index).count();
+                    format!(
+                        "of {all} that {} lists, only the first {most} were asked for",
+                        mirror.endpoint.name
+                    )
+                };
+                sorted.open.push(unknown(&why));
+            }
+        }
+    }
+    sorted.gone = sorted.lacking.len();
+    // What stands where the mirror's answer says nothing is not known to be lacking; of the rest it is.
+    for referrer in unseen {
+        match known.gaps.iter().find(|(source, _)| referrer.is_of(source)) {
+            Some((_, gap)) => sorted.open.push(in_words(gap, &mirror.endpoint.name)),
+            None => sorted.lacking.push(referrer),
+        }
+    }
+    sorted
+}
+
+/// Whether a mirror has one that it lists.
+enum Held {
+    Yes,
+    No,
+    /// Neither it nor upstream, which lists it too.
+    NotUpstreams,
+    Unknown(String),
+    Unasked,
+}
+
+fn held(evidence: &Evidence, index: usize, digest: &Digest) -> Held {
+    let explained = |answer: &Observation, host: &str| unserved::explain(answer, host).reason.into_owned();
+    let Some(here) = referrers::answer(evidence, Who::Mirror(index), digest) else { return Held::Unasked };
+    match &here.outcome {
+        Outcome::Found(_) => return Held::Yes,
+        Outcome::Missing(_) => {}
+        _ => return Held::Unknown(explained(here, &evidence.mirrors[index].endpoint.name)),
+    }
+    match referrers::answer(evidence, Who::Upstream, digest) {
+        None => Held::Unknown(unserved::not_asked().reason.into_owned()),
+        Some(upstreams) => match &upstreams.outcome {
+            Outcome::Found(_) => Held::No,
+            Outcome::Missing(_) => Held::NotUpstreams,
+            _ => Held::Unknown(explained(upstreams, &evidence.upstream.endpoint.name)),
+        },
+    }
 }
 
 const fn is_fine(code: Code) -> bool {
@@ -77,7 +164,14 @@ const fn is_fine(code: Code) -> bool {
 }
 
 fn lacking(found: Verdict, line: &ReferrersLine) -> Verdict {
-    let named: Vec<&str> = line.absent.iter().take(IN_REASON).map(|name| &**name).collect();
+    let named = line.absent.iter().take(IN_REASON).enumerate();
+    let named: Vec<_> = named
+        .map(
+            |(at, name)| {
+                if at < line.gone_total { format!("{name} (listed, but gone)") } else { name.to_string() }
+            },
+        )
+        .collect();
     let more = line.absent_total.saturating_sub(named.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let told = format!(

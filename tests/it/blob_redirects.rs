@@ -88,6 +88,11 @@ fn credentials_stay_with_the_registry_and_both_hosts_are_listed() {
     );
 }
 
+/// Requests for blobs.
+fn blob_hits(registry: &Registry) -> usize {
+    registry.count(|hit| hit.path.contains("/blobs/"))
+}
+
 #[test]
 fn a_redirect_into_this_machine_is_refused_and_nothing_is_sent_there() {
     let (pair, behind) = redirected();
@@ -102,6 +107,8 @@ fn a_redirect_into_this_machine_is_refused_and_nothing_is_sent_there() {
     let row = report.expect("server_error/redirect-refused", 3);
     assert!(row.reason.contains("redirected to a local address"), "{row:#?}");
     assert_eq!(behind.hits().len(), 0);
+    // Four blobs, each asked for once: that it was sent elsewhere is no reason to ask again.
+    assert_eq!(blob_hits(&pair.mirror), 4);
 }
 
 #[test]
@@ -117,6 +124,7 @@ fn a_redirect_to_plain_http_is_refused_and_nothing_is_sent_there() {
     let row = report.expect("server_error/redirect-refused", 3);
     assert!(row.reason.contains("redirected from https to plain http"), "{row:#?}");
     assert_eq!(behind.hits().len(), 0);
+    assert_eq!(blob_hits(&pair.mirror), 4);
 }
 
 #[test]

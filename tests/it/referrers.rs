@@ -36,15 +36,17 @@ fn fallback(pair: &Pair) -> String {
 
 /// An index of these, as it stands under that tag.
 fn list(numbers: impl IntoIterator<Item = usize>) -> Image {
-    let entries = numbers.into_iter().map(|number| {
-        let document = signature(number);
+    let numbers: Vec<_> = numbers.into_iter().collect();
+    let entries = numbers.iter().map(|number| {
+        let document = signature(*number);
         json!({"mediaType": MediaType::OciManifest.as_str(), "digest": document.digest.to_string(),
                "size": document.bytes.len()})
     });
     let text = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(),
                       "manifests": entries.collect::<Vec<_>>()});
     let document = Document::new(MediaType::OciIndex.as_str(), text.to_string());
-    Image { document, children: Vec::new(), blobs: Vec::new() }
+    let children = numbers.iter().map(|number| content::image(&format!("signature {number}"), "linux/amd64"));
+    Image { document, children: children.collect(), blobs: Vec::new() }
 }
 
 fn check(pair: &Pair) -> Report {
@@ -69,8 +71,8 @@ fn a_mirror_that_has_them_all_is_fine() {
     let report = check(&pair);
     report.expect("ok/digest-equal", 0);
     assert_eq!(told(&report), json!({"upstream": 5, "absent": [], "absent_total": 0}));
-    // Three pages and three tags of cosign's at each, and the image itself.
-    assert_eq!(report.requests, 2 * (1 + 3 + 3));
+    // Three pages and three tags of cosign's at each, and the image itself; and at the mirror what it lists.
+    assert_eq!(report.requests, 2 * (1 + 3 + 3) + 5);
 }
 
 #[test]
@@ -284,7 +286,14 @@ fn the_plan_counts_what_is_asked_for_it() {
     let plain = pair.check().args("--plan -f json").tool().run();
     let plain: Value = serde_json::from_str(&plain.stdout).expect("JSON");
     let most = |plan: &Value| plan["requests"]["at_most"].as_u64().expect("a number");
-    assert_eq!(most(&plan), most(&plain) + 2 * 5);
+    // At each: twenty pages, the tag in their place, three tags of cosign's and twenty entries by HEAD and, where that
+    // is not answered by a registry, by GET, and the API root.
+    let each = 20 + 1 + 2 * (3 + 20) + 1;
+    assert_eq!(most(&plan), most(&plain) + 2 * each);
+    assert_eq!(plan["referrers"], json!({"at_most": 2 * each}));
+    assert_eq!(plain["referrers"], json!({"at_most": 0}));
+    // Where upstream has none: the image at both, and at upstream the list and three tags.
+    assert_eq!(plan["requests"]["planned"], 2 + 1 + 3);
     assert_eq!(pair.upstream.hits().len() + pair.mirror.hits().len(), 0);
 }
 

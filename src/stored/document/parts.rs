@@ -93,17 +93,20 @@ pub(in super::super) struct ReferrersRow<'a> {
     #[serde(borrow)]
     absent: Vec<Text<'a>>,
     absent_total: usize,
+    #[serde(default)]
+    gone_total: usize,
 }
 
 impl ReferrersRow<'_> {
     /// # Errors
     /// More are named than a report names, or than are said to be there.
     pub(in super::super) fn line(self) -> Result<ReferrersLine, String> {
-        if self.absent.len() > MAX_NAMED.min(self.absent_total) {
+        if self.absent.len() > MAX_NAMED.min(self.absent_total) || self.gone_total > self.absent_total {
             return Err("referrers: more of them than is said or can be".to_owned());
         }
         let absent = self.absent.into_iter().map(|name| name.0.into()).collect();
-        Ok(ReferrersLine { upstream: self.upstream, absent, absent_total: self.absent_total })
+        let Self { upstream, absent_total, gone_total, .. } = self;
+        Ok(ReferrersLine { upstream, absent, absent_total, gone_total })
     }
 }
 
