@@ -13,7 +13,7 @@ use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
 use super::place::{api_host, endpoint, hop, https, node, secure, url};
-use super::{Error, advice};
+use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
@@ -127,8 +127,9 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
         }
     }
     for (host, config) in settings.configs.0 {
-        let at = document.find(&host);
-        if let Err(flaw) = configure(&mut node, document, &host, config.unwrap_or_default()) {
+        let at = document.find("configs:");
+        let at = at + document.text.get(at..).and_then(|text| text.find(&host)).unwrap_or(0);
+        if let Err(flaw) = configure(&mut node, document, (&host, at), config.unwrap_or_default()) {
             errors.push(document.error(Flaw::new(at, flaw)));
         }
     }
@@ -183,6 +184,11 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
         };
+        if route.hops.iter().any(|hop| hop.endpoint.api_root == found.api_root) {
+            let text = format!("{key}: an endpoint that stands there before is dropped");
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+            continue;
+        }
         route.hops.push(Hop { ..hop(found, Part::Mirror, "endpoints, in listed order") });
     }
     Ok(route)
@@ -216,11 +222,14 @@ fn normalise(text: &str) -> Result<(String, String), String> {
     Ok((format!("{scheme}://{host}{path}"), path))
 }
 
-fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -> Result<(), String> {
-    let at = document.find("configs:");
-    let at = at + document.text.get(at..).and_then(|text| text.find(host)).unwrap_or(0);
+fn configure(
+    node: &mut Node,
+    document: &Document,
+    (host, at): (&str, usize),
+    config: Config,
+) -> Result<(), String> {
     let (place, key) = (document.place(at), host.to_ascii_lowercase());
-    let asked = https(api_host(&key));
+    let asked = https(api_host(&key)).filter(|_| key != "*");
     if let (Some(auth), Some(url)) = (config.auth, &asked)
         && let Some(authority) = Authority::of(url)
     {
@@ -248,12 +257,28 @@ fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -
         verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
     };
     match asked {
-        Some(url) => secure(node, document, at, &url, settings),
-        None => node
-            .notes
-            .push(document.note(at, format!("configs of '{}' are not represented", host.escape_debug()))),
+        Some(url) => {
+            for plain in plain_endpoints(node, &url) {
+                secure(node, document, at, &plain, settings.clone());
+            }
+            secure(node, document, at, &url, settings);
+        }
+        None => {
+            let text = format!("configs of '{}' are not represented: no host[:port]", keys::shown(host));
+            node.notes.push(document.note(at, text));
+        }
     }
     Ok(())
+}
+
+/// The endpoints at `host` that are asked over http, each host and port once.
+fn plain_endpoints(node: &Node, host: &::url::Url) -> Vec<::url::Url> {
+    let endpoints = node.routes.iter().flat_map(|route| &route.hops).map(|hop| &hop.endpoint.url);
+    let is_there = |url: &&::url::Url| {
+        // Without a port the key stands for that of either scheme.
+        url.scheme() == "http" && url.host() == host.host() && url.port() == host.port()
+    };
+    endpoints.filter(is_there).take(1).cloned().collect()
 }
 
 #[cfg(test)]

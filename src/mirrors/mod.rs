@@ -12,6 +12,9 @@ mod document;
 mod export;
 mod image_repository;
 mod k3s;
+#[cfg(test)]
+mod key_tables;
+mod keys;
 mod native;
 mod place;
 mod runtimes;
