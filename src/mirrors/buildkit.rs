@@ -66,6 +66,16 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
                 _ => is_local,
             };
             let endpoint = mirrored(mirror, at, is_plain)?;
+            let written = mirror.split_once("://").map(|(scheme, _)| scheme);
+            if written.is_some_and(|written| *written != *endpoint.authority.scheme) {
+                let text = format!(
+                    "BuildKit does not look at the scheme of a mirror: asked over {}, unless http says otherwise in \
+                     [registry.\"{}\"]",
+                    endpoint.authority.scheme,
+                    keys::shown(host)
+                );
+                node.notes.push(document.note(at, text));
+            }
             // Where `http = true` is said of it, its own entry tells.
             if let Some(of_host) = of_host.filter(|of_host| is_local && get(of_host, "http").is_none()) {
                 let tls = tls(&mut Node { notes: Vec::new(), ..node.clone() }, document, of_host)?;
@@ -111,11 +121,14 @@ fn frontends(node: &mut Node, document: &Document, root: &DeTable<'_>) {
     }
 }
 
-/// A path goes behind `/v2`.
+/// A path goes behind `/v2`; a scheme counts for nothing.
 fn mirrored(text: &str, at: usize, is_plain: bool) -> Result<Endpoint, Flaw> {
     let scheme = if is_plain { "http" } else { "https" };
-    let full = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
-    let url = url(&full, at)?;
+    if text.contains("://") {
+        url(text, at)?;
+    }
+    let place = text.split_once("://").map_or(text, |(_, place)| place);
+    let url = url(&format!("{scheme}://{place}"), at)?;
     let root = format!("/v2{}", url.path().trim_end_matches('/'));
     endpoint(&url, &root, Namespace::Always, Rewrite::default()).ok_or_else(|| Flaw::new(at, "no host"))
 }
@@ -163,7 +176,12 @@ mod tests {
         for (text, root) in [
             ("mirrors = [\"localhost:5000\"]", "http://localhost:5000/v2"),
             ("mirrors = [\"127.0.0.1:5000/p\"]", "http://127.0.0.1:5000/v2/p"),
-            ("mirrors = [\"https://localhost:5000\"]", "https://localhost:5000/v2"),
+            ("mirrors = [\"https://localhost:5000\"]", "http://localhost:5000/v2"),
+            ("mirrors = [\"http://m.example\"]", "https://m.example/v2"),
+            (
+                "mirrors = [\"https://m.example\"]\n[registry.\"m.example\"]\nhttp = true",
+                "http://m.example/v2",
+            ),
             (
                 "mirrors = [\"localhost:5000\"]\n[registry.\"localhost:5000\"]\nhttp = false",
                 "https://localhost:5000/v2",
@@ -176,6 +194,10 @@ mod tests {
         ] {
             let node = parsed(&format!("[registry.\"docker.io\"]\n{text}\n")).unwrap();
             assert_eq!(&*node.routes[0].hops[0].endpoint.api_root, root, "{text}");
+            let said = text.split_once("[\"").and_then(|(_, rest)| rest.split_once("://"));
+            let is_other = said.is_some_and(|(scheme, _)| !root.starts_with(&format!("{scheme}://")));
+            let notes = format!("{:?}", node.notes);
+            assert_eq!(notes.contains("does not look at the scheme"), is_other, "{text}: {notes}");
         }
     }
 

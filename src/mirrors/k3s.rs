@@ -3,6 +3,7 @@
 
 mod shape;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -142,6 +143,18 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
     let mut patterns = Vec::new();
     for (expression, to) in &mirror.rewrite.0 {
         let line = line_of(to);
+        if let Some(group) =
+            Pattern::new(expression, &to.value).ok().and_then(|pattern| pattern.missing_group())
+        {
+            let text = format!(
+                "{key}: '{}' names a group '{}' that '{}' has not, so nothing is put there: a digit or letter \
+                 behind a group needs ${{1}}",
+                keys::shown(&to.value),
+                keys::shown(&group),
+                keys::shown(expression)
+            );
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+        }
         let pattern = Pattern::new(expression, &to.value).map_err(|error| {
             let why = format!(
                 "rewrite '{}' is no regular expression: {}",
@@ -165,6 +178,7 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
     let own = (key != "*").then(|| format!("https://{}/v2", api_host(&key)));
     let mut route =
         Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
+    let mut seen = HashSet::new();
     for written in &mirror.endpoint {
         let line = line_of(written);
         let error = |why: String| Error::unusable(document.line(line), why, advice::URL);
@@ -184,7 +198,7 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
         };
-        if route.hops.iter().any(|hop| hop.endpoint.api_root == found.api_root) {
+        if !seen.insert(full) {
             let text = format!("{key}: an endpoint that stands there before is dropped");
             node.notes.push(Note { place: document.line(line).into(), text: text.into() });
             continue;
@@ -215,11 +229,11 @@ fn normalise(text: &str) -> Result<(String, String), String> {
     };
     let (scheme, rest) = full.split_once("://").ok_or("not a URL")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = match path.trim_end_matches('/') {
-        "" | "v2" => "/v2".to_owned(),
-        other => format!("/{other}"),
-    };
-    Ok((format!("{scheme}://{host}{path}"), path))
+    // k3s compares what is written: `/v2/` is another place than the default one, and gets its rewrites.
+    let written = if matches!(path, "" | "v2") { "v2" } else { path };
+    let root = written.trim_end_matches('/');
+    let root = if root.is_empty() { String::new() } else { format!("/{root}") };
+    Ok((format!("{scheme}://{host}/{written}"), root))
 }
 
 fn configure(
@@ -295,6 +309,7 @@ mod tests {
             ("https://h", "https://h/v2"),
             ("https://h/", "https://h/v2"),
             ("https://h/v2", "https://h/v2"),
+            ("https://h/v2/", "https://h/v2/"),
             ("https://b.example/hub", "https://b.example/hub"),
             ("https://b.example/v2/hub", "https://b.example/v2/hub"),
             ("reg.example:5000", "https://reg.example:5000/v2"),
