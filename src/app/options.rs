@@ -106,10 +106,18 @@ impl CheckOptions {
     }
 }
 
+/// Most warnings about one configuration.
+const MAX_NOTES: usize = 200;
+
 /// What cannot be represented, or is not what it seems.
 pub(super) fn tell_notes(nodes: &[Node]) {
-    for note in nodes.iter().flat_map(|node| &node.notes) {
-        log::warn!("{}: {}", note.place, note.text);
+    for node in nodes {
+        for note in node.notes.iter().take(MAX_NOTES) {
+            log::warn!("{}: {}", note.place, note.text);
+        }
+        if let more @ 1.. = node.notes.len().saturating_sub(MAX_NOTES) {
+            log::warn!("{}: {more} more such warnings", node.source);
+        }
     }
 }
 

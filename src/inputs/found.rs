@@ -139,10 +139,22 @@ impl<'a> Found<'a> {
         environment: Arc<BTreeMap<String, String>>,
     ) -> Variables {
         let (variables, bad) = Variables::beside(path, environment, &mut self.inputs.files);
-        if let Some(bad) = bad.filter(|bad| !self.inputs.bad.contains(bad)) {
-            self.inputs.bad.push(bad);
-        }
+        self.all_bad(bad);
         variables
+    }
+
+    /// Adds what the file of variables at `path` assigns; what is wrong with it is told once.
+    pub(super) fn add_variables(&mut self, path: PathBuf, to: &mut Variables) {
+        let bad = to.add_file(path, &mut self.inputs.files);
+        self.all_bad(bad);
+    }
+
+    fn all_bad(&mut self, bad: Vec<BadLine>) {
+        for bad in bad {
+            if !self.inputs.bad.contains(&bad) {
+                self.inputs.bad.push(bad);
+            }
+        }
     }
 
     /// Something that is left out, which the user should know.

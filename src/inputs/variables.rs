@@ -1,13 +1,14 @@
 //! Values for Compose's variables: the `.env` beside the file, and the environment where the user allows it.
 //!
-//! The environment wins, as it does with `docker compose`. What a value is, no message tells.
+//! The environment wins, as it does with `docker compose`. What a value is, no message tells. A value that depends on
+//! a variable without one is as unknown.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
-use super::interpolate::{interpolate, name_length};
+use super::interpolate::{Fault, interpolate, name_length};
 use crate::model::origin::Origin;
 
 /// The file that lies beside a Compose file.
@@ -23,11 +24,14 @@ pub(super) struct Variables {
     file: BTreeMap<String, String>,
 }
 
+/// Most lines of one file that are told one by one.
+const MAX_MALFORMED: usize = 20;
+
 /// A line that Compose would refuse. The text is not kept: it may be a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub(super) line: u32,
-    pub(super) why: &'static str,
+    pub(super) why: String,
 }
 
 const NO_NAME: &str = "no name stands before the = (expected NAME=VALUE)";
@@ -46,67 +50,83 @@ impl Variables {
         path: &Path,
         environment: Arc<BTreeMap<String, String>>,
         read: &mut Vec<PathBuf>,
-    ) -> (Self, Option<BadLine>) {
+    ) -> (Self, Vec<BadLine>) {
         let mut variables = Self::of(environment);
         let file = path.parent().unwrap_or(Path::new("")).join(FILE_NAME);
+        let bad = variables.add_file(file, read);
+        (variables, bad)
+    }
+
+    /// Adds what a file assigns, if it is one; what was assigned before by another of these files is replaced.
+    pub(super) fn add_file(&mut self, file: PathBuf, read: &mut Vec<PathBuf>) -> Vec<BadLine> {
         // A folder of that name is a virtual environment of Python, and no fault.
         if !file.is_file() {
-            return (variables, None);
+            return Vec::new();
         }
-        let bad = |line: u32, why: &str| {
-            BadLine::new(Origin::line(file.to_string_lossy().into(), line), "", why.to_owned())
-        };
+        let bad =
+            |line: u32, why: String| BadLine::new(Origin::line(file.to_string_lossy().into(), line), "", why);
         let bad = match super::files::read_regular(&file, MAX_BYTES) {
-            Some(text) => variables.add(&text).map(|Malformed { line, why }| bad(line, why)),
-            None => Some(bad(1, UNREADABLE)),
+            Some(text) => self.add(&text).into_iter().map(|Malformed { line, why }| bad(line, why)).collect(),
+            None => vec![bad(1, UNREADABLE.to_owned())],
         };
         read.push(file);
-        (variables, bad)
+        bad
+    }
+
+    /// All of these values as an environment: other files add to them and change none.
+    pub(super) fn fixed(&self) -> Self {
+        let mut all = self.file.clone();
+        all.extend(self.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Self::of(Arc::new(all))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.environment.get(name).or_else(|| self.file.get(name)).map(String::as_str)
     }
 
-    /// Adds what `text` assigns, line by line; returns the first line that is no assignment.
-    pub(super) fn add(&mut self, text: &str) -> Option<Malformed> {
+    /// Adds what `text` assigns, line by line; returns the first lines that are no assignment.
+    pub(super) fn add(&mut self, text: &str) -> Vec<Malformed> {
         let text = text.replace("\r\n", "\n");
-        let mut first = None;
+        let mut malformed: Vec<Malformed> = Vec::new();
+        let mut more = 0_usize;
         let mut rest = &*text;
+        let (mut counted, mut number) = (0, 1_u32);
         while !rest.is_empty() {
             let line = rest.trim_start();
             let end = line.find('\n').unwrap_or(line.len());
-            let number = || {
-                let before = text[..text.len() - line.len()].matches('\n').count();
-                u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
-            };
+            let start = text.len() - line.len();
+            let passed = text[counted..start].matches('\n').count();
+            number = number.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+            counted = start;
             rest = &line[end..];
             if end == 0 || line.starts_with('#') {
                 continue;
             }
-            let why = match self.take(line, &line[..end]) {
-                Ok(behind) => {
-                    rest = behind;
-                    continue;
+            match self.take(line, &line[..end]) {
+                Ok(behind) => rest = behind,
+                Err(why) if malformed.len() < MAX_MALFORMED => {
+                    malformed.push(Malformed { line: number, why })
                 }
-                Err(why) => why,
-            };
-            first = first.or_else(|| Some(Malformed { line: number(), why }));
+                Err(_) => more += 1,
+            }
         }
-        first
+        if let Some(last) = malformed.last_mut().filter(|_| more > 0) {
+            last.why = format!("{}; {more} more such lines behind it", last.why);
+        }
+        malformed
     }
 
     /// Takes the assignment that `text` begins with, and returns what stands behind it. (compose-go's
     /// `dotenv/parser.go`.)
-    fn take<'t>(&mut self, text: &'t str, line: &'t str) -> Result<&'t str, &'static str> {
+    fn take<'t>(&mut self, text: &'t str, line: &'t str) -> Result<&'t str, String> {
         let assigned = line.strip_prefix("export ").map_or(line, str::trim_start);
         let end = assigned.find(['=', ':']).unwrap_or(assigned.len());
         let name = assigned[..end].trim_end();
         if name.is_empty() {
-            return Err(NO_NAME);
+            return Err(NO_NAME.to_owned());
         }
         if !name.chars().all(|c| c.is_alphanumeric() || "_.-[]".contains(c)) {
-            return Err(BAD_NAME);
+            return Err(BAD_NAME.to_owned());
         }
         let behind_name = line.len() - assigned.len() + end;
         // A name alone has the value that the environment gives it.
@@ -116,59 +136,75 @@ impl Variables {
         let value = value.trim_start_matches([' ', '\t']);
         let (value, rest) = self.value(value)?;
         if name_length(name) == name.len() {
-            self.file.insert(name.to_owned(), value);
+            match value {
+                Some(value) => drop(self.file.insert(name.to_owned(), value)),
+                None => drop(self.file.remove(name)),
+            }
         }
         Ok(rest)
     }
 
-    /// The value that `text` begins with, and what stands behind it.
-    fn value<'t>(&self, text: &'t str) -> Result<(String, &'t str), &'static str> {
+    /// The value that `text` begins with, if it can be known, and what stands behind it.
+    fn value<'t>(&self, text: &'t str) -> Result<(Option<String>, &'t str), String> {
         let end = text.find('\n').unwrap_or(text.len());
         let after = |rest: &'t str| &rest[rest.find('\n').unwrap_or(rest.len())..];
-        if let Some(quoted) = text.strip_prefix('\'') {
-            let end = quoted.find('\'').ok_or(OPEN_QUOTE)?;
-            return Ok((quoted[..end].to_owned(), after(&quoted[end..])));
-        }
-        if let Some(quoted) = text.strip_prefix('"') {
-            let end = closing_quote(quoted).ok_or(OPEN_QUOTE)?;
-            return Ok((self.interpolated(&unescaped(&quoted[..end])), after(&quoted[end..])));
+        for quote in ['\'', '"'] {
+            let Some(quoted) = text.strip_prefix(quote) else { continue };
+            let end = closing_quote(quoted, quote).ok_or(OPEN_QUOTE)?;
+            let (inside, rest) = (&quoted[..end], after(&quoted[end..]));
+            return match quote {
+                '\'' => Ok((Some(inside.replace("\\'", "'")), rest)),
+                _ => Ok((self.interpolated(&unescaped(inside))?, rest)),
+            };
         }
         let line = &text[..end];
         let comment = line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t']));
         let value = comment.map_or(line, |(at, _)| &line[..at]).trim();
-        Ok((self.interpolated(value), &text[end..]))
+        Ok((self.interpolated(value)?, &text[end..]))
     }
 
-    fn interpolated(&self, text: &str) -> String {
-        interpolate(text, &|name| self.get(name)).map_or_else(|_| text.to_owned(), |done| done.text)
+    /// Nothing where a variable has no value.
+    fn interpolated(&self, text: &str) -> Result<Option<String>, String> {
+        match interpolate(text, &|name| self.get(name)) {
+            Ok(done) => Ok(done.unset.is_empty().then_some(done.text)),
+            Err(fault @ (Fault::Template | Fault::Required { .. })) => Err(fault.to_string()),
+        }
     }
 }
 
-fn closing_quote(text: &str) -> Option<usize> {
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
     let mut is_escaped = false;
-    text.bytes().position(|b| {
-        let is_end = b == b'"' && !is_escaped;
-        is_escaped = b == b'\\' && !is_escaped;
-        is_end
+    text.char_indices().find_map(|(at, letter)| {
+        let is_end = letter == quote && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        is_end.then_some(at)
     })
 }
 
+/// The escapes of Go, and `\$` for a `$` that names no variable (compose-go's `dotenv/parser.go`).
 fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
-        match (letter, letters.clone().next()) {
-            ('\\', Some(next @ ('n' | 'r' | 't' | '"' | '\\'))) => {
-                letters.next();
-                out.push(match next {
-                    'n' => '\n',
-                    'r' => '\r',
-                    't' => '\t',
-                    other => other,
-                });
+        let next = letters.clone().next().filter(|_| letter == '\\');
+        let meant = match next {
+            Some('n') => "\n",
+            Some('r') => "\r",
+            Some('t') => "\t",
+            Some('a') => "\u{7}",
+            Some('b') => "\u{8}",
+            Some('f') => "\u{c}",
+            Some('v') => "\u{b}",
+            Some('"') => "\"",
+            Some('\\') => "\\",
+            Some('$') => "$$",
+            _ => {
+                out.push(letter);
+                continue;
             }
-            _ => out.push(letter),
-        }
+        };
+        letters.next();
+        out.push_str(meant);
     }
     out
 }
@@ -200,6 +236,13 @@ mod tests {
             ("X=1\nV=${X}.2", "1.2"),
             ("V=\"a\\n\\\"b\"", "a\n\"b"),
             ("V='two\nlines'\nW=1", "two\nlines"),
+            ("V='it\\'s \\n'", "it's \\n"),
+            ("X=1\nV=\"\\$X $$X \\\\\"", "$X $X \\"),
+            ("X=1\nV=$$X", "$X"),
+            ("V=${UND:-d}", "d"),
+            ("V=${UND-}", ""),
+            ("export  V = \"a\"", "a"),
+            ("V=\"a\"# c", "a"),
             ("V=", ""),
             ("V=#x", ""),
             ("V=1\nV=2", "2"),
@@ -209,11 +252,18 @@ mod tests {
         }
         assert_eq!(value("V='a' \nW=2", "W").as_deref(), Some("2"));
         assert_eq!(value("1V=a\n=b", "V"), None);
+        for unknown in
+            ["V=1\nV=${UND}.2", "V=$UND", "V=\"a$UND\"", "U=$UND\nV=$U", "V=${UND:?boom}", "V=${U!}"]
+        {
+            assert_eq!(value(unknown, "V"), None, "{unknown}");
+        }
     }
 
     #[test]
-    fn the_first_line_that_compose_would_refuse_is_told_and_the_others_count() {
-        let malformed = |text: &str| Variables::default().add(text).map(|found| (found.line, found.why));
+    fn every_line_that_compose_would_refuse_is_told_and_the_others_count() {
+        let malformed = |text: &str| -> Vec<(u32, String)> {
+            Variables::default().add(text).into_iter().map(|found| (found.line, found.why)).collect()
+        };
         for text in [
             "",
             "# a b\n\n",
@@ -224,24 +274,34 @@ mod tests {
             "ä: 1",
             "V=\n",
         ] {
-            assert_eq!(malformed(text), None, "{text:?}");
+            assert_eq!(malformed(text), [], "{text:?}");
         }
-        for (text, line, why) in [
-            ("A=1\nno assignment\nV=1\nnor this", 2, BAD_NAME),
-            ("A=1\r\n\r\n=hunter2\r\n", 3, NO_NAME),
-            ("A B=1", 1, BAD_NAME),
-            ("A='x\ny\nB=\"1", 1, OPEN_QUOTE),
-            ("A='1\n2'\n$V=1", 3, BAD_NAME),
+        let required = "the variable UND must have a value";
+        let template = "invalid template: a literal $ is written $$";
+        for (text, expected) in [
+            ("A=1\nno assignment\nV=1\nnor this", &[(2, BAD_NAME), (4, BAD_NAME)][..]),
+            ("A=1\r\n\r\n=hunter2\r\n", &[(3, NO_NAME)]),
+            ("A B=1", &[(1, BAD_NAME)]),
+            ("A='x\ny\nB=\"1", &[(1, OPEN_QUOTE), (3, OPEN_QUOTE)]),
+            ("A='1\n2'\n$V=1", &[(3, BAD_NAME)]),
+            (
+                "O=${UND:?boom}\nP=\"${UND?hunter2}\"\nQ=${a b}\n",
+                &[(1, required), (2, required), (3, template)],
+            ),
         ] {
-            assert_eq!(malformed(text), Some((line, why)), "{text:?}");
+            let expected: Vec<_> = expected.iter().map(|(line, why)| (*line, (*why).to_owned())).collect();
+            assert_eq!(malformed(text), expected, "{text:?}");
         }
+        let many = malformed(&"no name\n".repeat(50));
+        assert_eq!((many.len(), many[19].0), (20, 20));
+        assert_eq!(many[19].1, format!("{BAD_NAME}; 30 more such lines behind it"));
     }
 
     #[test]
     fn the_environment_wins_where_it_is_given() {
         let environment = BTreeMap::from([("A".to_owned(), "env".to_owned())]);
         let mut variables = Variables::of(Arc::new(environment));
-        assert_eq!(variables.add("A=file\nB=$A\n"), None);
+        assert_eq!(variables.add("A=file\nB=$A\n"), []);
         assert_eq!((variables.get("A"), variables.get("B")), (Some("env"), Some("env")));
     }
 
@@ -250,7 +310,7 @@ mod tests {
         fn arbitrary_text_is_read(text in "[AB=:'\"\\\\#${} \n]{0,60}") {
             let lines = u32::try_from(text.lines().count()).unwrap();
             let malformed = Variables::default().add(&text);
-            prop_assert!(malformed.is_none_or(|malformed| (1..=lines).contains(&malformed.line)));
+            prop_assert!(malformed.iter().all(|malformed| (1..=lines).contains(&malformed.line)));
         }
     }
 }

@@ -14,8 +14,18 @@ const MAX_DEPTH: usize = 8;
 
 /// Whether it is a workflow or an action.
 pub(super) fn is_it(root: &Node) -> bool {
-    let is_workflow = root.get("jobs").is_some_and(Node::is_map) && root.get("on").is_some();
-    is_workflow || root.at(&["runs", "using"]).is_some()
+    let budget = Budget::default();
+    let is_workflow = |jobs: &Node| {
+        jobs.is_map() && (root.get("on").is_some() || jobs.pairs(&budget).any(|(_, job)| is_job(job)))
+    };
+    root.get("jobs").is_some_and(is_workflow) || root.at(&["runs", "using"]).is_some()
+}
+
+/// Whether it is a job as it stands here, and not one of CircleCI's, which have `jobs` and `steps` too.
+fn is_job(job: &Node) -> bool {
+    let has = |key: &str| job.get(key).is_some();
+    let is_of_others = ["docker", "machine", "macos", "executor"].into_iter().any(has);
+    !is_of_others && ["runs-on", "container", "steps", "uses"].into_iter().any(has)
 }
 
 pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
-use super::{Error, advice};
+use super::{Error, advice, keys};
 use crate::model::access::HostHeaders;
 use crate::model::endpoint::{Accepts, Namespace};
 use crate::model::image::DOCKER_HUB;
@@ -38,6 +38,13 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
             node.notes.push(Note {
                 place: root.display().to_string().into(),
                 text: "no folder here has a hosts.toml: no mirrors".into(),
+            });
+        }
+        if root.join(FILE).is_file() {
+            node.notes.push(Note {
+                place: root.join(FILE).display().to_string().into(),
+                text: "not read here: containerd looks for it in a folder that is named for the registry"
+                    .into(),
             });
         }
         let is_hidden = node.routes.iter().any(|route| route.scope == Scope::Any);
@@ -143,12 +150,34 @@ fn certificates(node: &mut Node, folder: &Path, scope: &Scope) {
     let with = |extension: &'static str| {
         files.iter().filter(move |path| path.extension().is_some_and(|e| e == extension))
     };
-    let client = with("cert").find_map(|certificate| {
+    let (mut clients, mut keyless) = (Vec::new(), Vec::new());
+    for certificate in with("cert") {
         let key = certificate.with_extension("key");
-        files.contains(&key).then(|| ClientFiles { certificate: certificate.clone(), key })
-    });
-    let settings =
-        TlsSettings { ca_files: with("crt").cloned().collect(), client, verification: Verification::Full };
+        match files.contains(&key) {
+            true => clients.push(ClientFiles { certificate: certificate.clone(), key }),
+            false => keyless.push(certificate),
+        }
+    }
+    let mut tell = |path: &Path, text: &str| {
+        node.notes.push(Note { place: path.display().to_string().into(), text: text.into() });
+    };
+    if let Some(certificate) = keyless.first() {
+        tell(certificate, "not used: the .key of the same name is missing");
+    }
+    if let Some(second) = clients.get(1) {
+        tell(
+            &second.certificate,
+            "not used: only the first of several client certificates is shown by a check",
+        );
+    }
+    for path in with("toml").filter(|path| !path.ends_with(FILE)).take(keys::MAX_TOLD) {
+        tell(path, "not read: containerd reads hosts.toml");
+    }
+    let settings = TlsSettings {
+        ca_files: with("crt").cloned().collect(),
+        client: clients.into_iter().next(),
+        verification: Verification::Full,
+    };
     let document = Document::of(folder.display().to_string(), folder.to_owned(), "");
     match scope {
         Scope::Registry(registry) => {
@@ -177,18 +206,7 @@ pub(super) fn hosts(node: &mut Node, document: &Document, scope: Scope) -> Resul
         route.hops.extend(host);
         route.end = End::Nothing;
     } else {
-        capabilities(&root)?;
-        others(node, document, &root, Part::Primary)?;
-        if let Some(header) = get(&root, "header") {
-            let text = "headers for the default upstream are not represented: name it as server";
-            node.notes.push(document.note(header.span().start, text));
-        }
-        let settings = tls(node, document, &root)?;
-        if let Scope::Registry(registry) = &route.scope
-            && let Some(host) = https(api_host(registry))
-        {
-            secure(node, document, 0, &host, settings);
-        }
+        default_upstream(node, document, &root, &route.scope)?;
     }
     Ok(route)
 }
@@ -354,23 +372,66 @@ fn headers(
     Ok(found)
 }
 
+/// Keys of a host, and with `server` and `host` those of the root.
+const KEYS: [&str; 9] = [
+    "capabilities",
+    "override_path",
+    "ca",
+    "client",
+    "skip_verify",
+    "header",
+    "dial_timeout",
+    "server",
+    "host",
+];
+
 /// What is known and not represented, and what nobody knows.
 fn others(node: &mut Node, document: &Document, table: &DeTable<'_>, part: Part) -> Result<(), Flaw> {
-    const REPRESENTED: [&str; 6] = ["capabilities", "override_path", "ca", "client", "skip_verify", "header"];
-    for (name, at, value) in entries(table) {
-        match name {
-            "dial_timeout" => {
-                string(value)?;
-                let text = "dial_timeout is not represented: --connect-timeout holds for all hosts";
-                node.notes.push(document.note(at, text));
+    let known = if part == Part::Primary { &KEYS[..] } else { &KEYS[..7] };
+    let entries = entries(table);
+    if let Some((_, at, value)) = entries.iter().find(|(name, ..)| *name == "dial_timeout") {
+        string(value)?;
+        let text = "dial_timeout is not represented: --connect-timeout holds for all hosts";
+        node.notes.push(document.note(*at, text));
+    }
+    let entries: Vec<_> = entries.into_iter().map(|(name, at, _)| (name, at)).collect();
+    node.notes.extend(keys::unrepresented(document, &entries, known));
+    Ok(())
+}
+
+/// What the root says of the default upstream, where no `server` is named.
+fn default_upstream(
+    node: &mut Node,
+    document: &Document,
+    root: &DeTable<'_>,
+    scope: &Scope,
+) -> Result<(), Flaw> {
+    capabilities(root)?;
+    flag(root, "override_path")?;
+    others(node, document, root, Part::Primary)?;
+    for (name, at, _) in entries(root) {
+        let text = match name {
+            "header" => "headers for the default upstream are not represented: name it as server",
+            "capabilities" | "override_path" => {
+                "holds for 'server', which is not named: the default upstream is asked for all, at /v2"
             }
-            "server" | "host" if part == Part::Primary => {}
-            _ if REPRESENTED.contains(&name) => {}
-            _ => {
-                let text = format!("key '{}' is not represented", name.escape_debug());
-                node.notes.push(document.note(at, text));
+            _ => continue,
+        };
+        node.notes.push(document.note(at, format!("{name}: {text}")));
+    }
+    let settings = tls(node, document, root)?;
+    match scope {
+        Scope::Registry(registry) => {
+            if let Some(host) = https(api_host(registry)) {
+                secure(node, document, 0, &host, settings);
             }
         }
+        _ if settings != TlsSettings::default() => {
+            let text =
+                "TLS settings for the default upstreams of all registries are not represented: use --ca-file";
+            node.notes.push(document.note(0, text));
+        }
+        _ => {}
     }
     Ok(())
 }

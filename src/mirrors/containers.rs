@@ -1,6 +1,7 @@
 //! `registries.conf` version 2 with its drop-ins: podman, buildah, skopeo, CRI-O
 //! (containers-registries.conf(5), `pkg/sysregistriesv2`).
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use toml::de::DeTable;
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure};
-use super::{Error, advice};
+use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
 use crate::model::image::is_repository;
-use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{PrefixRule, Rewrite};
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -21,6 +22,24 @@ struct Entry {
     location: String,
     insecure: bool,
     at: Error,
+    hosts: Vec<Host>,
+    /// What is told of it if it counts.
+    notes: Vec<Note>,
+}
+
+/// A host that an entry names, and whether it may show any certificate.
+struct Host {
+    name: String,
+    insecure: bool,
+    at: usize,
+}
+
+/// What is read of one `[[registry]]`.
+struct Reading<'a> {
+    document: &'a Document,
+    scope: Scope,
+    hosts: Vec<Host>,
+    notes: Vec<Note>,
 }
 
 /// Reads the files in their order: what a later one says of a prefix replaces what was said before.
@@ -35,15 +54,26 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Node, Error> {
 pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     let names: Vec<_> = documents.iter().map(|document| document.name.as_str()).collect();
     let mut node = node(Runtime::Containers, &names.join(", "));
-    let mut all: Vec<Entry> = Vec::new();
+    let mut all: Vec<(&Document, Entry)> = Vec::new();
+    let mut said = Said::default();
     for document in documents {
-        let entries = file(&mut node, document).map_err(|flaw| document.error(flaw))?;
+        let entries = file(&mut node, document, &mut said).map_err(|flaw| document.error(flaw))?;
         for entry in entries {
-            match all.iter_mut().find(|known| known.route.scope == entry.route.scope) {
-                Some(known) => *known = entry,
-                None => all.push(entry),
+            match all.iter_mut().find(|(_, known)| known.route.scope == entry.route.scope) {
+                Some(known) => {
+                    let text =
+                        format!("replaces the [[registry]] of the same prefix at {}", known.1.route.place);
+                    node.notes.push(Note { place: entry.route.place.clone(), text: text.into() });
+                    *known = (document, entry);
+                }
+                None => all.push((document, entry)),
             }
         }
+    }
+    verify(&mut node, &all);
+    let mut all: Vec<Entry> = all.into_iter().map(|(_, entry)| entry).collect();
+    for entry in &mut all {
+        node.notes.append(&mut entry.notes);
     }
     for (index, entry) in all.iter().enumerate() {
         let is_blocked = |entry: &Entry| entry.route.end == End::Blocked;
@@ -60,14 +90,44 @@ pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     Ok(node)
 }
 
-fn file(node: &mut Node, document: &Document) -> Result<Vec<Entry>, Flaw> {
+/// How the hosts of what counts are asked over TLS. Here that holds for a host, in the format for each place.
+fn verify(node: &mut Node, entries: &[(&Document, Entry)]) {
+    let all =
+        || entries.iter().flat_map(|(document, entry)| entry.hosts.iter().map(move |host| (document, host)));
+    let mut told = HashSet::new();
+    for (document, host) in all().filter(|(_, host)| host.insecure) {
+        let Some(url) = https(&host.name) else { continue };
+        let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
+        secure(node, document, host.at, &url, settings);
+        let strict = all().find(|(_, other)| !other.insecure && other.name == host.name);
+        if let Some((other, strict)) = strict
+            && told.insert(&host.name)
+        {
+            let text = format!(
+                "{}: insecure here and not at {}; a check verifies it at neither",
+                host.name,
+                other.place(strict.at)
+            );
+            node.notes.push(document.note(host.at, text));
+        }
+    }
+}
+
+/// Where what only one file can say was said before.
+#[derive(Default)]
+struct Said {
+    search: Option<String>,
+    aliases: HashMap<String, String>,
+}
+
+fn file(node: &mut Node, document: &Document, said: &mut Said) -> Result<Vec<Entry>, Flaw> {
     let root = document.toml()?;
     let mut found: Vec<Entry> = Vec::new();
     for (name, at, value) in entries(&root) {
         match name {
             "registry" => {
                 for item in array(value)? {
-                    let entry = entry(node, document, table(item)?, item.span().start)?;
+                    let entry = entry(document, table(item)?, item.span().start)?;
                     // Inside one file the first of two equal prefixes wins.
                     match found.iter().find(|known| known.route.scope == entry.route.scope) {
                         None => found.push(entry),
@@ -94,27 +154,53 @@ fn file(node: &mut Node, document: &Document) -> Result<Vec<Entry>, Flaw> {
             "unqualified-search-registries" => {
                 let hosts = strings(&root, name, Single::Refused)?;
                 node.short_names.search = hosts.into_iter().map(|(host, _)| host.into()).collect();
-            }
-            "aliases" => {
-                for (short, _, full) in entries(table(value)?) {
-                    let full = string(full)?;
-                    node.short_names.aliases.retain(|(known, _)| **known != *short);
-                    if !full.is_empty() {
-                        node.short_names.aliases.push((short.into(), full.into()));
-                    }
+                if let Some(before) = said.search.replace(document.place(at)) {
+                    node.notes.push(document.note(at, format!("replaces the {name} at {before}")));
                 }
             }
-            "short-name-mode" => {}
-            _ => {
-                let text = format!("key '{}' is not represented", name.escape_debug());
+            "aliases" => aliases(node, document, table(value)?, said)?,
+            "short-name-mode" => {
+                string(value)?;
+                let text = "short-name-mode is not represented: names without a registry are looked for in all of \
+                            unqualified-search-registries, and nobody is asked which is meant";
                 node.notes.push(document.note(at, text));
             }
+            "credential-helpers" => {
+                let text = "credential-helpers is not represented: a check finds credentials where `registry-check auth` says";
+                node.notes.push(document.note(at, text));
+            }
+            _ => node.notes.extend(keys::unrepresented(document, &[(name, at)], &ROOT_KEYS)),
         }
     }
     Ok(found)
 }
 
-fn entry(node: &mut Node, document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, Flaw> {
+const ROOT_KEYS: [&str; 5] =
+    ["registry", "unqualified-search-registries", "aliases", "short-name-mode", "credential-helpers"];
+const REGISTRY_KEYS: [&str; 6] =
+    ["prefix", "location", "insecure", "blocked", "mirror-by-digest-only", "mirror"];
+const MIRROR_KEYS: [&str; 3] = ["location", "insecure", "pull-from-mirror"];
+
+fn aliases(node: &mut Node, document: &Document, table: &DeTable<'_>, said: &mut Said) -> Result<(), Flaw> {
+    for (short, at, full) in entries(table) {
+        let full = string(full)?;
+        let known = &mut node.short_names.aliases;
+        let before = known.iter().position(|(known, _)| **known == *short).map(|at| known.remove(at));
+        if !full.is_empty() {
+            known.push((short.into(), full.into()));
+        }
+        let place = said.aliases.insert(short.to_owned(), document.place(at));
+        if let (Some((_, old)), Some(place)) = (before, place)
+            && *old != *full
+        {
+            let text = format!("replaces the alias '{}' at {place}", keys::shown(short));
+            node.notes.push(document.note(at, text));
+        }
+    }
+    Ok(())
+}
+
+fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, Flaw> {
     let own = text(table, "location")?.map_or(Ok(String::new()), |(text, at)| location(text, at))?;
     let prefix = match text(table, "prefix")? {
         Some((prefix, at)) if !prefix.is_empty() => location(prefix, at)?,
@@ -129,74 +215,111 @@ fn entry(node: &mut Node, document: &Document, table: &DeTable<'_>, at: usize) -
         let why = "pull-from-mirror belongs to a [[registry.mirror]], not to a [[registry]]";
         return Err(Flaw::new(value.span().start, why));
     }
-    unknown(
-        node,
-        document,
-        table,
-        &["prefix", "location", "insecure", "blocked", "mirror-by-digest-only", "mirror"],
-    );
+    let mut reading = Reading { document, scope: scope.clone(), hosts: Vec::new(), notes: Vec::new() };
+    reading.unknown(table, &REGISTRY_KEYS);
     let (insecure, digests) = (flag(table, "insecure")?, flag(table, "mirror-by-digest-only")?);
-    let mut route = route(document, at, scope.clone());
+    let mut route = route(document, at, scope);
     for mirror in get(table, "mirror").map(array).transpose()?.unwrap_or_default() {
-        let hop = mirrored(node, document, (&scope, digests), (self::table(mirror)?, mirror.span().start))?;
-        route.hops.push(hop);
+        route.hops.push(reading.mirrored(self::table(mirror)?, digests, mirror.span().start)?);
     }
     if flag(table, "blocked")? {
         route.end = End::Blocked;
     } else if own == prefix || own.is_empty() {
-        match own.split('/').next().filter(|host| !host.is_empty() && insecure) {
-            Some(host) => unverified(node, document, at, host),
-            None if insecure => node.notes.push(
-                document.note(at, "insecure = true for a wildcard without location is not represented"),
-            ),
+        match own.split('/').next().filter(|host| !host.is_empty()) {
+            Some(host) => reading.host(host, insecure, at),
+            None if insecure => {
+                let text = "insecure = true for a wildcard without location is not represented";
+                reading.notes.push(document.note(at, text));
+            }
             None => {}
         }
     } else {
         let why = format!("location of {prefix}: the registry itself, to this runtime");
-        route.hops.push(target(node, document, (&own, insecure, at), &scope, (Part::Primary, why))?);
+        route.hops.push(reading.target((&own, insecure, at), (Part::Primary, why))?);
         route.end = End::Nothing;
     }
     let differs = Flaw::new(at, format!("'{own}' stands twice, with different insecure or blocked"));
-    Ok(Entry { route, location: own, insecure, at: document.error(differs) })
+    let Reading { hosts, notes, .. } = reading;
+    Ok(Entry { route, location: own, insecure, at: document.error(differs), hosts, notes })
 }
 
-fn mirrored(
-    node: &mut Node,
-    document: &Document,
-    (scope, digests): (&Scope, bool),
-    (table, at): (&DeTable<'_>, usize),
-) -> Result<Hop, Flaw> {
-    unknown(node, document, table, &["location", "insecure", "pull-from-mirror"]);
-    let (written, place) =
-        text(table, "location")?.ok_or_else(|| Flaw::new(at, "[[registry.mirror]] has no location"))?;
-    let location = location(written, place)?;
-    let accepts = match text(table, "pull-from-mirror")? {
-        Some((_, at)) if digests => {
-            return Err(Flaw::new(at, "pull-from-mirror and mirror-by-digest-only cannot both be set"));
-        }
-        None if digests => Accepts::Digests,
-        None | Some(("all" | "", _)) => Accepts::All,
-        Some(("digest-only", _)) => Accepts::Digests,
-        Some(("tag-only", _)) => Accepts::Tags,
-        Some((other, at)) => {
-            let why = format!("pull-from-mirror is '{}': all, digest-only or tag-only", other.escape_debug());
-            return Err(Flaw::new(at, why));
-        }
-    };
-    let why = "[[registry.mirror]] in file order".to_owned();
-    let insecure = flag(table, "insecure")?;
-    let mut hop = target(node, document, (&location, insecure, place), scope, (Part::Mirror, why))?;
-    let endpoint = Arc::unwrap_or_clone(hop.endpoint);
-    hop.endpoint = Arc::new(crate::model::endpoint::Endpoint { accepts, ..endpoint });
-    Ok(hop)
-}
+impl Reading<'_> {
+    fn mirrored(&mut self, table: &DeTable<'_>, digests: bool, at: usize) -> Result<Hop, Flaw> {
+        self.unknown(table, &MIRROR_KEYS);
+        let (written, place) =
+            text(table, "location")?.ok_or_else(|| Flaw::new(at, "[[registry.mirror]] has no location"))?;
+        let location = location(written, place)?;
+        let accepts = match text(table, "pull-from-mirror")? {
+            Some((_, at)) if digests => {
+                return Err(Flaw::new(at, "pull-from-mirror and mirror-by-digest-only cannot both be set"));
+            }
+            None if digests => Accepts::Digests,
+            None | Some(("all" | "", _)) => Accepts::All,
+            Some(("digest-only", _)) => Accepts::Digests,
+            Some(("tag-only", _)) => Accepts::Tags,
+            Some((other, at)) => {
+                let why =
+                    format!("pull-from-mirror is '{}': all, digest-only or tag-only", other.escape_debug());
+                return Err(Flaw::new(at, why));
+            }
+        };
+        let why = "[[registry.mirror]] in file order".to_owned();
+        let insecure = flag(table, "insecure")?;
+        let mut hop = self.target((&location, insecure, place), (Part::Mirror, why))?;
+        let endpoint = Arc::unwrap_or_clone(hop.endpoint);
+        hop.endpoint = Arc::new(crate::model::endpoint::Endpoint { accepts, ..endpoint });
+        Ok(hop)
+    }
 
-fn unknown(node: &mut Node, document: &Document, table: &DeTable<'_>, known: &[&str]) {
-    for (name, at, _) in entries(table) {
-        if !known.contains(&name) {
-            let text = format!("key '{}' is not represented", name.escape_debug());
-            node.notes.push(document.note(at, text));
+    fn unknown(&mut self, table: &DeTable<'_>, known: &[&str]) {
+        let entries: Vec<_> = entries(table).into_iter().map(|(name, at, _)| (name, at)).collect();
+        self.notes.extend(keys::unrepresented(self.document, &entries, known));
+    }
+
+    fn host(&mut self, host: &str, insecure: bool, at: usize) {
+        self.hosts.push(Host { name: api_host(&host.to_ascii_lowercase()).to_owned(), insecure, at });
+    }
+
+    /// The endpoint that a matched prefix is replaced by.
+    fn target(
+        &mut self,
+        (location, insecure, at): (&str, bool, usize),
+        (part, why): (Part, String),
+    ) -> Result<Hop, Flaw> {
+        let (host, path) = location.split_once('/').unwrap_or((location, ""));
+        let invalid = || Flaw::new(at, format!("invalid location '{}'", location.escape_debug()));
+        if !path.is_empty() && !is_repository(path) {
+            return Err(invalid());
         }
+        let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
+        let is_local = url.host().is_some_and(|host| is_loopback(&host));
+        if !(insecure && is_local) {
+            self.host(host, insecure, at);
+        }
+        let why = match (insecure, is_local) {
+            (false, _) => why,
+            (true, false) => format!("{why}; insecure: https without verification, then http"),
+            (true, true) => {
+                url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
+                format!("{why}; insecure: https first, then http, which is what is asked here on loopback")
+            }
+        };
+        let rewrite = match &self.scope {
+            Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
+                prefixes: vec![PrefixRule { prefix: prefix.clone(), to: path.into() }],
+                ..Rewrite::default()
+            },
+            _ if path.is_empty() => Rewrite::default(),
+            _ => Rewrite {
+                template: format!("{path}/{{repository}}").parse().map_err(|_| invalid())?,
+                ..Rewrite::default()
+            },
+        };
+        let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
+        if !path.is_empty() {
+            endpoint.name = format!("{}/{path}", endpoint.name).into();
+        }
+        Ok(hop(endpoint, part, why))
     }
 }
 
@@ -231,57 +354,6 @@ fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
             );
             Err(Flaw::new(at, why))
         }
-    }
-}
-
-/// The endpoint that a matched prefix is replaced by.
-fn target(
-    node: &mut Node,
-    document: &Document,
-    (location, insecure, at): (&str, bool, usize),
-    scope: &Scope,
-    (part, why): (Part, String),
-) -> Result<Hop, Flaw> {
-    let (host, path) = location.split_once('/').unwrap_or((location, ""));
-    let invalid = || Flaw::new(at, format!("invalid location '{}'", location.escape_debug()));
-    if !path.is_empty() && !is_repository(path) {
-        return Err(invalid());
-    }
-    let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
-    let is_local = url.host().is_some_and(|host| is_loopback(&host));
-    let why = match (insecure, is_local) {
-        (false, _) => why,
-        (true, false) => {
-            unverified(node, document, at, api_host(host));
-            format!("{why}; insecure: https without verification, then http")
-        }
-        (true, true) => {
-            url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
-            format!("{why}; insecure: https first, then http, which is what is asked here on loopback")
-        }
-    };
-    let rewrite = match scope {
-        Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
-            prefixes: vec![PrefixRule { prefix: prefix.clone(), to: path.into() }],
-            ..Rewrite::default()
-        },
-        _ if path.is_empty() => Rewrite::default(),
-        _ => Rewrite {
-            template: format!("{path}/{{repository}}").parse().map_err(|_| invalid())?,
-            ..Rewrite::default()
-        },
-    };
-    let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
-    if !path.is_empty() {
-        endpoint.name = format!("{}/{path}", endpoint.name).into();
-    }
-    Ok(hop(endpoint, part, why))
-}
-
-fn unverified(node: &mut Node, document: &Document, at: usize, host: &str) {
-    if let Some(url) = https(host) {
-        let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
-        secure(node, document, at, &url, settings);
     }
 }
 
@@ -386,6 +458,42 @@ pull-from-mirror = 'all'
         assert_eq!(node.names("old"), ["b.io/old", "c.io/old"]);
         assert_eq!(node.names("localhost/x"), ["localhost/x"]);
         assert_eq!(node.names("team/x:2"), ["b.io/team/x:2", "c.io/team/x:2"]);
+    }
+
+    #[test]
+    fn what_a_later_file_replaces_is_told_and_nothing_of_it_holds() {
+        let base = "unqualified-search-registries = ['a.io']\n[aliases]\nx = 'a.io/x'\ny = 'a.io/y'\n\
+                    [[registry]]\nlocation = 'r.io'\ninsecure = true\nbogus = 1\n\
+                    [[registry.mirror]]\nlocation = 'old.io'\ninsecure = true\n";
+        let later = "unqualified-search-registries = ['b.io']\n[aliases]\nx = 'b.io/x'\ny = 'a.io/y'\n\
+                     [[registry]]\nlocation = 'r.io'\n[[registry.mirror]]\nlocation = 'new.io'\n";
+        let node = parsed(&[base, later]).unwrap();
+        let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        assert_eq!(
+            told,
+            [
+                "1.conf:1: replaces the unqualified-search-registries at 0.conf:1",
+                "1.conf:3: replaces the alias 'x' at 0.conf:3",
+                "1.conf:5: replaces the [[registry]] of the same prefix at 0.conf:5",
+            ]
+        );
+        assert!(node.tls.is_empty(), "{:?}", node.tls);
+        let names: Vec<_> = node.routes[0].hops.iter().map(|hop| &*hop.endpoint.name).collect();
+        assert_eq!(names, ["new.io"]);
+    }
+
+    #[test]
+    fn a_host_that_is_insecure_at_one_place_only_is_told() {
+        let node = parsed(&[
+            "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'm.io/x'\ninsecure = true\n\
+                             [[registry]]\nlocation = 'b.io'\n[[registry.mirror]]\nlocation = 'm.io/y'\n",
+        ])
+        .unwrap();
+        let [note] = &node.notes[..] else { panic!("{:?}", node.notes) };
+        assert_eq!(
+            (&*note.place, &*note.text),
+            ("0.conf:4", "m.io: insecure here and not at 0.conf:9; a check verifies it at neither")
+        );
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! dockerd's `daemon.json`: mirrors of Docker Hub, and hosts whose certificates are not verified
 //! (moby `daemon/pkg/registry`, `daemon/hosts.go`).
 
-use std::fmt;
+mod keys;
+
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::document::{Document, Flaw};
 use super::place::{endpoint, hop, https, node, route, secure, url};
 use super::{Error, advice};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Network, Node, Note, Part, Rules, Runtime, Scope};
+use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -22,6 +21,8 @@ const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
 /// What the file says, as far as it matters here.
 struct Settings {
+    /// All of it.
+    root: Map<String, Value>,
     registry_mirrors: Vec<String>,
     insecure_registries: Vec<String>,
     containerd_snapshotter: Option<bool>,
@@ -34,61 +35,22 @@ impl Settings {
         let root: Value = serde_json::from_str(&document.text).map_err(|error| {
             vec![Error::unusable(document.line(error.line()), error.to_string(), advice::JSON)]
         })?;
-        if !root.is_object() {
+        let Value::Object(root) = root else {
             let why = format!("expected an object, found {}", kind_of(&root));
             return Err(vec![document.error(Flaw::new(0, why).advising(advice::DOCKER_KIND))]);
-        }
+        };
         let (mirrors, insecure) =
             (strings(document, &root, "registry-mirrors"), strings(document, &root, "insecure-registries"));
         let snapshotter = snapshotter(document, &root);
         match (mirrors, insecure, snapshotter) {
             (Ok(registry_mirrors), Ok(insecure_registries), Ok(containerd_snapshotter)) => {
-                Ok(Self { registry_mirrors, insecure_registries, containerd_snapshotter })
+                Ok(Self { root, registry_mirrors, insecure_registries, containerd_snapshotter })
             }
             (mirrors, insecure, snapshotter) => {
                 let flaws = [mirrors.err(), insecure.err(), snapshotter.err()];
                 Err(flaws.into_iter().flatten().map(|flaw| document.error(flaw)).collect())
             }
         }
-    }
-}
-
-/// Go takes the last of keys that stand twice, as does this reader.
-fn repeated(document: &Document) -> Vec<Note> {
-    let Ok(Keys(keys)) = serde_json::from_str::<Keys>(&document.text) else { return Vec::new() };
-    let is_twice = |key: &&str| keys.iter().filter(|known| known == key).count() > 1;
-    ["registry-mirrors", "insecure-registries", "features"]
-        .into_iter()
-        .filter(is_twice)
-        .map(|key| {
-            let at = document.text.rfind(&format!("\"{key}\"")).unwrap_or(0);
-            document.note(at, format!("{key} stands here a second time: the last one counts"))
-        })
-        .collect()
-}
-
-/// The keys of an object, as often as they stand there.
-struct Keys(Vec<String>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Keys;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, IgnoredAny)) = map.next_entry()? {
-                    keys.push(key);
-                }
-                Ok(Keys(keys))
-            }
-        }
-        deserializer.deserialize_map(Object)
     }
 }
 
@@ -109,7 +71,7 @@ fn wrong(document: &Document, key: &str, expected: &str, found: &Value) -> Flaw 
     Flaw::new(document.find(&format!("\"{name}\"")), why).advising(advice::DOCKER_KIND)
 }
 
-fn strings(document: &Document, root: &Value, key: &str) -> Result<Vec<String>, Flaw> {
+fn strings(document: &Document, root: &Map<String, Value>, key: &str) -> Result<Vec<String>, Flaw> {
     // Go takes a null for nothing.
     let items = match root.get(key) {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -123,7 +85,7 @@ fn strings(document: &Document, root: &Value, key: &str) -> Result<Vec<String>, 
     items.iter().map(text).collect()
 }
 
-fn snapshotter(document: &Document, root: &Value) -> Result<Option<bool>, Flaw> {
+fn snapshotter(document: &Document, root: &Map<String, Value>) -> Result<Option<bool>, Flaw> {
     let features = match root.get("features") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(features)) => features,
@@ -170,7 +132,7 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
         }
     }
     node.routes.push(mirrors);
-    node.notes.extend(repeated(document));
+    keys::tell(&mut node, document, &settings.root);
     for text in settings.insecure_registries.iter().map(String::as_str).chain(LOOPBACK) {
         let at = document.find(&format!("\"{text}\""));
         if let Err(flaw) = insecure(&mut node, document, text, at) {

@@ -3,6 +3,7 @@
 
 mod shape;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -13,7 +14,7 @@ use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
 use super::place::{api_host, endpoint, hop, https, node, secure, url};
-use super::{Error, advice};
+use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
@@ -127,8 +128,9 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
         }
     }
     for (host, config) in settings.configs.0 {
-        let at = document.find(&host);
-        if let Err(flaw) = configure(&mut node, document, &host, config.unwrap_or_default()) {
+        let at = document.find("configs:");
+        let at = at + document.text.get(at..).and_then(|text| text.find(&host)).unwrap_or(0);
+        if let Err(flaw) = configure(&mut node, document, (&host, at), config.unwrap_or_default()) {
             errors.push(document.error(Flaw::new(at, flaw)));
         }
     }
@@ -141,6 +143,18 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
     let mut patterns = Vec::new();
     for (expression, to) in &mirror.rewrite.0 {
         let line = line_of(to);
+        if let Some(group) =
+            Pattern::new(expression, &to.value).ok().and_then(|pattern| pattern.missing_group())
+        {
+            let text = format!(
+                "{key}: '{}' names a group '{}' that '{}' has not, so nothing is put there: a digit or letter \
+                 behind a group needs ${{1}}",
+                keys::shown(&to.value),
+                keys::shown(&group),
+                keys::shown(expression)
+            );
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+        }
         let pattern = Pattern::new(expression, &to.value).map_err(|error| {
             let why = format!(
                 "rewrite '{}' is no regular expression: {}",
@@ -164,6 +178,7 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
     let own = (key != "*").then(|| format!("https://{}/v2", api_host(&key)));
     let mut route =
         Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
+    let mut seen = HashSet::new();
     for written in &mirror.endpoint {
         let line = line_of(written);
         let error = |why: String| Error::unusable(document.line(line), why, advice::URL);
@@ -183,6 +198,11 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
         };
+        if !seen.insert(full) {
+            let text = format!("{key}: an endpoint that stands there before is dropped");
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+            continue;
+        }
         route.hops.push(Hop { ..hop(found, Part::Mirror, "endpoints, in listed order") });
     }
     Ok(route)
@@ -209,18 +229,21 @@ fn normalise(text: &str) -> Result<(String, String), String> {
     };
     let (scheme, rest) = full.split_once("://").ok_or("not a URL")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = match path.trim_end_matches('/') {
-        "" | "v2" => "/v2".to_owned(),
-        other => format!("/{other}"),
-    };
-    Ok((format!("{scheme}://{host}{path}"), path))
+    // k3s compares what is written: `/v2/` is another place than the default one, and gets its rewrites.
+    let written = if matches!(path, "" | "v2") { "v2" } else { path };
+    let root = written.trim_end_matches('/');
+    let root = if root.is_empty() { String::new() } else { format!("/{root}") };
+    Ok((format!("{scheme}://{host}/{written}"), root))
 }
 
-fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -> Result<(), String> {
-    let at = document.find("configs:");
-    let at = at + document.text.get(at..).and_then(|text| text.find(host)).unwrap_or(0);
+fn configure(
+    node: &mut Node,
+    document: &Document,
+    (host, at): (&str, usize),
+    config: Config,
+) -> Result<(), String> {
     let (place, key) = (document.place(at), host.to_ascii_lowercase());
-    let asked = https(api_host(&key));
+    let asked = https(api_host(&key)).filter(|_| key != "*");
     if let (Some(auth), Some(url)) = (config.auth, &asked)
         && let Some(authority) = Authority::of(url)
     {
@@ -248,12 +271,28 @@ fn configure(node: &mut Node, document: &Document, host: &str, config: Config) -
         verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
     };
     match asked {
-        Some(url) => secure(node, document, at, &url, settings),
-        None => node
-            .notes
-            .push(document.note(at, format!("configs of '{}' are not represented", host.escape_debug()))),
+        Some(url) => {
+            for plain in plain_endpoints(node, &url) {
+                secure(node, document, at, &plain, settings.clone());
+            }
+            secure(node, document, at, &url, settings);
+        }
+        None => {
+            let text = format!("configs of '{}' are not represented: no host[:port]", keys::shown(host));
+            node.notes.push(document.note(at, text));
+        }
     }
     Ok(())
+}
+
+/// The endpoints at `host` that are asked over http, each host and port once.
+fn plain_endpoints(node: &Node, host: &::url::Url) -> Vec<::url::Url> {
+    let endpoints = node.routes.iter().flat_map(|route| &route.hops).map(|hop| &hop.endpoint.url);
+    let is_there = |url: &&::url::Url| {
+        // Without a port the key stands for that of either scheme.
+        url.scheme() == "http" && url.host() == host.host() && url.port() == host.port()
+    };
+    endpoints.filter(is_there).take(1).cloned().collect()
 }
 
 #[cfg(test)]
@@ -270,6 +309,7 @@ mod tests {
             ("https://h", "https://h/v2"),
             ("https://h/", "https://h/v2"),
             ("https://h/v2", "https://h/v2"),
+            ("https://h/v2/", "https://h/v2/"),
             ("https://b.example/hub", "https://b.example/hub"),
             ("https://b.example/v2/hub", "https://b.example/v2/hub"),
             ("reg.example:5000", "https://reg.example:5000/v2"),

@@ -12,12 +12,15 @@ mod document;
 mod export;
 mod image_repository;
 mod k3s;
+#[cfg(test)]
+mod key_tables;
+mod keys;
 mod native;
 mod place;
 mod runtimes;
 mod url;
 
-pub use export::{Export, ExportedFile, Target, export};
+pub use export::{Export, ExportedFile, Target, export, usable_base};
 pub use image_repository::image_repository;
 pub use native::{MirrorSpec, UpstreamSpec, build, graces, places};
 pub use runtimes::{import, join, unconfigured};

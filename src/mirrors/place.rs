@@ -10,7 +10,7 @@ use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use crate::model::image::DOCKER_HUB;
 use crate::model::node::{End, Hop, Node, Part, Route, Rules, Runtime, Scope, ShortNames};
 use crate::model::rewrite::Rewrite;
-use crate::model::tls::{HostTls, TlsSettings};
+use crate::model::tls::{HostTls, TlsSettings, Verification};
 
 /// Where Docker Hub's API is.
 pub(super) const HUB_HOST: &str = "registry-1.docker.io";
@@ -94,9 +94,13 @@ pub(super) fn secure(node: &mut Node, document: &Document, at: usize, host: &Url
     if host.scheme() != "https" {
         let text = match node.runtime {
             // Port 80 is what http has without a port, too.
-            Runtime::Containerd if host.port_or_known_default() != Some(80) => format!(
+            Runtime::Containerd | Runtime::K3s if host.port_or_known_default() != Some(80) => format!(
                 "{authority}: with its TLS settings containerd asks this host over https first, then over http; \
                  here it is asked over http only, without them"
+            ),
+            Runtime::Buildkit if settings.verification == Verification::Off => format!(
+                "{authority}: insecure beside http: BuildKit asks this host over https first, then over http; \
+                 here it is asked over http only"
             ),
             _ => format!("{authority}: TLS settings for a host that is asked over plain http: not used"),
         };

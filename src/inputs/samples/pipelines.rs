@@ -217,3 +217,21 @@ fn lists_of_what_to_copy_give_the_tags_that_they_name() {
     let regsync = "version: 1\ncreds: [{registry: e.test, pass: x}]\nsync:\n  - source: busybox:1\n    target: e.test/busybox:1\n    type: image\n  - source: quay.io/org/app\n    target: e.test/app\n    type: repository\n    tags: {allow: [\"v1.*\"]}\n  - source: quay.io\n    target: e.test\n    type: registry\n";
     assert_found("regsync.yml", regsync, &["4 busybox:1", "7 ? quay.io/org/app", "11 ? quay.io"]);
 }
+
+#[test]
+fn a_workflow_without_a_trigger_is_known_by_its_jobs() {
+    for text in [
+        "jobs: {a: {container: 'node:20'}}\n",
+        "name: x\njobs: {a: {runs-on: x, steps: [{uses: 'docker://node:20'}]}}\n",
+        "jobs:\n  a:\n    steps:\n      - uses: docker://node:20\n",
+    ] {
+        let mut inputs = Inputs::default();
+        read_text(text, None, &options(None), &"stdin".into(), &mut inputs).unwrap();
+        let names: Vec<_> = inputs.images.iter().map(|image| image.value.to_string()).collect();
+        assert_eq!((&names[..], &inputs.bad[..]), (&["docker.io/library/node:20".to_owned()][..], &[][..]));
+    }
+    let circle = "version: 2.1\njobs: {a: {docker: [{image: 'cimg/go:1'}], steps: [checkout]}}\n";
+    let mut inputs = Inputs::default();
+    let read = read_text(circle, Some(Path::new("c.yml")), &options(None), &"c.yml".into(), &mut inputs);
+    assert!(matches!(read, Err(FileFault::UnknownKind)), "{read:?}");
+}

@@ -9,10 +9,11 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Spanned};
 
 use super::super::document::Document;
+use super::super::keys;
 use crate::model::node::Note;
 
-/// Most letters of a key that are repeated.
-const MAX_SHOWN: usize = 60;
+/// What k3s reads and does nothing with (wharfie `pkg/registries`, k3s `pkg/agent/templates`).
+const AUTHS: &str = "auths";
 
 /// The keys of a file, with their lines.
 enum Shape {
@@ -92,7 +93,7 @@ pub(in super::super) fn is_it(document: &Document) -> bool {
 }
 
 fn is_top(key: &str) -> bool {
-    matches!(key, "mirrors" | "configs")
+    matches!(key, "mirrors" | "configs" | AUTHS)
 }
 
 /// A note for each key that k3s does not know.
@@ -102,16 +103,24 @@ pub(super) fn unknown(document: &Document) -> Vec<Note> {
         return vec![Note { place: document.name.clone().into(), text }];
     };
     let mut notes = Vec::new();
+    let line = |key: &Spanned<String>| {
+        document.line(usize::try_from(key.referenced.line()).unwrap_or(usize::MAX)).into_boxed_str()
+    };
     let mut tell = |entries: &[(Spanned<String>, Shape)], known: &[&str]| {
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
-            let line = usize::try_from(key.referenced.line()).unwrap_or(usize::MAX);
-            let shown: String = key.value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
-            let known = known.join(", ");
+        let is_known = |key: &str| known.contains(&key);
+        let unknown = || entries.iter().filter(|(key, _)| !is_known(&key.value));
+        let of_use: Vec<_> = known.iter().copied().filter(|key| *key != AUTHS).collect();
+        for (key, _) in unknown().take(keys::MAX_TOLD) {
+            let (shown, known) = (keys::shown(&key.value), of_use.join(", "));
             let text = format!("k3s does not know `{shown}` (only {known}): what it says is not used");
-            notes.push(Note { place: document.line(line).into(), text: text.into() });
+            notes.push(Note { place: line(key), text: text.into() });
+        }
+        if let Some((key, _)) = unknown().nth(keys::MAX_TOLD) {
+            let text = format!("{} more keys like those before", unknown().count() - keys::MAX_TOLD);
+            notes.push(Note { place: line(key), text: text.into() });
         }
     };
-    tell(root.entries(), &["mirrors", "configs"]);
+    tell(root.entries(), &["mirrors", "configs", AUTHS]);
     for (_, mirror) in root.get("mirrors") {
         tell(mirror.entries(), &["endpoint", "rewrite"]);
     }
@@ -119,6 +128,11 @@ pub(super) fn unknown(document: &Document) -> Vec<Note> {
         tell(config.entries(), &["auth", "tls"]);
         tell(config.get("auth"), &["username", "password", "auth", "identity_token"]);
         tell(config.get("tls"), &["cert_file", "key_file", "ca_file", "insecure_skip_verify"]);
+    }
+    if let Some((key, _)) = root.entries().iter().find(|(key, _)| key.value == AUTHS) {
+        let text = "`auths` is the old place of credentials: k3s gives containerd only what stands in \
+                    `configs` below HOST as `auth`, so these are not used";
+        notes.push(Note { place: line(key), text: text.into() });
     }
     notes
 }
