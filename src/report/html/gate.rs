@@ -28,9 +28,9 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section aria-labelledby=\"baseline\">\n<h2 id=\"baseline\">Baseline</h2>")?;
     writeln!(out, "<p>Compared with what was known {}.</p>\n<ul class=\"where\">", text(&words))?;
     let new: Vec<_> = gating::new_problems(view).collect();
-    for (result, was) in new.iter().take(SHOWN_CHANGES) {
-        let was = was.map_or_else(String::new, |was| format!(", was {}", word(was)));
-        write_change(view, result, ("new", bearing(view, result)), &was, out)?;
+    for (result, change) in new.iter().take(SHOWN_CHANGES) {
+        let was = change.was().map_or_else(String::new, |was| format!(", was {}", word(was)));
+        write_change(view, result, (gating::change_word(*change), bearing(view, result)), &was, out)?;
     }
     write_more(new.len(), out)?;
     for better in comparison.better.iter().take(SHOWN_CHANGES) {

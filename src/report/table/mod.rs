@@ -20,7 +20,7 @@ use crate::model::run::CheckResult;
 use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::matrix::who;
-use super::problems::{Extent, Group, Wording, problems, remark};
+use super::problems::{Extent, Group, Wording, problems, remark, remark_of};
 use super::summary::{self, Summary};
 use super::view::{Bearing, Places, View};
 
@@ -326,15 +326,15 @@ fn write_below(text: &str, style: &TableStyle, tone: Tone, out: &mut dyn Write) 
         .try_for_each(|line| writeln!(out, "{:LABEL_WIDTH$}{}", "", Paint(style.colour).apply(tone, line)))
 }
 
-fn at(view: &View<'_>, group: &Group) -> String {
+fn at(view: &View<'_>, group: &Group, remark: &str) -> String {
     let who = who(&view.run.endpoints[group.endpoint as usize]);
-    format!("at {}{}", outside(&who), remark(group.bearing))
+    format!("at {}{remark}", outside(&who))
 }
 
 fn whole(view: &View<'_>, group: &Group) -> String {
     let Some(first) = group.first(view) else { return String::new() };
     let all = if group.extent == Extent::Whole { "all " } else { "" };
-    let mut text = format!("{all}{} images {}: ", group.total, at(view, group));
+    let mut text = format!("{all}{} images {}: ", group.total, at(view, group, remark(group.bearing)));
     if group.wording == Wording::Different {
         text += &format!("for instance {}: ", outside(&view.image(first.image).to_string()));
     }
@@ -352,7 +352,7 @@ fn problem(view: &View<'_>, result: &CheckResult, (group, places): (&Group, &Pla
     format!(
         "{} {}: {} [{}] ({})",
         outside(&image),
-        at(view, group),
+        at(view, group, &remark_of(view, result)),
         outside(&result.verdict.reason),
         group.code,
         named.join(", ")
