@@ -80,7 +80,7 @@ fn write_matrix(view: &View<'_>, style: &TableStyle, paint: Paint, out: &mut dyn
             writeln!(out)?;
         }
         for (key, name) in &layout.legend {
-            writeln!(out, "{key} {name}")?;
+            write_text(&format!("{key} {name}"), style, out)?;
         }
         if !layout.legend.is_empty() {
             writeln!(out)?;
@@ -200,7 +200,7 @@ fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::
         writeln!(out)?;
         write_text(&format!("platforms at {}:", outside(&platforms.endpoint)), style, out)?;
         for (name, count) in &platforms.counts {
-            writeln!(out, "  {}: {}", outside(name), count.words())?;
+            write_text(&format!("  {}: {}", outside(name), count.words()), style, out)?;
         }
         if platforms.more > 0 {
             writeln!(out, "  … and {} more (all of them: --format json)", platforms.more)?;
