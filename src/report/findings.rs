@@ -312,7 +312,7 @@ mod tests {
             (Format::Markdown, "\n- `docker.io/acme/app-1:1` (worse, was STALE): ", 1),
             (
                 Format::Html,
-                "<span class=\"badge fail\">worse</span> docker.io/acme/app-1:1 at <bdi>half</bdi>: Not found, was Stale</li>",
+                "<span class=\"badge fail\">worse</span> <span><a href=\"#i1\">docker.io/acme/app-1:1</a> at <bdi>half</bdi>: Not found, was Stale</span></li>",
                 1,
             ),
             (Format::Html, "<b>half: Not found (worse, was Stale)</b>", 1),
