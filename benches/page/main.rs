@@ -1,7 +1,7 @@
 //! How fast the HTML report opens in a browser: `cargo bench --bench page [-- --rounds N]`.
 //!
 //! 1,000 and 10,000 images at an upstream and two mirrors, one of which lacks every tenth image; the built
-//! `registry-check` writes the page, and headless Chromium opens it from a file, each round in a browser of its own.
+//! `registry-check` writes the page, and headless Chromium opens it from a file, in turns with an empty page.
 //! The page tells the times itself. `benches/README.md` has the figures of a quiet run.
 
 #![expect(unreachable_pub, reason = "here `pub` means: for the other files of this crate")]
@@ -67,9 +67,12 @@ fn row(images: usize, rounds: usize) -> f64 {
     let page = page(dir.path(), images);
     let size = fs::metadata(&page).expect("the page").len();
     let mut columns: [Vec<f64>; 5] = Default::default();
-    // The first one warms the disk's cache and does not count.
+    let empty = dir.path().join("empty.html");
+    fs::write(&empty, "<!DOCTYPE html><title>empty</title>").expect("an empty page");
+    let browser = Browser::start(1280, 900);
+    // A browser that has just started is still busy with itself: its first round does not count.
     for round in 0..=rounds {
-        let browser = Browser::start(1280, 900);
+        browser.open(&empty);
         browser.open(&page);
         browser.wait("performance.getEntriesByType('navigation')[0].loadEventEnd > 0");
         let (opened, filtered) = (browser.script(OPENED), browser.script(FILTERED));
