@@ -307,6 +307,34 @@ mod tests {
     }
 
     #[test]
+    fn a_slowdown_with_too_few_answers_on_either_side_is_a_note_that_says_on_which() {
+        let mut fixture = with_slow_mirrors();
+        fixture.policy.latency.max_slowdown = "15%".parse().ok();
+        for (mirror, ruling) in fixture.decision.latency.iter_mut().zip([
+            Ruling::TooFewBefore,
+            Ruling::TooFewBefore,
+            Ruling::TooFew,
+        ]) {
+            mirror.ruling = ruling;
+            mirror.samples = 1;
+            mirror.before = mirror.before.map(|before| crate::gate::Pace { samples: 19, ..before });
+        }
+        fixture.decision.latency[1].before = None;
+        let told = findings(&fixture.view());
+        let told: Vec<_> =
+            told.iter().map(|found| (found.level(), found.text.split_once(": ").unwrap().1)).collect();
+        assert_eq!(
+            told[..3],
+            [
+                ("note", "19 timed answers in the baseline: times are compared from 20 on"),
+                ("note", "0 timed answers in the baseline: times are compared from 20 on"),
+                ("note", "1 timed answer: times are judged from 20 on"),
+            ]
+        );
+        assert!(own_failures(&fixture.view()).is_none());
+    }
+
+    #[test]
     fn findings_are_told_in_the_order_of_the_policy() {
         let fixture = with_exception("x");
         let found = findings(&fixture.view());
