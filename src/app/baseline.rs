@@ -1,5 +1,6 @@
 //! Baselines: read for a check, and `registry-check baseline write`, which makes small ones.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use crate::exit;
 use crate::gate::Baseline;
 use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
+use crate::model::scope::Vantage;
 use crate::report::baseline::Kind;
 use crate::report::{self, escape};
 use crate::stored;
@@ -96,6 +98,29 @@ pub(super) fn hold_to_vantages<'a>(
     fault.map_or(Ok(()), |fault| Err(Error::Baseline(vec![escape::terminal(&fault).into_owned()])))
 }
 
+/// Warns where a run was made somewhere else than the baseline: mirrors have the same names everywhere, and what is
+/// broken at one place may be well at another.
+pub(super) fn warn_of_place(baseline: &Baseline, path: &Path, vantage: Option<&Vantage>) {
+    if baseline.vantages.is_empty() || vantage.is_some_and(|here| baseline.vantages.contains(here)) {
+        return;
+    }
+    let here = match vantage {
+        Some(vantage) => format!("is from {vantage}"),
+        None => "does not say from where (--vantage)".to_owned(),
+    };
+    let path = path.display().to_string();
+    log::warn!(
+        "{}: was made from {}, and this run {here}: what is broken at only one of both counts as known or as new",
+        escape::terminal(&path),
+        names(&baseline.vantages)
+    );
+}
+
+fn names(vantages: &BTreeSet<Vantage>) -> String {
+    let names: Vec<_> = vantages.iter().map(Vantage::as_str).collect();
+    names.join(", ")
+}
+
 /// Makes one baseline of all that are named.
 pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
@@ -117,6 +142,13 @@ pub(super) fn run(command: BaselineCommand) -> Result<u8, Error> {
         Some(whole) if faults.is_empty() => whole,
         _ => return Err(Error::Baseline(faults)),
     };
+    if whole.vantages.len() > 1 {
+        log::warn!(
+            "the runs were made from {}: of the same image at the same mirror the latest holds, wherever it was made; \
+             'registry-check merge' keeps them apart",
+            names(&whole.vantages)
+        );
+    }
     let mut text = Vec::new();
     let fail = |path: &Path, error: std::io::Error| {
         Error::Outputs(vec![OutputError { path: path.to_owned(), why: error.to_string() }])

@@ -54,7 +54,11 @@ impl Job {
             if let Some(why) = conflict(&path, read, outputs) {
                 return Err(Error::Outputs(vec![unwritable(&path, &why)]));
             }
-            match OpenOptions::new().append(true).create(true).open(&path) {
+            let open = || {
+                let file = OpenOptions::new().append(true).create(true).open(&path)?;
+                try_room(&file).map(|()| file)
+            };
+            match open() {
                 Ok(file) => Ok((path, file)),
                 Err(error) => Err(Error::Outputs(vec![unwritable(&path, &error)])),
             }
@@ -76,6 +80,17 @@ impl Job {
         let Some((path, file)) = &self.summary else { return Ok(()) };
         append(path, file, view).map_err(|error| unwritable(path, &error))
     }
+}
+
+/// Puts a blank line into the summary and takes it out again: a full disk is better known before anybody is asked.
+fn try_room(mut file: &File) -> io::Result<()> {
+    let before = file.metadata()?;
+    file.write_all(b"\n")?;
+    // In a pipe or device it stays, and in a file that somebody else has written to meanwhile.
+    if before.is_file() && file.metadata()?.len() == before.len() + 1 {
+        file.set_len(before.len())?;
+    }
+    Ok(())
 }
 
 /// What else this run does with the file.
@@ -103,8 +118,13 @@ fn append(path: &Path, mut file: &File, view: &View<'_>) -> io::Result<()> {
         log::warn!("{}: no room left for the job summary: GitHub shows 1 MiB", path.display());
         return Ok(());
     }
-    // In one piece, so that a full disk leaves as little as it can.
-    file.write_all(&[gap, &text].concat())
+    let before = file.metadata()?;
+    let written = file.write_all(&[gap, &text].concat());
+    if written.is_err() && before.is_file() {
+        // Half of it would open what it does not close. What went wrong is told already.
+        let _ = file.set_len(before.len());
+    }
+    written
 }
 
 /// The path from `root` to `here`, with `/` between its parts.

@@ -60,6 +60,7 @@ fn again(
     if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
         baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
         baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
+        baseline::warn_of_place(baseline, path, run.scope.vantage.as_ref());
     }
     let stdin = |path: &PathBuf| if is_stdin(path) { "/dev/stdin".into() } else { path.clone() };
     let config = config::place(args.config.as_deref()).map(Path::to_owned);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::model::endpoint::Role;
+use crate::model::scope::Vantage;
 use crate::model::status::Status;
 
 /// Which question a result answers.
@@ -64,6 +65,9 @@ pub struct Baseline {
     pub problems: BTreeMap<Key, Problem>,
     /// How fast each mirror was.
     pub paces: BTreeMap<Box<str>, Pace>,
+    /// From where it was made, as far as that was said; not of what is put together from several vantage points, whose
+    /// mirrors are named by them.
+    pub vantages: BTreeSet<Vantage>,
     /// What an interrupted run left out: it says nothing of these. In no file, since there they are as if unknown.
     pub unasked: BTreeSet<Key>,
 }
@@ -98,6 +102,7 @@ impl Baseline {
         }
         later.images.extend(earlier.images);
         later.mirrors.extend(earlier.mirrors);
+        later.vantages.extend(earlier.vantages);
         for (mirror, pace) in earlier.paces {
             later.paces.entry(mirror).or_insert(pace);
         }
@@ -146,10 +151,17 @@ pub const fn is_found_out(status: Status) -> bool {
 /// How a problem compares with the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The baseline has none like it; `was` is the lesser one that it has.
+    /// The baseline has none like it.
     New {
-        /// What it was, if it was not fine either.
+        /// What it was, if it was not fine, and one of both says nothing of what the endpoint has.
         was: Option<Status>,
+        /// When the baseline was taken.
+        since: OffsetDateTime,
+    },
+    /// The baseline has a lesser one, and both say what the endpoint has.
+    Worse {
+        /// What it was.
+        was: Status,
         /// When the baseline was taken.
         since: OffsetDateTime,
     },
@@ -170,14 +182,27 @@ impl Change {
             Some(earlier) if severity(earlier.status) >= severity(now) => {
                 Self::Known { was: earlier.status, since: earlier.since }
             }
+            // Whoever could not find out, then or now, cannot say that it got worse.
+            Some(earlier) if is_found_out(earlier.status) && is_found_out(now) => {
+                Self::Worse { was: earlier.status, since: baseline.taken_at }
+            }
             earlier => Self::New { was: earlier.map(|earlier| earlier.status), since: baseline.taken_at },
         }
     }
 
-    /// Whether the baseline does not have it.
+    /// Whether the baseline has it, so that it is not held against the image.
     #[must_use]
-    pub const fn is_new(&self) -> bool {
-        matches!(self, Self::New { .. })
+    pub const fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
+
+    /// What it was, where it is no better and was not fine.
+    #[must_use]
+    pub const fn was(&self) -> Option<Status> {
+        match self {
+            Self::New { was, .. } => *was,
+            Self::Worse { was, .. } | Self::Known { was, .. } => Some(*was),
+        }
     }
 }
 

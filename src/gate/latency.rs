@@ -143,6 +143,7 @@ mod tests {
             mirrors: BTreeSet::new(),
             problems: BTreeMap::new(),
             paces: before.map(|before| ("m".into(), pace(before))).into_iter().collect(),
+            vantages: BTreeSet::new(),
             unasked: BTreeSet::new(),
         };
         judge(limits, Some(&baseline), (0, "m"), times).ruling

@@ -152,7 +152,9 @@ pub fn decide(terms: &Terms<'_>, run: &Run) -> Decision {
         images[image as usize] = outcome_of_image(policy, &run.endpoints, results, |result| {
             let plain = policy.level_of(result);
             match treated.get(&(image, result.endpoint)) {
-                Some(Treated { level, change, .. }) => (*level, change.is_none_or(|change| change.is_new())),
+                Some(Treated { level, change, .. }) => {
+                    (*level, change.is_none_or(|change| !change.is_known()))
+                }
                 None => (plain, true),
             }
         });

@@ -104,6 +104,7 @@ fn baseline(problems: &[(usize, &str, Status)]) -> Baseline {
         mirrors: BTreeSet::new(),
         problems: problems.collect(),
         paces: BTreeMap::new(),
+        vantages: BTreeSet::new(),
         unasked: BTreeSet::new(),
     }
 }
@@ -239,6 +240,36 @@ fn baseline_lets_pass_what_it_knows_and_nothing_else() {
         let policy = Policy { require: require.clone(), ..Policy::default() };
         let decision = judged(&policy, Some(&baseline(&known)), &run(std::slice::from_ref(&codes)));
         assert_eq!(decision.outcome, outcome, "{codes:?} {require:?} {known:?}");
+    }
+}
+
+#[test]
+fn a_problem_is_new_worse_or_known_by_both_statuses() {
+    use Status::{Invalid, Missing, NotChecked, SameContent, ServerError, Stale, Unreachable, Unverified};
+    let known = baseline(&[]);
+    let since = datetime!(2025-01-01 0:00 UTC);
+    let of = |was: Status, now: Status| {
+        let problem = Problem { status: was, code: "x".into(), since };
+        Change::of(&known, Some(&problem), now)
+    };
+    for (was, now) in
+        [(SameContent, Stale), (Stale, Status::Incomplete), (Stale, Missing), (Status::Incomplete, Invalid)]
+    {
+        assert_eq!(of(was, now), Change::Worse { was, since: EARLIER }, "{was:?} {now:?}");
+    }
+    // Nobody knows whether these got worse: one of both was not found out.
+    for (was, now) in
+        [(SameContent, Unreachable), (Unverified, Stale), (ServerError, Missing), (Unverified, NotChecked)]
+    {
+        assert_eq!(of(was, now), Change::New { was: Some(was), since: EARLIER }, "{was:?} {now:?}");
+    }
+    for was in Status::ALL.into_iter().filter(|was| default_level(*was) >= Level::Undecided) {
+        for now in Status::ALL.into_iter().filter(|now| default_level(*now) == Level::Undecided) {
+            assert_eq!(of(was, now), Change::Known { was, since }, "{was:?} stays known while {now:?}");
+        }
+    }
+    for now in Status::ALL.into_iter().filter(|now| *now != Status::Ok) {
+        assert_eq!(Change::of(&known, None, now), Change::New { was: None, since: EARLIER }, "{now:?}");
     }
 }
 

@@ -18,6 +18,7 @@ use super::view::{Timestamp, milliseconds};
 use crate::gate::{self, Baseline, Key, Pace, Problem};
 use crate::model::code::Code;
 use crate::model::endpoint::Role;
+use crate::model::scope::Vantage;
 use crate::model::status::Status;
 
 /// What stands in `schema`.
@@ -88,6 +89,8 @@ struct Head {
 #[derive(Deserialize)]
 struct Report {
     finished_at: String,
+    #[serde(default)]
+    vantage: Option<String>,
     results: Vec<Row>,
     #[serde(default)]
     decision: Decision,
@@ -152,6 +155,8 @@ struct File {
     taken_at: String,
     images: BTreeSet<Box<str>>,
     mirrors: BTreeSet<Box<str>>,
+    #[serde(default)]
+    vantages: Vec<String>,
     problems: Vec<ProblemEntry>,
     latency: Vec<LatencyEntry>,
 }
@@ -218,6 +223,10 @@ fn status(text: &str, place: impl FnOnce() -> String) -> Result<Status, Unusable
     text.parse().map_err(|_| Unusable::Value { place: place(), value: shown(text), what: "known status" })
 }
 
+fn vantage(text: &str, place: impl FnOnce() -> String) -> Result<Vantage, Unusable> {
+    text.parse().map_err(|_| Unusable::Value { place: place(), value: shown(text), what: "vantage point" })
+}
+
 fn span(millis: f64, place: impl FnOnce() -> String) -> Result<Duration, Unusable> {
     Duration::try_from_secs_f64(millis / 1000.0).map_err(|_| Unusable::Value {
         place: place(),
@@ -243,18 +252,22 @@ fn of_file(file: File) -> Result<Baseline, Unusable> {
         let median = span(entry.median_ms, || format!("latency[{at}].median_ms"))?;
         paces.insert(entry.mirror, Pace { samples: entry.samples, median });
     }
+    let vantages = file.vantages.iter().enumerate();
+    let vantages = vantages.map(|(at, named)| vantage(named, || format!("vantages[{at}]")));
     Ok(Baseline {
         taken_at: time(&file.taken_at, || "taken_at".to_owned())?,
         images: file.images,
         mirrors: file.mirrors,
         problems,
         paces,
+        vantages: vantages.collect::<Result<_, _>>()?,
         unasked: BTreeSet::new(),
     })
 }
 
 fn of_report(report: Report) -> Result<Baseline, Unusable> {
     let taken_at = time(&report.finished_at, || "finished_at".to_owned())?;
+    let vantages = report.vantage.map(|named| vantage(&named, || "vantage".to_owned())).transpose()?;
     let mut first_seen = BTreeMap::new();
     let known = report.decision.baseline.map(|compared| compared.known).unwrap_or_default();
     for (at, known) in known.into_iter().enumerate() {
@@ -274,6 +287,7 @@ fn of_report(report: Report) -> Result<Baseline, Unusable> {
         mirrors: BTreeSet::new(),
         problems: BTreeMap::new(),
         paces: BTreeMap::new(),
+        vantages: vantages.into_iter().collect(),
         unasked: BTreeSet::new(),
     };
     let mut seen = BTreeSet::new();
@@ -324,6 +338,7 @@ pub fn write(baseline: &Baseline, out: &mut dyn io::Write) -> io::Result<()> {
             taken_at: Timestamp(baseline.taken_at),
             images: &baseline.images,
             mirrors: &baseline.mirrors,
+            vantages: baseline.vantages.iter().map(Vantage::as_str).collect(),
             problems: Problems(baseline),
             latency: Latency(baseline),
         },
@@ -337,6 +352,8 @@ struct FileLine<'a> {
     taken_at: Timestamp,
     images: &'a BTreeSet<Box<str>>,
     mirrors: &'a BTreeSet<Box<str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vantages: Vec<&'a str>,
     problems: Problems<'a>,
     latency: Latency<'a>,
 }
@@ -435,7 +452,7 @@ mod tests {
     fn what_is_not_known_of_a_report_is_passed_over() {
         let mut value: Value = serde_json::from_str(&report()).unwrap();
         let plain = read(value.to_string().as_bytes()).unwrap();
-        value["vantage"] = "north".into();
+        value["weather"] = "north".into();
         value["results"][0]["layers"] = serde_json::json!([1, 2]);
         assert_eq!(read(value.to_string().as_bytes()).unwrap(), plain);
         // What an interrupted run did not ask.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::gating::{findings, new_problems};
+use super::gating::{change_word, findings, new_problems};
 use super::view::{Places, Timestamp, View, milliseconds};
 use crate::gate::{Change, State, What};
 use crate::model::run::{CheckResult, Counts};
@@ -64,6 +64,8 @@ struct ChangeLine<'a> {
     was: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     was_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
     since: Timestamp,
     origins: Vec<String>,
 }
@@ -88,6 +90,7 @@ fn baseline<'a>(view: &View<'a>) -> Option<BaselineLine<'a>> {
             code: result.verdict.code.as_str(),
             was: was.map(Status::as_str),
             was_code: None,
+            change: None,
             since: Timestamp(since),
             origins: places.at(result.image).map(|place| place.origin.to_string()).collect(),
         }
@@ -100,8 +103,12 @@ fn baseline<'a>(view: &View<'a>) -> Option<BaselineLine<'a>> {
                 let was_code = treated.outlasting.as_deref();
                 Some(ChangeLine { was_code, ..line(result, Some(was), since) })
             }
-            Change::New { .. } => None,
+            Change::New { .. } | Change::Worse { .. } => None,
         }
+    });
+    let new = new_problems(view).map(|(result, change)| ChangeLine {
+        change: Some(change_word(change)),
+        ..line(result, change.was(), comparison.taken_at)
     });
     let better = comparison
         .better
@@ -109,7 +116,7 @@ fn baseline<'a>(view: &View<'a>) -> Option<BaselineLine<'a>> {
         .map(|better| line(&view.run.results[better.result], Some(better.was), better.since));
     Some(BaselineLine {
         taken_at: Timestamp(comparison.taken_at),
-        new: new_problems(view).map(|(result, was)| line(result, was, comparison.taken_at)).collect(),
+        new: new.collect(),
         known: known.collect(),
         better: better.collect(),
         gone: comparison

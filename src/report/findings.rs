@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use crate::gate::Outcome;
 use crate::model::digest::Digest;
 use crate::model::run::{CheckResult, Place};
+use crate::model::status::Status;
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::gating;
-use super::problems::remark;
+use super::problems::{remark, worse};
 use super::view::{Bearing, Row, View};
 
 /// What `Origin::file` says of standard input, which is no file to point at.
@@ -35,6 +36,8 @@ pub(super) struct Finding<'a> {
     pub(super) row: Row<'a>,
     pub(super) severity: Severity,
     pub(super) bearing: Bearing,
+    /// What it was in the baseline, where it got worse.
+    pub(super) was: Option<Status>,
 }
 
 /// How grave a result is; `None` where it is fine, allowed, or not counted.
@@ -57,7 +60,7 @@ pub(super) fn at<'a>(view: &View<'a>, place: &'a Place) -> impl Iterator<Item = 
     view.results(place.image).iter().filter_map(move |result| {
         let severity = severity(&view, result)?;
         let row = Row::new(view.image(place.image), place, view.endpoint(result), result);
-        Some(Finding { row, severity, bearing: view.bearing(result) })
+        Some(Finding { row, severity, bearing: view.bearing(result), was: view.worsened(result) })
     })
 }
 
@@ -73,9 +76,10 @@ impl<'a> Finding<'a> {
         file(&self.row.origin.file)
     }
 
-    /// `NOT FOUND at daocloud`, or `NOT FOUND (known) at daocloud` if the baseline has it; not escaped.
+    /// `NOT FOUND at daocloud`, or `NOT FOUND (known) at daocloud` if the baseline has it, or
+    /// `NOT FOUND (worse, was STALE) at daocloud`; not escaped.
     pub(super) fn headline(&self) -> String {
-        let known = if self.bearing == Bearing::Known { remark(self.bearing) } else { "" };
+        let known = since_baseline(self.bearing, self.was);
         format!("{}{known} at {}", self.row.status().label(), self.row.mirror)
     }
 }
@@ -90,6 +94,15 @@ impl Finding<'_> {
             .map(|within| format!(" ({})", bounded(&within.to_string(), MAX_REMOTE_CHARS)));
         let within = within.unwrap_or_default();
         format!("{}: {}: {}{within}", row.artifact, self.headline(), row.reason())
+    }
+}
+
+/// What to add to a status about which the baseline has something to say.
+pub(super) fn since_baseline(bearing: Bearing, was: Option<Status>) -> Cow<'static, str> {
+    match was {
+        Some(was) => Cow::Owned(worse(was.label())),
+        None if bearing == Bearing::Known => Cow::Borrowed(remark(bearing)),
+        None => Cow::Borrowed(""),
     }
 }
 
@@ -159,7 +172,7 @@ mod tests {
     use super::super::fixture::{self, Fixture};
     use super::*;
     use crate::gate::{Policy, Require};
-    use crate::model::status::Status;
+    use crate::model::code::Code;
 
     fn severities(fixture: &Fixture) -> Vec<(String, Severity)> {
         all(&fixture.view()).map(|finding| (finding.row.artifact.to_string(), finding.severity)).collect()
@@ -274,6 +287,44 @@ mod tests {
                 assert_eq!(text.contains("(known)"), at == 0, "{text}");
             }
             assert_eq!(told.len(), levels.len());
+        }
+    }
+
+    #[test]
+    fn what_got_worse_says_what_it_was_in_every_report() {
+        // `half` lacks the second image, of which it had an old one; `down` is down as it was.
+        let was = |code| if code == Code::ManifestUnknown { Code::DigestDiffers } else { code };
+        let fixture = fixture::held_against(fixture::many(2), 1, was);
+        let worse = "NOT FOUND (worse, was STALE)";
+        for (format, told, times) in [
+            (
+                Format::Table,
+                "\n✗ WORSE         docker.io/acme/app-1:1 at half: NOT FOUND, was STALE (images.txt:2)\n",
+                1,
+            ),
+            (Format::Table, "app-1:1 at half (worse, was STALE): ", 1),
+            (Format::Table, ": 1 new, 1 worse, 1 known, 0 better", 2),
+            (
+                Format::Markdown,
+                "\n- ❌ worse: `docker.io/acme/app-1:1` at half: NOT FOUND, was STALE (`images.txt:2`)\n",
+                1,
+            ),
+            (Format::Markdown, "\n- `docker.io/acme/app-1:1` (worse, was STALE): ", 1),
+            (
+                Format::Html,
+                "<span class=\"badge fail\">worse</span> <span><a href=\"#i1\">docker.io/acme/app-1:1</a> at <bdi>half</bdi>: Not found, was Stale</span></li>",
+                1,
+            ),
+            (Format::Html, "<b>half: Not found (worse, was Stale)</b>", 1),
+            (Format::Html, ">docker.io/acme/app-1:1</a> (worse, was Stale) ", 1),
+            (Format::Json, r#""was":"stale","change":"worse""#, 1),
+            (Format::Github, &*format!("::{worse} at half: "), 1),
+            (Format::Sarif, &*format!("docker.io/acme/app-1:1: {worse} at half: "), 1),
+            (Format::Gitlab, &*format!("docker.io/acme/app-1:1: {worse} at half: "), 1),
+            (Format::Junit, &*format!("message=\"{worse}: "), 1),
+        ] {
+            let text = fixture.told(format);
+            assert_eq!(text.matches(told).count(), times, "{format}: {told}\n{text}");
         }
     }
 

@@ -267,14 +267,20 @@ pub(super) fn strict() -> Policy {
 
 /// The same run, held against a baseline that has the problems of its first image.
 pub(super) fn first_image_known(fixture: Fixture) -> Fixture {
+    held_against(fixture, 0, |code| code)
+}
+
+/// Held against a baseline that has what is not `ok` of this image, as `was` tells of each code.
+pub(super) fn held_against(fixture: Fixture, image: u32, was: impl Fn(Code) -> Code) -> Fixture {
     let Fixture { run, policy, exit_code, .. } = fixture;
-    let name = run.images[0].to_string();
+    let name = run.images[image as usize].to_string();
+    let is_of_it = |result: &&CheckResult| result.image == image;
     let problems =
-        run.results.iter().filter(|result| result.image == 0 && result.verdict.code.status() != Status::Ok);
+        run.results.iter().filter(is_of_it).filter(|result| result.verdict.code.status() != Status::Ok);
     let problems = problems.map(|result| {
         let Endpoint { name: mirror, role, .. } = &*run.endpoints[result.endpoint as usize];
         let key = Key { artifact: name.as_str().into(), mirror: mirror.clone(), role: *role };
-        let code = result.verdict.code;
+        let code = was(result.verdict.code);
         (key, Problem { status: code.status(), code: code.as_str().into(), since: run.started_at })
     });
     let baseline = Baseline {
@@ -283,6 +289,7 @@ pub(super) fn first_image_known(fixture: Fixture) -> Fixture {
         mirrors: run.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
         problems: problems.collect(),
         paces: BTreeMap::new(),
+        vantages: BTreeSet::new(),
         unasked: BTreeSet::new(),
     };
     let decision = decide(&Terms { policy: &policy, baseline: Some(&baseline) }, &run);

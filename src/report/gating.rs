@@ -5,7 +5,6 @@ use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling,
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
-use crate::model::status::Status;
 
 use super::findings::Severity;
 use super::summary::count;
@@ -129,16 +128,22 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
     Some(Finding { bearing, kind, about: name.to_string(), place, text })
 }
 
-/// The results that fail or leave it open and that the baseline does not have.
-pub(super) fn new_problems<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a CheckResult, Option<Status>)> {
+/// The results that fail or leave it open and that the baseline does not have, or not so bad.
+pub(super) fn new_problems<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a CheckResult, Change)> {
     let decision = view.decision;
-    view.run.results.iter().filter_map(|result| match decision.treated(result) {
-        Some(treated) if treated.level.is_problem() => match treated.change {
-            Some(Change::New { was, .. }) => Some((result, was)),
-            _ => None,
-        },
-        _ => None,
+    view.run.results.iter().filter_map(|result| {
+        let treated = decision.treated(result).filter(|treated| treated.level.is_problem())?;
+        Some((result, treated.change.filter(|change| !change.is_known())?))
     })
+}
+
+/// The word for how a result compares with the baseline.
+pub(super) const fn change_word(change: Change) -> &'static str {
+    match change {
+        Change::New { .. } => "new",
+        Change::Worse { .. } => "worse",
+        Change::Known { .. } => "known",
+    }
 }
 
 /// How many results are in the baseline already.
@@ -149,13 +154,13 @@ fn known(view: &View<'_>) -> u64 {
 /// `since 2025-03-08T08:00:00.000Z: 1 new, 3 known, 1 better, 2 not checked any more`
 pub(super) fn comparison(view: &View<'_>) -> Option<String> {
     let comparison = view.decision.comparison.as_ref()?;
-    let mut text = format!(
-        "since {}: {} new, {} known, {} better",
-        Timestamp(comparison.taken_at),
-        new_problems(view).count(),
-        known(view),
-        comparison.better.len()
-    );
+    let (worse, new): (Vec<_>, Vec<_>) =
+        new_problems(view).partition(|(_, change)| matches!(change, Change::Worse { .. }));
+    let mut text = format!("since {}: {} new", Timestamp(comparison.taken_at), new.len());
+    if !worse.is_empty() {
+        text += &format!(", {} worse", worse.len());
+    }
+    text += &format!(", {} known, {} better", known(view), comparison.better.len());
     if !comparison.gone.is_empty() {
         text += &format!(", {} not checked any more", comparison.gone.len());
     }
@@ -299,6 +304,34 @@ mod tests {
         let junit = fixture.told(Format::Junit);
         let case = r#"<testcase name="mirror-too-slow: down" classname="(gate)" file="conf/registry-check.toml" line="4">"#;
         assert!(junit.contains(case), "{junit}");
+    }
+
+    #[test]
+    fn a_slowdown_with_too_few_answers_on_either_side_is_a_note_that_says_on_which() {
+        let mut fixture = with_slow_mirrors();
+        fixture.policy.latency.max_slowdown = "15%".parse().ok();
+        for (mirror, ruling) in fixture.decision.latency.iter_mut().zip([
+            Ruling::TooFewBefore,
+            Ruling::TooFewBefore,
+            Ruling::TooFew,
+        ]) {
+            mirror.ruling = ruling;
+            mirror.samples = 1;
+            mirror.before = mirror.before.map(|before| crate::gate::Pace { samples: 19, ..before });
+        }
+        fixture.decision.latency[1].before = None;
+        let told = findings(&fixture.view());
+        let told: Vec<_> =
+            told.iter().map(|found| (found.level(), found.text.split_once(": ").unwrap().1)).collect();
+        assert_eq!(
+            told[..3],
+            [
+                ("note", "19 timed answers in the baseline: times are compared from 20 on"),
+                ("note", "0 timed answers in the baseline: times are compared from 20 on"),
+                ("note", "1 timed answer: times are judged from 20 on"),
+            ]
+        );
+        assert!(own_failures(&fixture.view()).is_none());
     }
 
     #[test]

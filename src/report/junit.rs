@@ -13,7 +13,6 @@ use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::findings::{self, Severity};
 use super::gating;
 use super::matrix::who;
-use super::problems::remark;
 use super::view::{Bearing, Row, Timestamp, View};
 use crate::gate::Outcome;
 use crate::model::dynamic::Dynamic;
@@ -115,7 +114,7 @@ fn suite(view: &View<'_>, result: &CheckResult) -> TestSuite {
 fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let endpoint = view.endpoint(result);
     let row = Row::new(view.image(result.image), place, endpoint, result);
-    let known = if view.bearing(result) == Bearing::Known { remark(Bearing::Known) } else { "" };
+    let known = findings::since_baseline(view.bearing(result), view.worsened(result));
     let said = format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason());
     let status = status(view, result, &row);
     let mut case = TestCase::new(row.artifact.to_string(), status);
@@ -151,7 +150,8 @@ fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatu
         }
         _ => return TestCaseStatus::success(),
     };
-    status.set_message(text(&format!("{}: {}", row.status().label(), row.reason())));
+    let known = findings::since_baseline(view.bearing(result), view.worsened(result));
+    status.set_message(text(&format!("{}{known}: {}", row.status().label(), row.reason())));
     if !matches!(status, TestCaseStatus::Skipped { .. }) {
         status.set_type(row.code.as_str());
     }

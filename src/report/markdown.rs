@@ -14,7 +14,7 @@ use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::gating::{self, findings};
 use super::matrix::{Column, columns, short_name, who};
-use super::problems::{Extent, Group, Wording, problems, remark};
+use super::problems::{Extent, Group, Wording, problems, remark, worse};
 use super::summary::{self, Summary};
 use super::view::{Bearing, Places, Timestamp, View};
 
@@ -61,8 +61,8 @@ fn write_gate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(out, "\n## Baseline\n\nCompared with what was known, {words}.\n")?;
     let places = Places::of(&view.run.places);
-    for (result, was) in gating::new_problems(view) {
-        write_change(view, result, ("new", was), &places, out)?;
+    for (result, change) in gating::new_problems(view) {
+        write_change(view, result, (gating::change_word(change), change.was()), &places, out)?;
     }
     for better in &comparison.better {
         write_change(view, &view.run.results[better.result], ("better", Some(better.was)), &places, out)?;
@@ -284,6 +284,9 @@ fn write_problem(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     write!(out, "- {}", escape::markdown_code(&view.image(result.image).to_string()))?;
+    if let Some(was) = view.worsened(result) {
+        write!(out, "{}", worse(was.label()))?;
+    }
     if group.wording == Wording::Different || group.total == 1 {
         write!(out, ": {}", reason(result))?;
     }

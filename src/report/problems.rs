@@ -3,6 +3,7 @@
 //! Five hundred images that fail alike are one thing to know, not five hundred. Shared by the formats
 //! for people; holds indexes into the run, no text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::model::code::Code;
@@ -107,6 +108,19 @@ pub(super) const fn remark(bearing: Bearing) -> &'static str {
         Bearing::Allowed => " (allowed)",
         Bearing::NotCounted => " (not counted)",
     }
+}
+
+/// What to add to the status of one result, which may say more than that of its group: ` (worse, was STALE)`.
+pub(super) fn remark_of(view: &View<'_>, result: &CheckResult) -> Cow<'static, str> {
+    match view.worsened(result) {
+        Some(was) => Cow::Owned(worse(was.label())),
+        None => Cow::Borrowed(remark(view.bearing(result))),
+    }
+}
+
+/// ` (worse, was STALE)`
+pub(super) fn worse(was: &str) -> String {
+    format!(" (worse, was {was})")
 }
 
 #[cfg(test)]

@@ -225,6 +225,16 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What a result was in the baseline, where it fails or leaves it open and got worse.
+    pub(super) fn worsened(&self, result: &CheckResult) -> Option<Status> {
+        match self.decision.treated(result) {
+            Some(Treated { level, change: Some(Change::Worse { was, .. }), .. }) if level.is_problem() => {
+                Some(*was)
+            }
+            _ => None,
+        }
+    }
+
     /// How results with this status bear on the decision, unless something is said of one of them.
     pub(super) fn bearing_of_status(&self, counts: Counts, status: Status) -> Bearing {
         match counts {

@@ -124,7 +124,11 @@ fn a_summary_that_cannot_be_opened_ends_the_run_before_anybody_is_asked_and_noth
     let peers = peers();
     let saved = step(&peers).line("-f json").run().stdout;
     let asked = peers.each_ref().map(|peer| peer.hits().len());
-    for (path, why) in [("/no/such/summary.md", "No such file or directory"), ("/", "Is a directory")] {
+    for (path, why) in [
+        ("/no/such/summary.md", "No such file or directory"),
+        ("/", "Is a directory"),
+        ("/dev/full", "No space left on device"),
+    ] {
         let check = step(&peers).line("-o a.json -q");
         let again = Tool::new().file("saved.json", &saved).line("render saved.json -o a.json -q");
         let again = again.env("GITHUB_ACTIONS", "true");
@@ -169,13 +173,35 @@ fn a_summary_is_no_file_that_the_run_reads_or_writes_otherwise() {
 }
 
 #[test]
-fn a_summary_for_which_the_disk_has_no_room_is_an_error_and_keeps_no_report_from_being_written() {
+fn a_summary_keeps_what_earlier_commands_wrote_and_nothing_is_added_when_the_run_is_refused() {
     let peers = peers();
-    let output = step(&peers).env("GITHUB_STEP_SUMMARY", "/dev/full").line("-o a.json -q").run();
+    let output = step(&peers).file("summary.md", "earlier").line("-o no/such/a.json").run();
+    assert_eq!((output.code, &*output.file("summary.md")), (Some(2), "earlier"), "{output:?}");
+    let output = step(&peers).file("summary.md", "earlier").line("-o a.json").run();
+    let summary = output.file("summary.md");
+    assert!(summary.starts_with("earlier\n# Registry check: failed\n"), "{summary}");
+}
+
+#[test]
+fn a_summary_for_which_there_is_no_room_after_all_is_an_error_and_loses_no_report() {
+    let registry = registry(&["one"]);
+    let images: Vec<_> = (0..200).map(|at| format!("not-there-{at}")).collect();
+    let images: Vec<_> = images.iter().map(String::as_str).collect();
+    let tool = Tool::with_file_size(4)
+        .file("images.txt", list(&registry, &images))
+        .file("summary.md", "earlier")
+        .file("short.jinja", "{{ decision.outcome }}\n")
+        .env("GITHUB_ACTIONS", "true");
+    let summary = tool.dir().join("summary.md");
+    let output = tool
+        .env("GITHUB_STEP_SUMMARY", summary)
+        .line("images.txt --template short.jinja -o template:a.txt -q --retries 0")
+        .run();
     assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(output.stderr.contains("cannot write /dev/full: No space left on device"), "{output:?}");
+    assert!(output.stderr.contains("summary.md: File too large"), "{output:?}");
     assert!(output.stderr.contains("GITHUB_STEP_SUMMARY; --no-github leaves it out"), "{output:?}");
-    assert_eq!(report::json(&output.file("a.json"))["decision"]["exit_code"], 1);
+    assert_eq!(output.file("summary.md"), "earlier", "no half of a summary is left behind");
+    assert_eq!(output.file("a.txt"), "fail\n");
 }
 
 #[test]

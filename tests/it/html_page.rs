@@ -6,6 +6,7 @@ use registry_check::demo::{Behaviour, World, content};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::load;
 use crate::support::browser::{Browser, Key};
 use crate::support::embedded::{self, Check, Pair};
 use crate::support::tool::Tool;
@@ -428,6 +429,22 @@ fn print_shows_everything_but_the_controls() {
 }
 
 #[test]
+fn many_mirrors_leave_room_for_the_images_names_on_paper() {
+    let (page, browser) = (Page::of_the_demo(), Browser::start(718, 1000));
+    page.seen_by(&browser);
+    browser.devtools("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    let told = browser.script(
+        "const row = document.querySelector('#i5');\
+         const label = getComputedStyle(row.querySelector('td:nth-child(6)'), '::before').content;\
+         return [row.querySelector('summary').getClientRects().length, row.getBoundingClientRect().height,\
+         document.querySelector('#matrix thead').checkVisibility(), label, document.documentElement.scrollWidth]",
+    );
+    let number = |at: usize| told[at].as_f64().expect("a number");
+    assert!(number(1) < 80.0 && number(4) <= 718.0, "{told}");
+    assert_eq!((&told[0], &told[2], &told[3]), (&1.into(), &false.into(), &"\"web-page \"".into()));
+}
+
+#[test]
 fn long_lists_are_filtered_and_sorted_across_bodies() {
     let image = content::index("app", &embedded::PLATFORMS);
     let names: Vec<String> = (0..230).map(|at| format!("app-{at}")).collect();
@@ -463,4 +480,43 @@ fn long_lists_are_filtered_and_sorted_across_bodies() {
     browser.script("document.querySelector('.problem details').open = true");
     browser.click(".problem a[href='#i205']");
     browser.wait("document.querySelector('#i205 details').open");
+}
+
+#[test]
+fn ten_thousand_rows_are_opened_filtered_sorted_and_counted() {
+    let world = load::World::new(10_000, 1);
+    (0..10_000)
+        .step_by(10)
+        .for_each(|at| world.mirrors[0].store().remove_repository(&format!("team/app{at}")));
+    let output = Tool::new()
+        .file("registry-check.toml", world.config(""))
+        .file("images.txt", world.list())
+        .line("images.txt -o report.html")
+        .run();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let (page, browser) = (Page::of(&output.file("report.html")), Browser::start(1280, 900));
+    page.seen_by(&browser);
+    wait_for_count(&browser, "10,000 images shown");
+    let rows = "return document.querySelectorAll('#matrix tbody tr:not([hidden])').length";
+    assert_eq!(browser.script(rows), 10_000);
+    browser.type_into("#text", "app99");
+    wait_for_count(&browser, "111 of 10,000 images shown");
+    assert_eq!(browser.script(rows), 111);
+    browser.click("fieldset button[value=missing]");
+    wait_for_count(&browser, "11 of 10,000 images shown");
+    browser.click("#filters button[type=reset]");
+    wait_for_count(&browser, "10,000 images shown");
+    browser.click("#matrix thead th:nth-child(3) button");
+    browser.wait(
+        "document.querySelectorAll('#matrix tbody td:nth-child(3)')[999].classList.contains('missing')",
+    );
+    assert_eq!(
+        browser.script("return document.querySelectorAll('#matrix tbody td:nth-child(3)')[1000].className"),
+        "fine ok"
+    );
+    // The last row is as far as any other one.
+    browser.script("location.hash = '#i9999'");
+    browser.wait("document.querySelector('#i9999 details').open");
+    browser.wait("document.activeElement === document.querySelector('#i9999 summary')");
+    assert_eq!(browser.console(), [""; 0]);
 }

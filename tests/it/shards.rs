@@ -368,6 +368,45 @@ fn a_merged_report_needs_a_baseline_of_the_same_kind() {
 }
 
 #[test]
+fn a_baseline_of_another_vantage_point_is_told() {
+    let peers = Peers::new();
+    let [eu, cn] = ["eu", "cn-east"].map(|vantage| peers.check(&format!("--vantage {vantage}")).run().text);
+    let write = |files: &[(&str, &str)]| {
+        let tool = files.iter().fold(Tool::new(), |tool, (name, text)| tool.file(name, text));
+        tool.line("baseline write").args(files.iter().map(|(name, _)| *name)).run()
+    };
+    let of_eu = write(&[("eu.json", &eu)]);
+    assert_eq!((of_eu.code, &*of_eu.stderr), (Some(0), ""));
+    assert!(of_eu.stdout.contains("\"vantages\":[\n    \"eu\"\n  ]"), "{of_eu:?}");
+    let of_both = write(&[("eu.json", &eu), ("cn.json", &cn)]);
+    let mixed = "warn: the runs were made from cn-east, eu: of the same image at the same mirror the latest holds, \
+                 wherever it was made; 'registry-check merge' keeps them apart\n";
+    assert_eq!((of_both.code, &*of_both.stderr), (Some(0), mixed));
+    for (baseline, flags, warned) in [
+        (&of_eu.stdout, "--vantage eu", None),
+        (&of_both.stdout, "--vantage eu", None),
+        (&eu, "--vantage cn-east", Some("this run is from cn-east")),
+        (&of_eu.stdout, "--vantage cn-east", Some("this run is from cn-east")),
+        (&of_eu.stdout, "", Some("this run does not say from where (--vantage)")),
+    ] {
+        let told = warned.map_or_else(String::new, |here| {
+            format!(
+                "warn: known.json: was made from eu, and {here}: what is broken at only one of both counts as known \
+                 or as new\n"
+            )
+        });
+        let check = peers.check(&format!("{flags} --baseline known.json")).file("known.json", baseline);
+        let output = check.tool().run();
+        assert_eq!((output.code, &*output.stderr), (Some(0), &*told), "{flags}");
+        if flags.ends_with("cn-east") {
+            let line = "render cn.json -f json --baseline known.json";
+            let output = Tool::new().file("cn.json", &cn).file("known.json", baseline).line(line).run();
+            assert_eq!((output.code, &*output.stderr), (Some(0), &*told), "{flags}");
+        }
+    }
+}
+
+#[test]
 fn a_list_without_end_says_from_where_too() {
     let registry = registry(&["app"]);
     let output = Tool::new().stdin(list(&registry, &["app"])).line("- -f ndjson --vantage cn-east").run();

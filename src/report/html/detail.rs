@@ -11,7 +11,7 @@ use crate::model::run::CheckResult;
 
 use super::super::depth;
 use super::super::matrix::who;
-use super::super::problems::remark;
+use super::super::problems::{remark, worse};
 use super::super::summary::count;
 use super::super::view::{Bearing, Places, Timestamp, View};
 use super::{bearing, latency, text, tone, word};
@@ -89,13 +89,14 @@ fn write_digests(view: &View<'_>, results: &[CheckResult], out: &mut dyn Write) 
 /// As few elements as will do: of a page with ten thousand rows, these are most.
 fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
     let (bearing, code) = (bearing(view, result), result.verdict.code);
+    let worsened = view.worsened(result).map(|was| worse(&word(was)));
     write!(
         out,
         "<li class=\"{}\"><b>{}: {}{}</b> <code>{code}</code>",
         tone(bearing),
         text(&who(view.endpoint(result))),
         word(code.status()),
-        remark(bearing)
+        worsened.as_deref().unwrap_or(remark(bearing))
     )?;
     // Each on a line of its own, which the style sheet keeps; text from outside has no line ends left.
     let mut lines = Vec::new();

@@ -15,10 +15,17 @@ const SHOWN_CHANGES: usize = 200;
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let found = findings(view);
     if !found.is_empty() {
-        writeln!(out, "<section aria-labelledby=\"gate\">\n<h2 id=\"gate\">Gate</h2>\n<ul class=\"where\">")?;
+        writeln!(
+            out,
+            "<section aria-labelledby=\"gate\">\n<h2 id=\"gate\">Gate</h2>\n<ul class=\"where changes\">"
+        )?;
         for finding in &found {
             let (tone, level) = (tone(finding.bearing), finding.level());
-            writeln!(out, "<li><span class=\"badge {tone}\">{level}</span> {}</li>", text(&finding.text))?;
+            writeln!(
+                out,
+                "<li><span class=\"badge {tone}\">{level}</span> <span>{}</span></li>",
+                text(&finding.text)
+            )?;
         }
         writeln!(out, "</ul>\n</section>")?;
     }
@@ -26,11 +33,11 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     writeln!(out, "<section aria-labelledby=\"baseline\">\n<h2 id=\"baseline\">Baseline</h2>")?;
-    writeln!(out, "<p>Compared with what was known {}.</p>\n<ul class=\"where\">", text(&words))?;
+    writeln!(out, "<p>Compared with what was known {}.</p>\n<ul class=\"where changes\">", text(&words))?;
     let new: Vec<_> = gating::new_problems(view).collect();
-    for (result, was) in new.iter().take(SHOWN_CHANGES) {
-        let was = was.map_or_else(String::new, |was| format!(", was {}", word(was)));
-        write_change(view, result, ("new", bearing(view, result)), &was, out)?;
+    for (result, change) in new.iter().take(SHOWN_CHANGES) {
+        let was = change.was().map_or_else(String::new, |was| format!(", was {}", word(was)));
+        write_change(view, result, (gating::change_word(*change), bearing(view, result)), &was, out)?;
     }
     write_more(new.len(), out)?;
     for better in comparison.better.iter().take(SHOWN_CHANGES) {
@@ -50,8 +57,9 @@ fn write_change(
 ) -> io::Result<()> {
     writeln!(
         out,
-        "<li><span class=\"badge {}\">{what}</span> {} at <bdi>{}</bdi>: {}{was}</li>",
+        "<li><span class=\"badge {}\">{what}</span> <span><a href=\"#i{}\">{}</a> at <bdi>{}</bdi>: {}{was}</span></li>",
         tone(bearing),
+        result.image,
         text(&view.image(result.image).to_string()),
         text(&who(view.endpoint(result))),
         word(result.verdict.code.status()),
@@ -61,6 +69,9 @@ fn write_change(
 fn write_more(all: usize, out: &mut dyn Write) -> io::Result<()> {
     match all.saturating_sub(SHOWN_CHANGES) {
         0 => Ok(()),
-        more => writeln!(out, "<li>… and {more} more, all of them in the JSON report</li>"),
+        more => writeln!(
+            out,
+            "<li><span></span><span>… and {more} more, all of them in the JSON report</span></li>"
+        ),
     }
 }

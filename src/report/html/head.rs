@@ -19,11 +19,16 @@ use super::super::view::View;
 use super::SCRIPT;
 
 const STYLE: &str = include_str!("page.css");
+/// The matrix where there is no room for its columns: the answers below the image, each with its mirror's name.
+const STACKED: &str = include_str!("stacked.css");
 
 /// Longest name that stands before a cell on narrow screens, in characters.
 const MAX_LABEL_CHARS: usize = 40;
 /// In which the longest status can be read. What has no room for all columns and a name scrolls sideways.
 const NARROWEST_COLUMN_REM: f32 = 8.5;
+
+/// So many columns have room on paper beside the names of images.
+const MOST_ON_PAPER: usize = 4;
 
 /// How much is written at once.
 const PIECE_BYTES: usize = 4096;
@@ -79,17 +84,22 @@ fn own_style(view: &View<'_>, columns: &[Column]) -> String {
          @media screen and (min-width:48.01rem) and (max-width:{}rem){{.sideways{{overflow-x:auto}}\
          #matrix{{min-width:{}rem}}#matrix thead{{position:static}}\
          #matrix details>p,.answers{{position:sticky;left:0;max-width:calc(100vw - 5rem)}}}}\n",
+        narrowest + 26.0,
         narrowest + 22.0,
-        narrowest + 18.0,
     );
     // Cells overlap the first one, as only those with a column of their own may. Writing to a string does not fail.
     for at in (2..).take(columns.len()) {
         let _ = writeln!(style, "#matrix tbody td:nth-child({at}){{grid-column:{at}}}");
     }
-    style += "@media screen and (max-width:48rem){\n";
+    let paper = if columns.len() > MOST_ON_PAPER { ",print" } else { "" };
+    let _ = writeln!(style, "@media screen and (max-width:48rem){paper}{{\n{STACKED}");
     for (at, column) in (2..).zip(columns) {
         let name = escape::css_string(&bounded(&column.name(view), MAX_LABEL_CHARS));
         let _ = writeln!(style, "#matrix tbody td:nth-child({at})::before{{content:\"{name} \"}}");
+    }
+    if columns.len() > MOST_ON_PAPER {
+        // There is nothing below the heads then, and nobody to sort by them.
+        style += "}\n@media print{\n#matrix thead{display:none}\n";
     }
     style + "}\n"
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::matrix::who;
-use super::super::problems::{Extent, Group, Wording, problems, remark};
+use super::super::problems::{Extent, Group, Wording, problems, remark, worse};
 use super::super::view::{Places, View};
 use super::banner::{counted, grouped};
 use super::{text, tone, word};
@@ -64,6 +64,9 @@ fn write_images(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut d
             result.image,
             text(&view.image(result.image).to_string())
         )?;
+        if let Some(was) = view.worsened(result) {
+            write!(out, "{}", worse(&word(was)))?;
+        }
         let is_told_here = group.wording == Wording::Different || group.total == 1;
         if is_told_here && !result.verdict.reason.is_empty() {
             write!(out, " <span class=\"said\">{}</span>", text(&result.verdict.reason))?;

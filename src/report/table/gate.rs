@@ -37,10 +37,10 @@ fn write_comparison(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
     write_text(&format!("Baseline, {words}"), style, out)?;
     let places = Places::of(&view.run.places);
     let new: Vec<_> = gating::new_problems(view).collect();
-    for (result, was) in new.iter().take(SHOWN_OF_GROUP) {
-        let was = was.map_or_else(String::new, |was| format!(", was {}", was.label()));
+    for (result, how) in new.iter().take(SHOWN_OF_GROUP) {
+        let was = how.was().map_or_else(String::new, |was| format!(", was {}", was.label()));
         let text = change(view, result, &places, &was);
-        write_behind("NEW", view.bearing(result), &text, style, out)?;
+        write_behind(&gating::change_word(*how).to_uppercase(), view.bearing(result), &text, style, out)?;
     }
     write_more(new.len(), style, out)?;
     for better in comparison.better.iter().take(SHOWN_OF_GROUP) {

@@ -20,7 +20,7 @@ use crate::model::run::CheckResult;
 use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
 use super::matrix::who;
-use super::problems::{Extent, Group, Wording, problems, remark};
+use super::problems::{Extent, Group, Wording, problems, remark, remark_of};
 use super::summary::{self, Summary};
 use super::view::{Bearing, Places, View};
 
@@ -80,7 +80,7 @@ fn write_matrix(view: &View<'_>, style: &TableStyle, paint: Paint, out: &mut dyn
             writeln!(out)?;
         }
         for (key, name) in &layout.legend {
-            writeln!(out, "{key} {name}")?;
+            write_text(&format!("{key} {name}"), style, out)?;
         }
         if !layout.legend.is_empty() {
             writeln!(out)?;
@@ -200,7 +200,7 @@ fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::
         writeln!(out)?;
         write_text(&format!("platforms at {}:", outside(&platforms.endpoint)), style, out)?;
         for (name, count) in &platforms.counts {
-            writeln!(out, "  {}: {}", outside(name), count.words())?;
+            write_text(&format!("  {}: {}", outside(name), count.words()), style, out)?;
         }
         if platforms.more > 0 {
             writeln!(out, "  … and {} more (all of them: --format json)", platforms.more)?;
@@ -326,15 +326,15 @@ fn write_below(text: &str, style: &TableStyle, tone: Tone, out: &mut dyn Write) 
         .try_for_each(|line| writeln!(out, "{:LABEL_WIDTH$}{}", "", Paint(style.colour).apply(tone, line)))
 }
 
-fn at(view: &View<'_>, group: &Group) -> String {
+fn at(view: &View<'_>, group: &Group, remark: &str) -> String {
     let who = who(&view.run.endpoints[group.endpoint as usize]);
-    format!("at {}{}", outside(&who), remark(group.bearing))
+    format!("at {}{remark}", outside(&who))
 }
 
 fn whole(view: &View<'_>, group: &Group) -> String {
     let Some(first) = group.first(view) else { return String::new() };
     let all = if group.extent == Extent::Whole { "all " } else { "" };
-    let mut text = format!("{all}{} images {}: ", group.total, at(view, group));
+    let mut text = format!("{all}{} images {}: ", group.total, at(view, group, remark(group.bearing)));
     if group.wording == Wording::Different {
         text += &format!("for instance {}: ", outside(&view.image(first.image).to_string()));
     }
@@ -352,7 +352,7 @@ fn problem(view: &View<'_>, result: &CheckResult, (group, places): (&Group, &Pla
     format!(
         "{} {}: {} [{}] ({})",
         outside(&image),
-        at(view, group),
+        at(view, group, &remark_of(view, result)),
         outside(&result.verdict.reason),
         group.code,
         named.join(", ")

@@ -196,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn problems_alone_stand_in_the_order_asked_for() {
+        let own = "registry.example.com:5000";
+        for sort in [Sort::Input, Sort::Image, Sort::Status, Sort::Mirror, Sort::Latency] {
+            let mut all = order(Only::All, sort);
+            // The only one without a problem is the only one of its registry.
+            all.retain(|(registry, _)| registry.as_deref() != Some(own));
+            assert_eq!(order(Only::Problems, sort), all, "{sort:?}");
+        }
+    }
+
+    #[test]
     fn images_of_one_registry_keep_their_whole_names() {
         let fixture = fixture::many(2);
         let view = fixture.view();

@@ -40,13 +40,24 @@ impl Browser {
         let home = TempDir::new().expect("a temporary directory");
         let path = home.path().display();
         // It tells its port on standard output, and both programs look for places in their environment.
+        // The port that it finds free for IPv6 may be taken for IPv4 by then: it ends, and finds another one.
         let script = format!(
             "exec env PATH=\"$0\" HOME='{path}' TMPDIR='{path}' XDG_CONFIG_HOME='{path}' chromedriver --port=0 1>&2"
         );
-        let mut command = Command::new("/bin/sh");
         let search = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
-        command.args(["-c", &script, &search]);
-        let (driver, port) = Process::start(command, listening_on).unwrap_or_else(|stderr| {
+        let start = || {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &script, &search]);
+            Process::start(command, listening_on)
+        };
+        let mut started = start();
+        for _ in 0..5 {
+            match &started {
+                Err(stderr) if stderr.contains("Address already in use") => started = start(),
+                _ => break,
+            }
+        }
+        let (driver, port) = started.unwrap_or_else(|stderr| {
             panic!("chromedriver ended at once (tests/run installs what is missing):\n{stderr}")
         });
         let options = json!({"args": [
