@@ -82,6 +82,7 @@ fn found(digest: Digest) -> Observation {
         latency: Some(Duration::from_micros(12_345)),
         asked_as: AskedAs::Nobody,
         redirected_to: None,
+        way: None,
         notes: Vec::new(),
         at: datetime!(2025-03-09 08:00:00.300 UTC),
     }

@@ -43,8 +43,8 @@ impl Asker {
     pub(super) fn new(hosts: usize, options: &CheckOptions, sources: Arc<Sources>) -> Result<Self, Error> {
         let client = Arc::new(prepare::client(hosts, options)?);
         let retry = options.retry.clone();
-        let registries = registries(&client, &retry, &sources);
         let budget = options.max_bytes.map(ByteBudget::new).map(Arc::new);
+        let registries = registries(&client, &retry, &sources, budget.as_ref());
         Ok(Self { client, sources, retry, per_host: options.per_host, registries, budget, asked: 0 })
     }
 
@@ -62,7 +62,7 @@ impl Asker {
     /// What `plan` is to be asked with; several may be asked at the same time.
     pub(super) fn means(&mut self, plan: &Arc<Plan>) -> Means {
         if self.asked >= REMEMBERED_IMAGES {
-            self.registries = registries(&self.client, &self.retry, &self.sources);
+            self.registries = registries(&self.client, &self.retry, &self.sources, self.budget.as_ref());
             self.asked = 0;
         }
         self.asked += plan.images.len();
@@ -100,6 +100,12 @@ impl Asker {
     }
 }
 
-fn registries(client: &Arc<Client>, retry: &RetryPolicy, sources: &Arc<Sources>) -> Arc<Registries> {
-    Arc::new(Registries::new(Arc::clone(client), retry.clone(), Arc::clone(sources), None))
+fn registries(
+    client: &Arc<Client>,
+    retry: &RetryPolicy,
+    sources: &Arc<Sources>,
+    budget: Option<&Arc<ByteBudget>>,
+) -> Arc<Registries> {
+    let registries = Registries::new(Arc::clone(client), retry.clone(), Arc::clone(sources), None);
+    Arc::new(registries.within(budget.cloned()))
 }

@@ -10,7 +10,7 @@ use crate::model::evidence::Evidence;
 use crate::model::plan::Who;
 use crate::model::run::HostUse;
 use crate::probe::oci::GivenUp;
-use crate::verdict;
+use crate::verdict::{self, Reach};
 
 /// Most hosts that are kept: each mirror has a few, and a hostile one may redirect to ever new ones.
 const MOST_HOSTS: usize = 10_000;
@@ -27,7 +27,7 @@ struct Known {
 }
 
 impl Hosts {
-    /// Adds those that the blobs of an image led to.
+    /// Adds those that an image led to.
     pub(super) fn add(&mut self, evidence: &Evidence) {
         for who in evidence.everyone() {
             let endpoint = match who {
@@ -49,8 +49,13 @@ impl Hosts {
                 if !transfers.is_empty() {
                     let authority = contact.authority.clone();
                     let part = contact.part;
-                    let contacted =
-                        verdict::Contacted { authority, part, fault: None, refusal: None, transfers };
+                    let contacted = verdict::Contacted {
+                        authority,
+                        part,
+                        reach: Reach::Reached,
+                        refusal: None,
+                        transfers,
+                    };
                     self.count((*role, endpoint), contacted);
                 }
             }
@@ -58,7 +63,7 @@ impl Hosts {
     }
 
     fn count(&mut self, (role, endpoint): (Role, &str), contacted: verdict::Contacted) {
-        let verdict::Contacted { authority, part, fault, refusal, transfers } = contacted;
+        let verdict::Contacted { authority, part, reach, refusal, transfers } = contacted;
         let key = (role, endpoint.into(), part, authority);
         if self.known.len() >= MOST_HOSTS && !self.known.contains_key(&key) {
             return;
@@ -78,11 +83,17 @@ impl Hosts {
         };
         let Known { told, busy } =
             self.known.entry(key).or_insert_with(|| Known { told, busy: Busy::default() });
-        match fault {
-            None => told.reached += 1,
-            Some(fault) => {
+        match reach {
+            Reach::Reached => told.reached += 1,
+            Reach::Failed(fault) => {
+                // What it failed at says more than why others left it alone.
+                if told.failed == 0 {
+                    told.fault = Some(fault.into());
+                }
                 told.failed += 1;
-                told.fault.get_or_insert_with(|| fault.into());
+            }
+            Reach::NotAsked(why) => {
+                told.fault.get_or_insert_with(|| why.into());
             }
         }
         if let Some(refusal) = refusal {
@@ -101,7 +112,12 @@ impl Hosts {
         // In what a report can say, so that what is computed from it is the same when it is read again.
         let told = |host: &Known| {
             let micros = u64::try_from(host.busy.total().as_micros()).unwrap_or(u64::MAX);
-            HostUse { took: Duration::from_micros(micros), ..host.told.clone() }
+            let mut told = HostUse { took: Duration::from_micros(micros), ..host.told.clone() };
+            // Why it was not asked is of no use where it was.
+            if told.failed == 0 && told.reached > 0 {
+                told.fault = None;
+            }
+            told
         };
         of(Role::Mirror).chain(of(Role::Upstream)).map(told).collect()
     }

@@ -112,7 +112,7 @@ impl BlobOutcome {
             ),
             Self::Throttled { service, .. } => service.is_none(),
             Self::Broken(BlobBreakage::Answer(breakage)) => {
-                !matches!(breakage, Breakage::Redirect(_) | Breakage::TokenService { .. })
+                !matches!(breakage, Breakage::Redirect { .. } | Breakage::TokenService { .. })
             }
             Self::Broken(_) => true,
             Self::Unreached { .. } | Self::NotAsked(_) | Self::OverBudget => false,
@@ -144,7 +144,7 @@ pub enum BlobBreakage {
     Answer(Breakage),
 }
 
-/// One host on the way to a blob.
+/// One host on the way to a blob or manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// The host, with scheme and port: what a firewall would have to let through.
@@ -153,20 +153,22 @@ pub struct Contact {
     pub part: Part,
 }
 
-/// What a host is there for when a blob is pulled.
+/// What a host is there for when an image is pulled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
     /// Asked first: the mirror or registry itself.
     Registry,
     /// Gives tokens.
     TokenService,
-    /// A redirect led there.
+    /// A redirect led there for a blob.
     BlobStore,
+    /// A redirect led there for a manifest.
+    ManifestStore,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Registry, Self::TokenService, Self::BlobStore];
+    pub const ALL: [Self; 4] = [Self::Registry, Self::TokenService, Self::BlobStore, Self::ManifestStore];
 
     /// The word in reports.
     #[must_use]
@@ -175,6 +177,7 @@ impl Part {
             Self::Registry => "registry",
             Self::TokenService => "token_service",
             Self::BlobStore => "blob_store",
+            Self::ManifestStore => "manifest_store",
         }
     }
 }

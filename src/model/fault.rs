@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use url::Url;
+
+use super::endpoint::Authority;
 use super::tls::TlsFault;
 
 /// No usable answer came back over the network.
@@ -53,6 +56,13 @@ pub enum NetFault {
         received_bytes: u64,
         /// Bytes that were promised, if the server had said.
         promised_bytes: Option<u64>,
+    },
+    /// A transfer ended early, and what was asked for to go on from there was something else.
+    NotResumed {
+        /// How it ended.
+        cut: Box<NetFault>,
+        /// What came instead.
+        why: Box<str>,
     },
     /// What came is not HTTP, or breaks its framing.
     Protocol(Box<str>),
@@ -160,6 +170,9 @@ impl fmt::Display for NetFault {
                 write!(f, "not complete: {received_bytes} bytes came within {}", seconds(*within))
             }
             Self::Reset(text) => write!(f, "connection closed before an answer: {text}"),
+            Self::NotResumed { cut, why } => {
+                write!(f, "{cut}, and Range, to go on from there, was not honoured: {why}")
+            }
             Self::Truncated { received_bytes, promised_bytes: Some(promised) } => {
                 write!(f, "the body ended after {received_bytes} of {promised} bytes")
             }
@@ -192,10 +205,25 @@ pub enum RedirectFault {
     TooMany(usize),
     /// A 3xx without a usable `Location`.
     NoLocation,
+    /// To something that is not http, with its scheme.
+    Scheme(Box<str>),
     /// From https to http: what follows could be read and changed on the way.
     Downgrade(Box<str>),
     /// From a host out there to this machine or its link (a way into private networks).
     IntoLocal(Box<str>),
+}
+
+impl RedirectFault {
+    /// The host that it would have led to, which is not asked, and why not.
+    #[must_use]
+    pub fn target(&self) -> Option<(Authority, &'static str)> {
+        let (to, why) = match self {
+            Self::Downgrade(to) => (to, "a redirect from https to plain http is not followed"),
+            Self::IntoLocal(to) => (to, "a redirect from another host to a local address is not followed"),
+            Self::TooMany(_) | Self::NoLocation | Self::Scheme(_) => return None,
+        };
+        Some((Authority::of(&Url::parse(to).ok()?)?, why))
+    }
 }
 
 impl fmt::Display for RedirectFault {
@@ -203,6 +231,7 @@ impl fmt::Display for RedirectFault {
         match self {
             Self::TooMany(hops) => write!(f, "still redirected after {hops} hops"),
             Self::NoLocation => f.write_str("redirected without a usable Location"),
+            Self::Scheme(scheme) => write!(f, "redirected to a URL of scheme '{scheme}', not http or https"),
             Self::Downgrade(to) => write!(f, "redirected from https to plain http ({to})"),
             Self::IntoLocal(to) => write!(f, "redirected to a local address ({to})"),
         }

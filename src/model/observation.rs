@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::blob::Contact;
 use super::digest::Digest;
+use super::endpoint::Authority;
 use super::fault::{NetFault, RedirectFault, Shut};
 use super::manifest::{Manifest, MediaType};
 
@@ -24,10 +26,22 @@ pub struct Observation {
     pub asked_as: AskedAs,
     /// Where the answer came from, if that was not where the question went.
     pub redirected_to: Option<Box<str>>,
+    /// Who else had a part in it; `None` where only the endpoint itself had.
+    pub way: Option<Box<Way>>,
     /// Oddities that do not change the outcome.
     pub notes: Vec<Note>,
     /// When the answer was complete (wall clock).
     pub at: OffsetDateTime,
+}
+
+/// The hosts on the way to an answer about a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Each host once, in the order of first contact, the endpoint's own first. One that did not answer is among
+    /// them.
+    pub hosts: Vec<Contact>,
+    /// Where a redirect led that was answered there.
+    pub answered_by: Option<Authority>,
 }
 
 /// The kinds of answer.
@@ -226,7 +240,12 @@ pub enum Breakage {
         found: Digest,
     },
     /// A redirect that is not followed.
-    Redirect(RedirectFault),
+    Redirect {
+        /// Why not.
+        fault: RedirectFault,
+        /// The host that sent it, where that is not the one that was asked first.
+        by: Option<Box<str>>,
+    },
     /// 404 with a page that no registry writes: probably not a registry's path.
     NotARegistry(Answer),
     /// A status that fits no rule.
@@ -270,6 +289,7 @@ impl Observation {
             latency: None,
             asked_as: AskedAs::Nobody,
             redirected_to: None,
+            way: None,
             notes: Vec::new(),
             at,
         }

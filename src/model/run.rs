@@ -116,7 +116,7 @@ pub struct HostUse {
     pub refusal: Option<Box<str>>,
     /// How often it was not reached.
     pub failed: u64,
-    /// Why it was not reached, the first time.
+    /// Why it was not reached, the first time; of one that was neither reached nor tried, why it was not asked.
     pub fault: Option<Box<str>>,
     /// Bytes of blobs that came from it.
     pub bytes: u64,

@@ -17,6 +17,9 @@ pub const MAX_HOPS: usize = 10;
 /// Longest `Location` that is looked at. Signed CDN addresses reach some 4 KiB.
 const MAX_LOCATION_BYTES: usize = 16 * 1024;
 
+/// Longest scheme that is told, in characters.
+const MAX_SCHEME_CHARS: usize = 32;
+
 /// Longest text of [`display`], in characters.
 const MAX_DISPLAY_CHARS: usize = 1024;
 
@@ -40,7 +43,7 @@ pub fn next(
     if hops_so_far >= MAX_HOPS {
         return Err(RedirectFault::TooMany(hops_so_far));
     }
-    let to = location.and_then(|location| resolve(from, location)).ok_or(RedirectFault::NoLocation)?;
+    let to = resolve(from, location.unwrap_or_default())?;
     if from.scheme() == "https" && to.scheme() == "http" {
         return Err(RedirectFault::Downgrade(display(&to).into()));
     }
@@ -50,19 +53,19 @@ pub fn next(
     Ok(Some(to))
 }
 
-fn resolve(from: &Url, location: &[u8]) -> Option<Url> {
-    let text = str::from_utf8(location).ok()?.trim();
+fn resolve(from: &Url, location: &[u8]) -> Result<Url, RedirectFault> {
+    let text = str::from_utf8(location).map_err(|_| RedirectFault::NoLocation)?.trim();
     if text.is_empty() || text.len() > MAX_LOCATION_BYTES {
-        return None;
+        return Err(RedirectFault::NoLocation);
     }
-    let mut to = from.join(text).ok()?;
-    if !matches!(to.scheme(), "http" | "https") || !to.has_host() {
-        return None;
+    let mut to = from.join(text).map_err(|_| RedirectFault::NoLocation)?;
+    if !matches!(to.scheme(), "http" | "https") {
+        // Letters, digits and "+-.", or it would be none.
+        return Err(RedirectFault::Scheme(to.scheme().chars().take(MAX_SCHEME_CHARS).collect()));
     }
     to.set_fragment(None);
-    to.set_username("").ok()?;
-    to.set_password(None).ok()?;
-    Some(to)
+    let is_bare = to.has_host() && to.set_username("").is_ok() && to.set_password(None).is_ok();
+    if is_bare { Ok(to) } else { Err(RedirectFault::NoLocation) }
 }
 
 /// Whether both have the same scheme, host and port, so that credentials for one may go to the other.
@@ -169,6 +172,7 @@ mod tests {
     fn redirects_that_weaken_or_lead_inside_are_refused() {
         let downgrade = |to: &str| RedirectFault::Downgrade(to.into());
         let into_local = |to: &str| RedirectFault::IntoLocal(to.into());
+        let scheme = |name: &str| RedirectFault::Scheme(name.into());
         for (from, location, fault) in [
             ("https://h/", "http://h/a", downgrade("http://h/a")),
             ("https://h/", "http://u:p@127.0.0.1/a?sig=s", downgrade("http://127.0.0.1/a?sig=…")),
@@ -179,9 +183,11 @@ mod tests {
             ("http://h/", "http://0/", into_local("http://0.0.0.0/")),
             ("https://h/", "https://a.localhost/", into_local("https://a.localhost/")),
             ("http://10.0.0.1/", "http://localhost/", into_local("http://localhost/")),
-            ("https://h/", "ftp://h/a", RedirectFault::NoLocation),
-            ("https://h/", "file:///etc/passwd", RedirectFault::NoLocation),
-            ("https://h/", "javascript:alert(1)", RedirectFault::NoLocation),
+            ("https://h/", "ftp://h/a", scheme("ftp")),
+            ("https://h/", "FILE:///etc/passwd", scheme("file")),
+            ("https://h/", "javascript:alert(1)", scheme("javascript")),
+            ("https://h/", "s3+x-1.0:a?sig=secret", scheme("s3+x-1.0")),
+            ("https://h/", &format!("{}:x", "z".repeat(100)), scheme(&"z".repeat(32))),
             ("https://h/", "", RedirectFault::NoLocation),
             ("https://h/", "  ", RedirectFault::NoLocation),
             ("https://h/", "https://", RedirectFault::NoLocation),

@@ -131,6 +131,7 @@ const fn may_pass(attempt: u32, fault: Fault<'_>) -> bool {
             | NetFault::TimeoutBody(_)
             | NetFault::TooSlow { .. }
             | NetFault::TooLong { .. }
+            | NetFault::NotResumed { .. }
             | NetFault::Protocol(_)
             | NetFault::Shut(_),
         ) => false,

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
+use super::hashed::{Asked, Hashed, Way};
 use super::schedule;
 use crate::model::blob::{BlobObservation, BlobOutcome, MAX_BLOB_BYTES};
 use crate::model::digest::Digest;
@@ -36,6 +37,7 @@ struct State {
     documents: VecDeque<(Key, u64)>,
     /// Bytes of all of these.
     document_bytes: u64,
+    hashed: Hashed,
 }
 
 /// Of a hundred and twenty-eight bits: a text would be ten times as large, and two do not meet.
@@ -65,6 +67,8 @@ enum Kept {
 pub(super) enum Turn {
     /// Ask, and then [`Ledger::settle`].
     Ask(Key),
+    /// Ask only whether it is there, and then [`Ledger::settle`]: another repository has sent these bytes.
+    Confirm(Key),
     /// Nothing: whoever asks will answer for this one too.
     Leave,
     /// This is the answer.
@@ -96,8 +100,31 @@ impl Ledger {
                 None => {}
             }
         }
-        state.entries.insert(own, Entry::UnderWay(Vec::new()));
-        Some(Turn::Ask(own))
+        let way = match self.content(plan, image, question) {
+            Some(key) => state.hashed.way(key, || (image, question.clone())),
+            None => Way::Read,
+        };
+        if way != Way::Wait {
+            state.entries.insert(own, Entry::UnderWay(Vec::new()));
+        }
+        Some(match way {
+            Way::Read => Turn::Ask(own),
+            Way::Confirm => Turn::Confirm(own),
+            Way::Wait => Turn::Leave,
+        })
+    }
+
+    /// What came of the bytes that `question` is for; gives back those who want them in other repositories, and must
+    /// ask now.
+    pub(super) fn hashed(
+        &self,
+        plan: &Plan,
+        image: u32,
+        question: &Question,
+        answer: &BlobObservation,
+    ) -> Vec<Asked> {
+        let Some(key) = self.content(plan, image, question) else { return Vec::new() };
+        self.lock().hashed.settle(key, &answer.outcome)
     }
 
     /// The answer to what was asked under `key`; gives back those who waited for it.
@@ -120,15 +147,19 @@ impl Ledger {
         }
     }
 
-    /// The key and size of the blob whose bytes `question` is for; `None` where it is for something else, where
-    /// they are not read, and where they have been.
+    /// The blob whose bytes `question` is for, by the key under which it is to wait, with its size in bytes; `None` where
+    /// it is for something else, where they are not read, and where they have been.
     pub(super) fn unread(&self, plan: &Plan, image: u32, question: &Question) -> Option<(Key, u64)> {
-        let (key, size) = self.read(plan, image, question)?;
-        let is_known = matches!(self.lock().entries.get(&key), Some(Entry::Done(_)));
+        let (own, size) = self.read(plan, image, question)?;
+        let content = self.content(plan, image, question)?;
+        let state = self.lock();
+        let is_known =
+            matches!(state.entries.get(&own), Some(Entry::Done(_))) || state.hashed.are_right(content);
+        let key = if state.hashed.are_apart(content) { own } else { content };
         (!is_known).then_some((key, size))
     }
 
-    /// The same, whether or not they have been read.
+    /// The key and size of the blob whose bytes `question` is for, in its repository, whether or not they have been read.
     pub(super) fn read(&self, plan: &Plan, image: u32, question: &Question) -> Option<(Key, u64)> {
         let size = match (&question.reference, question.what, question.want) {
             (Reference::Blob(blob), What::Blob, Want::Bytes) => blob.size?,
@@ -136,6 +167,21 @@ impl Ledger {
         };
         let key = self.key(plan, image, question, Want::Bytes)?;
         (size <= MAX_BLOB_BYTES).then_some((key, size))
+    }
+
+    /// The same for all repositories of a mirror.
+    pub(super) fn content(&self, plan: &Plan, image: u32, question: &Question) -> Option<Key> {
+        let (Reference::Blob(blob), What::Blob, Want::Bytes) =
+            (&question.reference, question.what, question.want)
+        else {
+            return None;
+        };
+        let planned = &plan.images[image as usize];
+        let endpoint = &plan.endpoints[schedule::endpoint_of(plan, image, question.who) as usize];
+        endpoint.repository(&planned.image).ok()?;
+        let [one, other] = &self.hashers;
+        let asked = (&endpoint.api_root, &blob.digest, blob.size?);
+        Some(Key(one.hash_one(asked), other.hash_one(asked)))
     }
 
     fn key(&self, plan: &Plan, image: u32, question: &Question, want: Want) -> Option<Key> {

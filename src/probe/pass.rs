@@ -80,11 +80,24 @@ impl Pass {
         self.open = self.open.saturating_sub(1);
         let (image, question, answer) = &answered;
         let mut others = Vec::new();
+        let mut elsewhere = Vec::new();
         if let (Some(backlog), Answer::Blob(observation)) = (&mut self.backlog, answer)
             && let Some((key, _)) = self.ledger.read(&self.plan, *image, question)
+            && let Some(content) = self.ledger.content(&self.plan, *image, question)
         {
-            let waited = backlog.settle(key, observation).into_iter();
-            others = waited.map(|(image, question)| (image, question, answer.shared())).collect();
+            let waited = [content, key].into_iter().flat_map(|key| backlog.settle(key, observation));
+            for (image, question) in waited {
+                let own = self.ledger.read(&self.plan, image, &question);
+                if own.is_some_and(|(own, _)| own == key) {
+                    others.push((image, question, answer.shared()));
+                } else {
+                    elsewhere.push((image, question));
+                }
+            }
+        }
+        // In other repositories: only looked for, or, where these bytes could not be had, waiting for their own.
+        for (image, question) in elsewhere {
+            self.put(image, vec![question], 0);
         }
         std::iter::once(answered).chain(others).collect()
     }

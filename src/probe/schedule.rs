@@ -14,6 +14,7 @@ use super::ledger::{self, Ledger};
 use super::oci::{Ask, BlobAsk, Registries};
 use super::pass::{Answered, Pass};
 use super::twins::{Turn, Twins};
+use crate::model::blob::{BlobObservation, BlobOutcome};
 use crate::model::budget::ByteBudget;
 use crate::model::depth::Depth;
 use crate::model::evidence::{Answer, Evidence};
@@ -190,6 +191,24 @@ impl Worker {
             Some(ledger::Turn::Have(answer)) => Some((*answer, Vec::new())),
             Some(ledger::Turn::Ask(key)) => {
                 let answer = self.ask(image, question).await;
+                let told = self.ledger.settle(key, &answer);
+                if let Answer::Blob(observation) = &answer {
+                    // At the same host, and so in the same lane.
+                    for (image, question) in self.ledger.hashed(&self.plan, image, question, observation) {
+                        self.lane.push(image, question);
+                    }
+                }
+                Some((answer, told))
+            }
+            Some(ledger::Turn::Confirm(key)) => {
+                let presence = Question { want: Want::Existence, ..question.clone() };
+                let mut answer = self.ask(image, &presence).await;
+                if let (Answer::Blob(BlobObservation { outcome, .. }), Reference::Blob(blob)) =
+                    (&mut answer, &question.reference)
+                    && let (BlobOutcome::Present { .. }, Some(bytes)) = (&*outcome, blob.size)
+                {
+                    *outcome = BlobOutcome::Read { bytes };
+                }
                 let told = self.ledger.settle(key, &answer);
                 Some((answer, told))
             }

@@ -81,10 +81,11 @@ pub(super) fn platforms(view: &View<'_>) -> Vec<Platforms> {
 /// `cdn.example:8443 (blob_store): reached, 3.1 MB at 1.0 MB/s`; not escaped.
 pub(super) fn host(host: &HostUse) -> String {
     let mut text = format!("{} ({}): ", host.authority, host.part.as_str().replace('_', " "));
-    match (&host.fault, host.reached) {
-        (None, _) => text += "reached",
-        (Some(fault), 0) => text += &format!("NOT REACHED, {fault}"),
-        (Some(fault), _) => text += &format!("reached, but failed {}: {fault}", times(host.failed)),
+    match (&host.fault, host.reached, host.failed) {
+        (None, ..) => text += "reached",
+        (Some(why), 0, 0) => text += &format!("NOT ASKED, {why}"),
+        (Some(fault), 0, _) => text += &format!("NOT REACHED, {fault}"),
+        (Some(fault), ..) => text += &format!("reached, but failed {}: {fault}", times(host.failed)),
     }
     if let Some(refusal) = &host.refusal {
         text += &format!(", REFUSED {}: {refusal}", times(host.refused));

@@ -240,13 +240,18 @@ fn hosts(all: impl IntoIterator<Item = HostUse>) -> Vec<HostUse> {
             }
             Entry::Occupied(known) => {
                 let known = &mut hosts[*known.get()];
+                // What it failed at says more than why it was not asked, and that nothing where it was reached.
+                let (first, other) = (known.fault.take(), host.fault);
+                known.fault = if known.failed == 0 && host.failed > 0 { other } else { first.or(other) };
                 known.reached = known.reached.saturating_add(host.reached);
                 known.refused = known.refused.saturating_add(host.refused);
                 known.refusal = known.refusal.take().or(host.refusal);
                 known.failed = known.failed.saturating_add(host.failed);
                 known.bytes = known.bytes.saturating_add(host.bytes);
                 known.took = known.took.saturating_add(host.took);
-                known.fault = known.fault.take().or(host.fault);
+                if known.reached > 0 && known.failed == 0 {
+                    known.fault = None;
+                }
             }
         }
     }
@@ -270,4 +275,45 @@ fn quotas(earlier: Vec<Quota>, later: Vec<Quota>) -> Vec<Quota> {
 fn are_same(one: &[Arc<Endpoint>], other: &[Arc<Endpoint>]) -> bool {
     let face = |endpoint: &Arc<Endpoint>| (endpoint.role, endpoint.name.clone(), endpoint.url.clone());
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| face(one) == face(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::blob::Part;
+    use crate::model::endpoint::Authority;
+
+    fn host(reached: u64, failed: u64, fault: Option<&str>) -> HostUse {
+        HostUse {
+            endpoint: "m".into(),
+            role: Role::Mirror,
+            authority: Authority::of(&"https://cdn.example".parse().unwrap()).unwrap(),
+            part: Part::ManifestStore,
+            reached,
+            refused: 0,
+            refusal: None,
+            failed,
+            fault: fault.map(Into::into),
+            bytes: 0,
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn why_a_host_was_not_asked_gives_way_to_what_others_met_with() {
+        let avoided = || host(0, 0, Some("not followed"));
+        let refused = || host(0, 2, Some("connection refused"));
+        for (parts, merged) in [
+            ([avoided(), avoided()], avoided()),
+            ([avoided(), refused()], refused()),
+            ([refused(), avoided()], refused()),
+            ([avoided(), host(3, 0, None)], host(3, 0, None)),
+            ([host(3, 0, None), avoided()], host(3, 0, None)),
+            ([host(3, 0, None), refused()], host(3, 2, Some("connection refused"))),
+        ] {
+            assert_eq!(hosts(parts.clone()), [merged], "{parts:#?}");
+        }
+    }
 }

@@ -119,6 +119,7 @@ fn as_observation(answer: &BlobObservation, outcome: Outcome) -> Observation {
         latency: answer.latency,
         asked_as: answer.asked_as.clone(),
         redirected_to: None,
+        way: None,
         notes: Vec::new(),
         at: answer.at,
     }

@@ -16,7 +16,7 @@ mod sign_in;
 mod unserved;
 
 pub use age::{AgeTerms, with_age, with_grace};
-pub use contacts::{Contacted, contacts};
+pub use contacts::{Contacted, Reach, contacts};
 pub use notes::{notes, rejections};
 pub use parts::{anatomy, with_parts};
 pub use referrers::{Referrers, with_referrers};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::unserved::{self, whose};
+use crate::model::blob::BlobOutcome;
 use crate::model::evidence::Evidence;
 use crate::model::observation::{Note, Observation, Outcome};
 use crate::model::plan::Who;
@@ -23,6 +24,11 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
     if let Some(why) = unserved::spared(own_digest.as_ref()) {
         notes.push(format!("the tag's digest was not asked for{why}"));
     }
+    let unsized_blobs = unsized_blobs(evidence, who);
+    if unsized_blobs > 0 {
+        let blobs = if unsized_blobs == 1 { "1 blob".to_owned() } else { format!("{unsized_blobs} blobs") };
+        notes.push(format!("the size of {blobs} could not be compared: the server does not tell it"));
+    }
     if let Some(url) = &answer.redirected_to {
         notes.push(format!("answered from {url}"));
     }
@@ -30,6 +36,12 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
         notes.extend(moved_tag(evidence, answer));
     }
     notes
+}
+
+/// Blobs that are there, and of which neither HEAD nor GET says how large they are.
+fn unsized_blobs(evidence: &Evidence, who: Who) -> usize {
+    let counted = evidence.parts_at(who).blobs.values().filter_map(|answers| answers.counted());
+    counted.filter(|answer| answer.outcome == BlobOutcome::Present { size: None }).count()
 }
 
 /// Credentials that were refused where access without them works, each said once.

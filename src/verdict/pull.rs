@@ -52,19 +52,19 @@ fn broken(rules: Rules, answer: &Observation, breakage: &Breakage) -> (Reaction,
     let told = |reaction, why: &str| (reaction, why.to_owned());
     let is_redirect = answer.http_status.is_some_and(|status| (300..400).contains(&status));
     match (breakage, rules) {
-        (Breakage::Redirect(RedirectFault::Downgrade(_) | RedirectFault::IntoLocal(_)), _) => {
+        (Breakage::Redirect { fault: RedirectFault::Downgrade(_) | RedirectFault::IntoLocal(_), .. }, _) => {
             told(Unknown, "it may follow this redirect, which is not followed here")
         }
-        (Breakage::Redirect(RedirectFault::TooMany(_)), _) => {
+        (Breakage::Redirect { fault: RedirectFault::TooMany(_), .. }, _) => {
             told(FallsThrough, "too many redirects are a failure, which leads to the next")
         }
-        (Breakage::Redirect(RedirectFault::NoLocation) | Breakage::OddStatus(_), Rules::Containerd)
-            if is_redirect =>
-        {
-            told(Stops, "a status from 300 to 399 that leads nowhere ends the pull")
-        }
+        (
+            Breakage::Redirect { fault: RedirectFault::NoLocation | RedirectFault::Scheme(_), .. }
+            | Breakage::OddStatus(_),
+            Rules::Containerd,
+        ) if is_redirect => told(Stops, "a status from 300 to 399 that leads nowhere ends the pull"),
         (Breakage::ServerError(_) | Breakage::NotARegistry(_) | Breakage::OddStatus(_), _)
-        | (Breakage::Redirect(RedirectFault::NoLocation), _) => {
+        | (Breakage::Redirect { fault: RedirectFault::NoLocation | RedirectFault::Scheme(_), .. }, _) => {
             told(FallsThrough, "an error status leads to the next")
         }
         (Breakage::TokenService { .. }, _) => told(FallsThrough, "without a token it asks the next"),
@@ -251,10 +251,20 @@ mod tests {
             (broken(Breakage::NotARegistry(answer(404)), 404), [Next, Next, Next]),
             (broken(Breakage::OddStatus(answer(400)), 400), [Next, Next, Next]),
             (broken(Breakage::OddStatus(answer(304)), 304), [Stops, Next, Next]),
-            (broken(Breakage::Redirect(RedirectFault::NoLocation), 302), [Stops, Next, Next]),
-            (broken(Breakage::Redirect(RedirectFault::TooMany(10)), 302), [Next, Next, Next]),
             (
-                broken(Breakage::Redirect(RedirectFault::IntoLocal("h".into())), 302),
+                broken(Breakage::Redirect { fault: RedirectFault::NoLocation, by: None }, 302),
+                [Stops, Next, Next],
+            ),
+            (
+                broken(Breakage::Redirect { fault: RedirectFault::Scheme("ftp".into()), by: None }, 302),
+                [Stops, Next, Next],
+            ),
+            (
+                broken(Breakage::Redirect { fault: RedirectFault::TooMany(10), by: None }, 302),
+                [Next, Next, Next],
+            ),
+            (
+                broken(Breakage::Redirect { fault: RedirectFault::IntoLocal("h".into()), by: None }, 302),
                 [Unknown, Unknown, Unknown],
             ),
             (broken(Breakage::Html { title: None }, 200), [Stops, Next, Stops]),

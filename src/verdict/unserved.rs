@@ -101,7 +101,7 @@ const fn unreached(fault: &NetFault) -> Code {
         NetFault::Truncated { .. } => Code::TruncatedBody,
         NetFault::Protocol(_) => Code::HttpBroken,
         NetFault::Shut(shut) => not_let_in(shut),
-        NetFault::TokenService(fault) => unreached(fault),
+        NetFault::TokenService(fault) | NetFault::NotResumed { cut: fault, .. } => unreached(fault),
     }
 }
 
@@ -288,10 +288,17 @@ fn broken(breakage: &Breakage, observation: &Observation, host: &str) -> Verdict
             Code::DigestMismatch,
             format!("{host} was asked for {} and served bytes that hash to {}", asked.short(), found.short()),
         ),
-        Breakage::Redirect(fault @ RedirectFault::TooMany(_)) => {
-            (Code::RedirectLoop, format!("{host}: {fault}"))
+        Breakage::Redirect { fault, by } => {
+            let code = match fault {
+                RedirectFault::TooMany(_) => Code::RedirectLoop,
+                _ => Code::RedirectRefused,
+            };
+            let reason = match by {
+                Some(by) => format!("{by}, to which {host} leads: {fault}"),
+                None => format!("{host}: {fault}"),
+            };
+            (code, reason)
         }
-        Breakage::Redirect(fault) => (Code::RedirectRefused, format!("{host}: {fault}")),
         Breakage::NotARegistry(answer) => {
             let words = match &*answer.message {
                 "" => String::new(),

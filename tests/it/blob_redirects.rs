@@ -109,6 +109,14 @@ fn a_redirect_into_this_machine_is_refused_and_nothing_is_sent_there() {
     assert_eq!(behind.hits().len(), 0);
     // Four blobs, each asked for once: that it was sent elsewhere is no reason to ask again.
     assert_eq!(blob_hits(&pair.mirror), 4);
+    assert_eq!(
+        hosts(&report),
+        [
+            "registry http://mirror.test:80 reached -".to_owned(),
+            format!("blob_store {} - -", behind.localhost_url()),
+        ]
+    );
+    assert!(report.text.contains("a redirect from another host to a local address is not followed"));
 }
 
 #[test]
@@ -116,15 +124,25 @@ fn a_redirect_to_plain_http_is_refused_and_nothing_is_sent_there() {
     let (pair, behind) = redirected();
     let ca = Authority::new("Firm CA");
     let front = TlsFront::start(pair.mirror.addr(), &ca.issue("front", &LOOPBACK), None, Offer::Http1);
-    let report = Check::of(&["app:1.0"])
-        .upstream(&pair.upstream.url())
-        .mirror("m", &format!("https://localhost:{}", front.port()))
-        .args(&format!("--depth blobs --ca-file {}", ca.file().display()))
-        .run();
+    let mirror = format!("https://localhost:{}", front.port());
+    let check = || {
+        Check::of(&["app:1.0"])
+            .upstream(&pair.upstream.url())
+            .mirror("m", &mirror)
+            .args(&format!("--depth blobs --ca-file {}", ca.file().display()))
+    };
+    let report = check().run();
     let row = report.expect("server_error/redirect-refused", 3);
     assert!(row.reason.contains("redirected from https to plain http"), "{row:#?}");
     assert_eq!(behind.hits().len(), 0);
     assert_eq!(blob_hits(&pair.mirror), 4);
+    let avoided = format!("blob_store {} - -", behind.localhost_url());
+    assert_eq!(hosts(&report), [format!("registry {mirror} reached -"), avoided]);
+    let table = check().args("-f table").tool().run().stdout;
+    let store = format!("localhost:{}", behind.addr().port());
+    let line =
+        format!("\n  {store} (blob store): NOT ASKED, a redirect from https to plain http is not followed\n");
+    assert!(table.contains(&line), "{table}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Blobs at embedded registries, well and badly behaved: what is asked, what it is taken for, and what it costs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use registry_check::demo::{
     Behaviour, ClosedPort, Failure, HOSTILE_MESSAGE, Registry, Scope, Times, TokenRules,
 };
 use registry_check::model::blob::{Blob, BlobBreakage, BlobOutcome, Part};
+use registry_check::model::budget::ByteBudget;
 use registry_check::model::digest::Algorithm;
 use registry_check::model::endpoint::Namespace;
 use registry_check::model::fault::{NetFault, RedirectFault, Shut};
@@ -206,6 +208,38 @@ async fn what_does_not_say_how_long_it_is_is_looked_at_before_it_is_taken_for_th
 }
 
 #[tokio::test]
+async fn more_bytes_than_declared_are_another_blob_however_many_they_are() {
+    let endless = BlobOutcome::Broken(BlobBreakage::Endless { declared: SIZE as u64 });
+    let range = |value: &str| Behaviour::Header { name: "Content-Range".to_owned(), value: value.to_owned() };
+    let longer = || Behaviour::Body(noise(100_000));
+    let cases = [
+        vec![Behaviour::HeadStatus(405), Behaviour::IgnoreRange, Behaviour::Endless],
+        vec![Behaviour::HeadStatus(404), Behaviour::IgnoreRange, longer(), Behaviour::NoLength],
+        vec![Behaviour::HeadLength(7), Behaviour::IgnoreRange, longer(), Behaviour::NoLength],
+        vec![Behaviour::HeadStatus(405), range("bytes 0-0/*"), Behaviour::Endless],
+        vec![Behaviour::HeadStatus(405), range("nonsense"), longer()],
+    ];
+    for (case, behaviours) in cases.iter().enumerate() {
+        let (registry, blob) = one();
+        for behaviour in behaviours {
+            registry.set_behaviour(Scope::Blobs, behaviour.clone());
+        }
+        assert_eq!(Asker::new().presence(&registry, &blob).await.outcome, endless, "case {case}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_does_not_say_of_how_much_it_is_leaves_the_size_open() {
+    for value in ["bytes 0-0/*", "nonsense"] {
+        let (registry, blob) = bent(Behaviour::HeadStatus(405));
+        let header = Behaviour::Header { name: "Content-Range".to_owned(), value: value.to_owned() };
+        registry.set_behaviour(Scope::Blobs, header);
+        let seen = Asker::new().presence(&registry, &blob).await;
+        assert_eq!(seen.outcome, BlobOutcome::Present { size: None }, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn a_web_page_that_is_the_blob_is_the_blob() {
     let page = b"<!DOCTYPE html><title>a page in an artifact</title>";
     let (registry, blob) = holding(page, Algorithm::Sha256);
@@ -312,7 +346,8 @@ async fn a_redirect_without_an_end_is_refused() {
     let (registry, blob) = bent(Behaviour::RedirectLoop);
     let seen = Asker::new().presence(&registry, &blob).await;
     let fault = RedirectFault::TooMany(10);
-    assert_eq!(seen.outcome, BlobOutcome::Broken(BlobBreakage::Answer(Breakage::Redirect(fault))));
+    let breakage = Breakage::Redirect { fault, by: None };
+    assert_eq!(seen.outcome, BlobOutcome::Broken(BlobBreakage::Answer(breakage)));
     assert_eq!(registry.hits().len(), 11);
 }
 
@@ -414,27 +449,79 @@ async fn a_transfer_that_is_cut_is_resumed_once_where_it_was_cut() {
 #[tokio::test]
 async fn a_resumption_that_is_another_answer_leaves_the_transfer_cut() {
     let range = |value: &str| Behaviour::Header { name: "Content-Range".to_owned(), value: value.to_owned() };
-    for behaviour in [
-        Behaviour::IgnoreRange,
-        range("bytes 2999-4999/5000"),
-        range("bytes 3000-4998/5000"),
-        range("bytes 3000-4999/5001"),
-        range("bytes */5000"),
-        range("3000-4999/5000"),
-        Behaviour::Status(Failure::text(404, "text/plain", "gone")),
-        Behaviour::Html,
+    let other_bytes = Some("it answered 206 with other bytes");
+    for (behaviour, why) in [
+        (range("bytes 2999-4999/5000"), other_bytes),
+        (range("bytes 3000-4998/5000"), other_bytes),
+        (range("bytes 3000-4999/5001"), other_bytes),
+        (range("bytes */5000"), other_bytes),
+        (range("3000-4999/5000"), other_bytes),
+        (Behaviour::Status(Failure::text(416, "text/plain", "no")), Some("it answered 416 with other bytes")),
+        (Behaviour::Html, Some("it answered 200 with another length")),
+        (Behaviour::Status(Failure::text(404, "text/plain", "gone")), None),
     ] {
         let (registry, blob) = one();
         registry.set_behaviour_times(Scope::Blobs, Behaviour::Short(2000), Times::First(1));
-        // The first GET has no range to ignore.
-        let times = if behaviour == Behaviour::IgnoreRange { Times::Always } else { Times::After(1) };
-        registry.set_behaviour_times(Scope::Blobs, behaviour.clone(), times);
+        registry.set_behaviour_times(Scope::Blobs, behaviour.clone(), Times::After(1));
         let seen = Asker::new().content(&registry, &blob).await;
-        let fault = NetFault::Truncated { received_bytes: 3000, promised_bytes: Some(SIZE as u64) };
+        let cut = NetFault::Truncated { received_bytes: 3000, promised_bytes: Some(SIZE as u64) };
+        let fault = match why {
+            Some(why) => NetFault::NotResumed { cut: Box::new(cut), why: why.into() },
+            None => cut,
+        };
         let host = registry.authority().into();
         assert_eq!(seen.outcome, BlobOutcome::Unreached { fault, host }, "{behaviour:?}");
         assert_eq!(registry.hits().len(), 2, "{behaviour:?}");
         assert_eq!(seen.received_bytes(), 3000, "{behaviour:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_cut_before_its_first_byte_is_asked_for_whole() {
+    for behaviour in [None, Some(Behaviour::IgnoreRange)] {
+        let (registry, blob) = one();
+        registry.set_behaviour_times(Scope::Blobs, Behaviour::Short(SIZE), Times::First(1));
+        behaviour.into_iter().for_each(|behaviour| registry.set_behaviour(Scope::Blobs, behaviour));
+        let seen = Asker::new().content(&registry, &blob).await;
+        assert_eq!(story(&registry), ["GET 200", "GET 200"]);
+        assert_eq!((seen.outcome, seen.attempts), (read(SIZE), 2));
+    }
+}
+
+#[tokio::test]
+async fn where_ranges_are_not_known_a_cut_transfer_begins_again_once() {
+    let (registry, blob) = bent(Behaviour::IgnoreRange);
+    registry.set_behaviour_times(Scope::Blobs, Behaviour::Short(2000), Times::First(1));
+    let seen = Asker::new().content(&registry, &blob).await;
+    assert_eq!(story(&registry), ["GET 200", "GET bytes=3000- 200"]);
+    assert_eq!((seen.outcome, seen.attempts), (read(SIZE), 2));
+    let bytes: Vec<_> = seen.transfers.iter().map(|transfer| transfer.bytes).collect();
+    assert_eq!(bytes, [3000, 5000], "both are counted");
+
+    let (registry, blob) = bent(Behaviour::IgnoreRange);
+    registry.set_behaviour(Scope::Blobs, Behaviour::Short(1000));
+    let seen = Asker::new().content(&registry, &blob).await;
+    assert_eq!(story(&registry), ["GET 200", "GET bytes=4000- 200"]);
+    let fault = NetFault::Truncated { received_bytes: 4000, promised_bytes: Some(SIZE as u64) };
+    let host = registry.authority().into();
+    assert_eq!(seen.outcome, BlobOutcome::Unreached { fault, host });
+}
+
+#[tokio::test]
+async fn what_comes_twice_is_taken_from_the_bytes_that_are_left() {
+    for (spare, left) in [(3001, Some(1)), (3000, Some(0)), (2999, None)] {
+        let (registry, blob) = bent(Behaviour::IgnoreRange);
+        registry.set_behaviour_times(Scope::Blobs, Behaviour::Short(2000), Times::First(1));
+        let budget = Arc::new(ByteBudget::new(spare));
+        let seen = Asker::within(&budget).content(&registry, &blob).await;
+        let Some(left) = left else {
+            let BlobOutcome::Unreached { fault, .. } = &seen.outcome else { panic!("{seen:?}") };
+            let why = "not honoured: all of it came again, for which --max-bytes leaves no bytes";
+            assert!(fault.to_string().ends_with(why), "{fault}");
+            assert_eq!((seen.received_bytes(), budget.left()), (3000, spare));
+            continue;
+        };
+        assert_eq!((seen.outcome, budget.left()), (read(SIZE), left));
     }
 }
 

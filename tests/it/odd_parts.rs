@@ -572,3 +572,18 @@ fn a_blob_that_is_too_large_to_be_read_is_not_said_to_be_fine() {
     let row = report.expect("not_checked/too-many-parts", 3);
     assert!(row.reason.contains(&layer.digest.short()) && row.reason.contains("no more than"), "{row:?}");
 }
+
+#[test]
+fn a_size_that_the_server_does_not_tell_is_noted_and_no_fault() {
+    let pair = Pair::new();
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::HeadStatus(405));
+    let value = "bytes 0-0/*".to_owned();
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::Header { name: "Content-Range".to_owned(), value });
+    let report = pair.check().args("--depth blobs").run();
+    report.expect("ok/digest-equal", 0);
+    let json: Value = serde_json::from_str(&report.text).expect("JSON");
+    let row = &json["results"].as_array().expect("rows")[1];
+    let blobs = row["parts"]["blobs"].as_u64().expect("a number");
+    let note = format!("the size of {blobs} blobs could not be compared: the server does not tell it");
+    assert!(row["notes"].as_array().expect("notes").contains(&json!(note)), "{row:#}");
+}

@@ -88,8 +88,8 @@ pub(super) struct Session {
     is_alone: bool,
     /// Why the request that is under way carries no token, where one was expected.
     unhad: Option<Unhad>,
-    /// The hosts on the way, where they are wanted.
-    contacts: Option<Vec<Contact>>,
+    /// The hosts on the way.
+    contacts: Vec<Contact>,
 }
 
 /// A token that could not be had, from whom.
@@ -108,28 +108,20 @@ enum Step {
 }
 
 impl Session {
-    /// One that keeps what hosts it leads to.
-    pub(super) fn with_contacts() -> Self {
-        Self { contacts: Some(Vec::new()), ..Self::default() }
-    }
-
     /// The hosts on the way, each once.
     pub(super) fn into_contacts(self) -> Vec<Contact> {
-        self.contacts.unwrap_or_default()
+        self.contacts
     }
 
     /// This host has a part in it.
     pub(super) fn touch(&mut self, authority: &Authority, part: Part) {
-        let Some(contacts) = &mut self.contacts else { return };
-        if !contacts.iter().any(|known| known.authority == *authority) {
-            contacts.push(Contact { authority: authority.clone(), part });
+        if !self.contacts.iter().any(|known| known.authority == *authority) {
+            self.contacts.push(Contact { authority: authority.clone(), part });
         }
     }
 
     fn touch_service(&mut self, service: &Service) {
-        if self.contacts.is_some()
-            && let Some(authority) = service.authority()
-        {
+        if let Some(authority) = service.authority() {
             self.touch(&authority, Part::TokenService);
         }
     }

@@ -86,6 +86,7 @@ impl Drop for Watched<'_> {
 }
 
 /// What is gathered on the way to a blob.
+#[derive(Default)]
 pub(super) struct Way {
     pub(super) trail: Trail,
     session: Session,
@@ -95,20 +96,6 @@ pub(super) struct Way {
     pub(super) platform: Option<Box<Platform>>,
     /// The error status with which HEAD was answered.
     head_failed: Option<u16>,
-}
-
-impl Default for Way {
-    fn default() -> Self {
-        Self {
-            trail: Trail::default(),
-            session: Session::with_contacts(),
-            answered_by: None,
-            transfers: Vec::new(),
-            created: None,
-            platform: None,
-            head_failed: None,
-        }
-    }
 }
 
 impl Way {
@@ -191,7 +178,9 @@ impl Registries {
         }
         let first_step = || match (ask, blob.size) {
             (BlobAsk::Config, Some(size)) => Step::Content(Box::new(Content::kept(&blob.digest, size))),
-            (BlobAsk::Content, Some(size)) => Step::Content(Box::new(Content::new(&blob.digest, size))),
+            (BlobAsk::Content, Some(size)) => {
+                Step::Content(Box::new(Content::new(&blob.digest, size, self.budget.clone())))
+            }
             _ => Step::Head,
         };
         let watched = |way| Watched { registries: self, endpoint, way };
@@ -340,7 +329,8 @@ async fn read_first_byte(exchange: Exchange, blob: &Blob) -> Reading<BlobOutcome
         };
     }
     let is_short = bytes.len() < MAX_LOOK_BYTES;
-    let size = (is_whole && is_short && encoding(&headers).is_none()).then_some(bytes.len() as u64);
+    let is_plain = encoding(&headers).is_none();
+    let size = (is_whole && is_short && is_plain).then_some(bytes.len() as u64);
     // Who does not say how long the blob is may be speaking of something else. Such messages are short, or
     // pages by their own account.
     let is_suspect = (is_whole || content_range(&headers).is_none()) && (is_short || is_html(&headers));
@@ -351,7 +341,13 @@ async fn read_first_byte(exchange: Exchange, blob: &Blob) -> Reading<BlobOutcome
     {
         return Reading::Failed(Failure::Broken(breakage));
     }
-    sized(size, blob)
+    // It need not end, nor be read further, to be more than it may be.
+    match blob.size {
+        Some(declared) if size.is_none() && is_plain && bytes.len() as u64 > declared => {
+            Reading::Have(BlobOutcome::Broken(BlobBreakage::Endless { declared }))
+        }
+        _ => sized(size, blob),
+    }
 }
 
 /// That it is there, with the size that was told.

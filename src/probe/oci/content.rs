@@ -1,9 +1,12 @@
 //! All bytes of a blob: counted and hashed as they come, kept nowhere.
 //!
 //! Bounded by the declared size. A transfer that is cut is resumed once, where it was cut (RFC 9110 section
-//! 14.2); one that is too slow is not.
+//! 14.2), or from its beginning where the server knows no ranges; one that is too slow is not.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+
+use http::HeaderMap;
 
 use super::blob::{
     ContentRange, Way, content_range, encoding, host_of, length, look_at, odd_status, read_error, wrong_size,
@@ -12,10 +15,11 @@ use super::exchange::Exchange;
 use super::reading::{Failure, Reading, Trouble};
 use crate::model::age;
 use crate::model::blob::{BlobBreakage, BlobOutcome, Transfer};
+use crate::model::budget::{ByteBudget, Taken};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::endpoint::Authority;
 use crate::model::fault::NetFault;
-use crate::model::observation::Note;
+use crate::model::observation::{Breakage, Note};
 use crate::model::platform;
 use crate::net::client::{Body, Range};
 use crate::net::download::{Deadline, Download};
@@ -29,41 +33,46 @@ pub(super) struct Content {
     /// How it was cut, once it was.
     cut: Option<Failure>,
     is_resuming: bool,
+    /// What is read twice is taken from here.
+    budget: Option<Arc<ByteBudget>>,
     /// For all parts together.
     deadline: Option<Deadline>,
 }
 
 impl Content {
-    pub(super) fn new(digest: &Digest, declared: u64) -> Self {
+    pub(super) fn new(digest: &Digest, declared: u64, budget: Option<Arc<ByteBudget>>) -> Self {
         let tally = Tally::new(digest, declared);
-        Self { digest: digest.clone(), declared, tally, cut: None, is_resuming: false, deadline: None }
+        let digest = digest.clone();
+        Self { digest, declared, tally, cut: None, is_resuming: false, budget, deadline: None }
     }
 
     /// The same, for one whose bytes are looked at when they are all there.
     pub(super) fn kept(digest: &Digest, declared: u64) -> Self {
-        let mut content = Self::new(digest, declared);
+        let mut content = Self::new(digest, declared, None);
         content.tally.kept = Some(Vec::new());
         content
     }
 
     /// What is still wanted, if not all.
     pub(super) fn range(&self) -> Option<Range> {
-        self.is_resuming.then_some(Range::From(self.tally.bytes))
+        self.is_going_on().then_some(Range::From(self.tally.bytes))
+    }
+
+    /// Whether what came before the cut is kept; of nothing the whole is asked for once more.
+    const fn is_going_on(&self) -> bool {
+        self.is_resuming && self.tally.bytes > 0
     }
 
     /// Reads one answer to its end.
     pub(super) async fn read(&mut self, exchange: Exchange, way: &mut Way) -> Reading<BlobOutcome> {
-        match exchange.status {
-            200 if !self.is_resuming => {}
-            206 if self.is_resuming && self.is_continued_by(&exchange) => {}
-            200..300 => return odd_status(&exchange),
-            _ => return read_error(&exchange),
+        if let Some(reading) = self.refuse(&exchange) {
+            return reading;
         }
         let host = host_of(&exchange);
         let from = Authority::of(&exchange.url);
         let Exchange { headers, body, status, .. } = exchange;
         let Body::Open(mut download) = body else { return Reading::Have(self.outcome(way)) };
-        if !self.is_resuming {
+        if !self.is_going_on() {
             let length = length(&headers);
             if encoding(&headers).is_some_and(is_gzip) && length != Some(self.declared) {
                 self.tally.decode();
@@ -106,6 +115,45 @@ impl Content {
                 Reading::Again { failure, why: Trouble::Net }
             }
         }
+    }
+
+    /// What is made of an answer that cannot be read on; `None` where it can.
+    fn refuse(&mut self, exchange: &Exchange) -> Option<Reading<BlobOutcome>> {
+        match (exchange.status, self.is_going_on()) {
+            (200, false) => None,
+            (200, true) => self.begin_again(&exchange.headers).err().map(|why| self.not_resumed(why)),
+            (206, true) if self.is_continued_by(exchange) => None,
+            (206 | 416, true) => {
+                Some(self.not_resumed(&format!("it answered {} with other bytes", exchange.status)))
+            }
+            (200..300, _) => Some(odd_status(exchange)),
+            _ => Some(read_error(exchange)),
+        }
+    }
+
+    /// All of it comes again: what came before is forgotten, and counted twice.
+    fn begin_again(&mut self, headers: &HeaderMap) -> Result<(), &'static str> {
+        let is_other = length(headers).is_some_and(|length| length != self.declared);
+        if is_other && !encoding(headers).is_some_and(is_gzip) {
+            return Err("it answered 200 with another length");
+        }
+        let again = self.tally.bytes;
+        if self.budget.as_ref().is_some_and(|budget| budget.take(again) == Taken::No) {
+            return Err("all of it came again, for which --max-bytes leaves no bytes");
+        }
+        let kept = self.tally.kept.take().map(|_| Vec::new());
+        self.tally = Tally { kept, ..Tally::new(&self.digest, self.declared) };
+        Ok(())
+    }
+
+    /// It stays cut, and `why` says what came when it was to go on.
+    fn not_resumed(&mut self, why: &str) -> Reading<BlobOutcome> {
+        let mut failure = self.cut.clone().unwrap_or(Failure::Broken(Breakage::Empty));
+        if let Failure::Unreached { fault, .. } = &mut failure {
+            *fault = NetFault::NotResumed { cut: Box::new(fault.clone()), why: why.into() };
+        }
+        self.cut = Some(failure.clone());
+        Reading::Failed(failure)
     }
 
     /// What is made of a reading: a cut begins a new question, and what that is told does not unsay the cut.

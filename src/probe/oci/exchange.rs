@@ -42,8 +42,8 @@ pub(super) struct Exchange {
 pub(super) enum ExchangeFault {
     /// The registry did not answer.
     Net { fault: NetFault, host: Box<str> },
-    /// A redirect that is not followed, and the status that it came with.
-    Redirect { fault: RedirectFault, status: u16 },
+    /// A redirect that is not followed, the status that it came with, and who sent it, where another had led there.
+    Redirect { fault: RedirectFault, status: u16, by: Option<Box<str>> },
     /// No token.
     Token(TokenFault),
 }
@@ -56,18 +56,28 @@ pub(super) struct Call<'a> {
     pub(super) range: Option<Range>,
     pub(super) body: Wish,
     pub(super) purpose: Purpose,
+    /// What a host is there for that a redirect leads to.
+    behind: Part,
 }
 
 impl<'a> Call<'a> {
     /// For a manifest.
     pub(super) const fn manifest(method: &'a Method) -> Self {
         let body = Wish::UpTo(MAX_MANIFEST_BYTES);
-        Self { method, accept: ACCEPT, range: None, body, purpose: Purpose::Registry }
+        Self {
+            method,
+            accept: ACCEPT,
+            range: None,
+            body,
+            purpose: Purpose::Registry,
+            behind: Part::ManifestStore,
+        }
     }
 
     /// For a blob, or those of its bytes that are in `range`.
     pub(super) const fn blob(method: &'a Method, range: Option<Range>) -> Self {
-        Self { method, accept: "*/*", range, body: Wish::Open, purpose: Purpose::Blob }
+        let body = Wish::Open;
+        Self { method, accept: "*/*", range, body, purpose: Purpose::Blob, behind: Part::BlobStore }
     }
 }
 
@@ -82,6 +92,11 @@ struct Step {
 impl Step {
     fn target(&self) -> Target<'_> {
         Target { url: &self.url, authority: &self.authority, repository: &self.repository, trust: self.trust }
+    }
+
+    /// The host, where a redirect led to it.
+    fn led_to(&self) -> Option<Box<str>> {
+        (self.trust == Trust::Redirected).then(|| self.authority.to_string().into())
     }
 
     /// One hop on. Harbor redirects to another repository of the same host: its token must name that one.
@@ -119,11 +134,11 @@ pub(super) async fn exchange(
         let reply = send(client, call, step.target(), authorization.as_ref()).await?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
         let next = redirect::next(&step.url, reply.status, location, hops)
-            .map_err(|fault| ExchangeFault::Redirect { fault, status: reply.status })?;
+            .map_err(|fault| ExchangeFault::Redirect { fault, status: reply.status, by: step.led_to() })?;
         if let Some(next) = next {
             hops += 1;
             step.follow(next)?;
-            session.touch(&step.authority, Part::BlobStore);
+            session.touch(&step.authority, call.behind);
             authorization = authorizer.known(step.target(), session).await;
             continue;
         }

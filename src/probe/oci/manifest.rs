@@ -18,6 +18,7 @@ use super::reading::{self, Failure, Reading, Trail, content_type};
 use super::root::Roots;
 use super::token::Tokens;
 use crate::credentials::Sources;
+use crate::model::budget::ByteBudget;
 use crate::model::digest::Digest;
 use crate::model::endpoint::{Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
@@ -38,6 +39,7 @@ pub struct Registries {
     pub(super) roots: Roots,
     pub(super) retry: RetryPolicy,
     pub(super) given_up: Mutex<Vec<GivenUp>>,
+    pub(super) budget: Option<Arc<ByteBudget>>,
 }
 
 /// Whether the bytes are wanted, or only word of them.
@@ -75,7 +77,14 @@ impl Registries {
         plan: Option<Arc<Plan>>,
     ) -> Self {
         let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
-        Self { client, authorizer, roots: Roots::default(), retry, given_up: Mutex::default() }
+        Self { client, authorizer, roots: Roots::default(), retry, given_up: Mutex::default(), budget: None }
+    }
+
+    /// Where the bytes of blobs are limited, and one must be read again from its beginning, what is read twice is
+    /// taken from `budget`.
+    #[must_use]
+    pub fn within(self, budget: Option<Arc<ByteBudget>>) -> Self {
+        Self { budget, ..self }
     }
 
     /// From now on this plan tells what else will be asked; what is known of hosts and tokens is kept.
@@ -160,6 +169,20 @@ impl Registries {
         reference: ManifestRef<'_>,
         ask: Ask,
     ) -> Outcome {
+        let mut session = Session::default();
+        let outcome = self.put_in(&mut session, trail, (url, repository), reference, ask).await;
+        trail.way.hosts = session.into_contacts();
+        outcome
+    }
+
+    async fn put_in(
+        &self,
+        session: &mut Session,
+        trail: &mut Trail,
+        (url, repository): (&Url, &str),
+        reference: ManifestRef<'_>,
+        ask: Ask,
+    ) -> Outcome {
         let asked = match reference {
             ManifestRef::Digest(digest) => Some(digest),
             ManifestRef::Tag(_) => None,
@@ -168,13 +191,12 @@ impl Registries {
             Ask::Head => Method::HEAD,
             Ask::Get => Method::GET,
         };
-        let mut session = Session::default();
         let mut attempts = Attempts::new(self, (url, repository));
         loop {
             attempts.begin(trail);
             let call = Call::manifest(&method);
             let target = (url, repository);
-            let end = exchange::exchange(&self.client, &self.authorizer, &mut session, &call, target).await;
+            let end = exchange::exchange(&self.client, &self.authorizer, session, &call, target).await;
             let reading = match end {
                 Ok(mut exchange) => {
                     trail.note(&exchange);

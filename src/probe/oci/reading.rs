@@ -15,7 +15,7 @@ use super::token::TokenFault;
 use crate::model::endpoint::Authority;
 use crate::model::fault::{NetFault, Shut};
 use crate::model::observation::{
-    Answer, AskedAs, Breakage, NotAsked, Note, Observation, Outcome, Refusal, Rejection,
+    Answer, AskedAs, Breakage, NotAsked, Note, Observation, Outcome, Refusal, Rejection, Way,
 };
 use crate::net::client::{Body, Client};
 use crate::net::redirect;
@@ -68,6 +68,7 @@ pub(super) struct Trail {
     pub(super) latency: Option<Duration>,
     pub(super) asked_as: AskedAs,
     pub(super) redirected_to: Option<Box<str>>,
+    pub(super) way: Way,
     pub(super) notes: Vec<Note>,
     /// Where the answer goes on, if it is a list with pages.
     pub(super) next_page: Option<Box<str>>,
@@ -82,6 +83,7 @@ impl Trail {
         if exchange.hops > 0 {
             self.redirected_to = Some(redirect::display(&exchange.url).into());
         }
+        self.way.answered_by = Some(exchange).filter(|it| it.hops > 0).and_then(|it| Authority::of(&it.url));
         for value in exchange.headers.get_all(header::WARNING).iter().take(3) {
             let text = String::from_utf8_lossy(value.as_bytes());
             if let Some(text) = text.strip_prefix("299 - ") {
@@ -98,6 +100,7 @@ impl Trail {
             latency: self.latency,
             asked_as: self.asked_as,
             redirected_to: self.redirected_to,
+            way: (self.way.hosts.len() > 1).then(|| Box::new(self.way)),
             notes: self.notes,
             at: OffsetDateTime::now_utc(),
         }
@@ -247,9 +250,9 @@ pub(super) fn read_fault<T>(fault: ExchangeFault, trail: &mut Trail) -> Reading<
         ExchangeFault::Net { fault, host } => {
             Reading::Again { failure: Failure::Unreached { fault, host }, why: Trouble::Net }
         }
-        ExchangeFault::Redirect { fault, status } => {
+        ExchangeFault::Redirect { fault, status, by } => {
             trail.http_status = Some(status);
-            Reading::Failed(Failure::Broken(Breakage::Redirect(fault)))
+            Reading::Failed(Failure::Broken(Breakage::Redirect { fault, by }))
         }
         ExchangeFault::Token(fault) => read_token_fault(fault),
     }
@@ -273,7 +276,7 @@ fn read_token_fault<T>(fault: TokenFault) -> Reading<T> {
         TokenFault::Realm { realm, why } => Failure::Refused(Refusal::Realm { realm, why }),
         TokenFault::Rejected(rejection) => Failure::Refused(Refusal::Credentials(rejection)),
         TokenFault::NoToken { host, why } => Failure::Broken(Breakage::TokenService { host, why }),
-        TokenFault::Redirect(fault) => Failure::Broken(Breakage::Redirect(fault)),
+        TokenFault::Redirect { fault, host } => Failure::Broken(Breakage::Redirect { fault, by: Some(host) }),
         TokenFault::Status { host, at, answer, retry_after } => {
             let status = answer.status;
             let retry_after =

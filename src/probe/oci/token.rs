@@ -97,7 +97,7 @@ pub(super) enum TokenFault {
     /// The service answered, but not with a token.
     NoToken { host: Box<str>, why: Box<str> },
     /// The service redirected to where it must not.
-    Redirect(RedirectFault),
+    Redirect { fault: RedirectFault, host: Box<str> },
     /// The service did not answer.
     Net { host: Box<str>, fault: NetFault },
 }
@@ -108,7 +108,7 @@ impl TokenFault {
         match self {
             Self::Status { answer, .. } => matches!(answer.status, 400..=407 | 409..=428 | 430..=499),
             Self::Rejected(_) => true,
-            Self::Realm { .. } | Self::NoToken { .. } | Self::Redirect(_) | Self::Net { .. } => false,
+            Self::Realm { .. } | Self::NoToken { .. } | Self::Redirect { .. } | Self::Net { .. } => false,
         }
     }
 
@@ -409,8 +409,9 @@ async fn ask(client: &Client, question: &Question) -> Result<(Url, Reply), Token
         let reply =
             client.send(request).await.map_err(|fault| TokenFault::Net { host: host(&url), fault })?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
-        let Some(next) = redirect::next(&url, reply.status, location, hops).map_err(TokenFault::Redirect)?
-        else {
+        let next = redirect::next(&url, reply.status, location, hops)
+            .map_err(|fault| TokenFault::Redirect { fault, host: host(&url) })?;
+        let Some(next) = next else {
             return Ok((url, reply));
         };
         // A redirect must not lead where the realm itself could not have.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use registry_check::credentials::{self, Environment, Sources};
 use registry_check::demo::{self, Image, Registry, Store};
 use registry_check::model::blob::{Blob, BlobObservation, BlobOutcome, Part};
+use registry_check::model::budget::ByteBudget;
 use registry_check::model::digest::{Algorithm, Digest};
 use registry_check::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
 use registry_check::model::image::ImageRef;
@@ -47,6 +48,12 @@ impl Asker {
         let sources = Sources::new(credentials::Options::default(), &Environment::default()).unwrap();
         let registries = Registries::new(client, retry, Arc::new(sources), None);
         Self { registries, namespace: Namespace::Auto }
+    }
+
+    /// With so many bytes for what is read twice.
+    pub fn within(budget: &Arc<ByteBudget>) -> Self {
+        let Self { registries, namespace } = Self::new();
+        Self { registries: registries.within(Some(Arc::clone(budget))), namespace }
     }
 
     pub async fn ask(&self, url: &str, blob: &Blob, ask: BlobAsk) -> BlobObservation {
