@@ -17,6 +17,7 @@ mod key_path;
 mod kind;
 mod kubernetes;
 mod list;
+mod places;
 #[cfg(test)]
 mod samples;
 mod sbom;
@@ -295,6 +296,7 @@ fn read_structured(
 ) -> Result<(), FileFault> {
     let mut variables = None;
     let mut is_known = false;
+    let mut named = named;
     let chunks = yaml::chunks(text);
     for chunk in &chunks {
         let mut found = Found::new(name, Some(chunk.number), inputs);
@@ -302,10 +304,16 @@ fn read_structured(
             Ok(root) => root,
             Err(broken) => {
                 is_known = true;
-                found.bad(Spot { line: broken.line, path: None }, "", broken.why);
+                found.bad(Spot::line(broken.line), "", broken.why);
                 continue;
             }
         };
+        if chunk.may_have_aliases() {
+            found.know(&root);
+        }
+        if gitlab::is_header(&root) {
+            named = Some(Kind::Gitlab);
+        }
         let budget = Budget::default();
         let kind = match options.kind {
             Some(kind) => Some(kind),
@@ -329,7 +337,7 @@ fn read_structured(
                 }
                 .read(&root, &mut found);
             }
-            Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
+            Some(Kind::Workflow) => workflow::read(&root, workflow::Forge::of(path), &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
             Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
@@ -342,7 +350,7 @@ fn read_structured(
         }
         if budget.is_spent() {
             let why = "aliases that multiply: not all of it was read".to_owned();
-            found.bad(Spot { line: root.line, path: None }, "", why);
+            found.bad(Spot::line(root.line), "", why);
         }
     }
     if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }

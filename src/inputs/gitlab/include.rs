@@ -99,7 +99,7 @@ fn read(path: &Path, line: u32, found: &mut Found<'_>) -> Vec<Part> {
             Ok(root) => parts.push(Part { root, file: Arc::clone(&file), document: Some(chunk.number) }),
             Err(broken) => {
                 found.turn_to(&file, Some(chunk.number));
-                found.bad(Spot { line: broken.line, path: None }, "", broken.why);
+                found.bad(Spot::line(broken.line), "", broken.why);
             }
         }
     }
