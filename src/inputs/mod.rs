@@ -189,7 +189,9 @@ pub fn read_what_can_be(
 /// what it leaves open by itself, the including one may have known.
 fn drop_repeated(inputs: &mut Inputs) {
     let mut known = HashSet::new();
-    if inputs.files.iter().all(|file| known.insert(file)) {
+    let repeated = inputs.files.iter().filter(|file| !known.insert(*file));
+    let repeated: HashSet<Arc<str>> = repeated.map(|file| file.to_string_lossy().into()).collect();
+    if repeated.is_empty() {
         return;
     }
     let mut seen = HashSet::new();
@@ -199,8 +201,8 @@ fn drop_repeated(inputs: &mut Inputs) {
     let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
     let mut open = HashSet::new();
     inputs.dynamic.retain(|entry| {
-        !solved.contains(&(Arc::clone(&entry.origin.file), entry.origin.line))
-            && open.insert(entry.origin.clone())
+        let place = (Arc::clone(&entry.origin.file), entry.origin.line);
+        !(repeated.contains(&place.0) && solved.contains(&place)) && open.insert(entry.origin.clone())
     });
     let mut told = HashSet::new();
     inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));

@@ -256,6 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_not_known_are_notices_behind_all_else() {
+        let text = rendered(&fixture::with_dynamic(2, fixture::HOSTILE), "deploy");
+        let lines: Vec<_> = text.lines().map(parsed).collect();
+        let commands: Vec<_> = lines.iter().map(|(command, ..)| command.as_str()).collect();
+        assert_eq!(commands, ["warning", "notice", "notice"]);
+        let (_, properties, message) = &lines[1];
+        let keys: Vec<_> = properties.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["file", "line", "title"]);
+        assert!(message.contains(": not known offline, and not checked: "), "{message}");
+        assert_eq!(escape::runner_command(&text), None);
+        let many = rendered(&fixture::with_dynamic(900, "a:$X"), "");
+        assert_eq!(many.lines().count(), 50);
+        assert!(
+            many.lines().last().unwrap().contains("852 more places not annotated (852 notices)"),
+            "{many}"
+        );
+    }
+
+    #[test]
     fn a_run_without_problems_says_nothing() {
         assert_eq!(rendered(&fixture::many(0), ""), "");
     }

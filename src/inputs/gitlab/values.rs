@@ -250,7 +250,7 @@ impl<'a> Names<'a> {
 
 impl Inherited {
     fn of<'a>(gitlab: &Gitlab<'a>, job: &Job<'a>, top: &[At<'a>]) -> Self {
-        if matches!(job.all("inherit").find(|held| matches!(held, Held::Value(_))), None) {
+        if !job.all("inherit").any(|held| matches!(held, Held::Value(_))) {
             return Self::All;
         }
         let names = top.iter().flat_map(|at| at.node.merged_pairs(gitlab.budget)).map(|(name, _)| name);
