@@ -30,6 +30,7 @@ pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Erro
     let interruptions = Interruptions::listen().map_err(Error::Signals)?;
     let path = hold_to_flags(&args.check)?;
     let Prepared { options, plan, sources, read } = prepare_upstreams(&args.check, common)?;
+    let wanted: Vec<_> = plan.images.iter().map(|planned| planned.options.clone()).collect();
     let whole = Whole::open(path, &read, &interruptions).map_err(|error| Error::Outputs(vec![error]))?;
     let cancel = interruptions.asking().boxed();
     let run = pass(plan, &options, Arc::clone(&sources), cancel, None).await?;
@@ -42,8 +43,9 @@ pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Erro
     let mut entries = Vec::new();
     for result in &run.results {
         let (image, places) = (&*run.images[result.image as usize], &*places[result.image as usize]);
+        let options = wanted.get(result.image as usize).and_then(Option::as_deref);
         match pinned(&run, result) {
-            Some(digest) => entries.push(Entry { image, digest, places }),
+            Some(digest) => entries.push(Entry { image, digest, options, places }),
             None => tell(&run, result, places),
         }
     }

@@ -98,7 +98,7 @@ fn text(
     found: &mut Found<'_>,
 ) {
     let Some(typed) = node.text() else { return };
-    let spot = Spot { line: node.line, path: Some(path) };
+    let spot = Spot::of(node, path);
     match interpolate(typed, &|name| default(root, name)) {
         Ok(done) => match part(&done.text) {
             None => {}

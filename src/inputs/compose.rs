@@ -137,7 +137,10 @@ impl Compose<'_> {
         if node.has_tag(RESET) {
             return;
         }
-        self.service(node, path, found);
+        // Other programs' settings may call other things an image.
+        if node.get("image").is_none_or(|image| !image.is_map() && !image.is_seq()) {
+            self.service(node, path, found);
+        }
         if depth == 0 {
             return;
         }
@@ -150,6 +153,7 @@ impl Compose<'_> {
     }
 
     fn service(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        self.volumes(service, path, found);
         if part(service, "provider").is_some() || service.has_tag(RESET) {
             return;
         }
@@ -214,10 +218,20 @@ impl Compose<'_> {
                     let inside = if is_moved { inside.without_lines() } else { inside };
                     dockerfile::read(text, Given { inside: Some(inside), ..given }, found);
                 }
-                Err(fault) => {
-                    found.dynamic(Spot { line: node.line, path: Some(&path) }, "", fault.to_string())
-                }
+                Err(fault) => found.dynamic(Spot::of(node, &path), "", fault.to_string()),
             },
+        }
+    }
+
+    /// Images that are mounted.
+    fn volumes(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        let Some(volumes) = part(service, "volumes").filter(|_| !service.has_tag(RESET)) else { return };
+        let path = path.key("volumes");
+        for (at, volume) in volumes.items(self.budget) {
+            if volume.str("type") == Some("image") {
+                let path = path.index(at);
+                self.text((part(volume, "source"), None), &path.key("source"), |text| Some(text), found);
+            }
         }
     }
 
@@ -247,11 +261,12 @@ impl Compose<'_> {
         part: impl Fn(&str) -> Option<&str>,
         found: &mut Found<'_>,
     ) {
-        let Some((node, typed)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+        let Some(node) = node else { return };
         if found.no_text(node, path) {
             return;
         }
-        let spot = Spot { line: node.line, path: Some(path) };
+        let Some(typed) = node.text() else { return };
+        let spot = Spot::of(node, path);
         match interpolate(typed, &|name| self.variables.get(name)) {
             Ok(done) => match part(&done.text) {
                 // Where no image can stand, no variable matters.

@@ -6,7 +6,7 @@
 mod expand;
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use self::expand::{Known, expand};
 use self::lines::{Escape, Instruction, words};
@@ -68,8 +68,8 @@ pub(super) struct Inside<'a> {
 
 impl<'a> Inside<'a> {
     /// The text of `node`, which is the value at `path`.
-    pub(super) fn of(node: &Node, path: &'a KeyPath<'a>) -> Self {
-        Self { spot: Spot { line: node.line, path: Some(path) }, first_line: node.first_line() }
+    pub(super) fn of(node: &'a Node, path: &'a KeyPath<'a>) -> Self {
+        Self { spot: Spot::of(node, path), first_line: node.first_line() }
     }
 
     /// A text that has not the lines of the file.
@@ -86,7 +86,9 @@ impl<'a> Inside<'a> {
 
 pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     let file = lines::read(text);
-    let mut reader = Reader { escape: file.escape, args: BTreeMap::new(), stages: Vec::new(), given };
+    let all_stages = file.instructions.iter().filter_map(stage_of).collect();
+    let mut reader =
+        Reader { escape: file.escape, args: BTreeMap::new(), stages: Vec::new(), all_stages, given };
     if let Some((line, image)) = &file.syntax {
         found.image(reader.spot(*line), image, image);
     }
@@ -106,18 +108,30 @@ pub(super) fn read_inline(node: Option<&Node>, path: &KeyPath<'_>, given: Given<
     }
 }
 
+/// The name of the stage that an instruction begins, in lower case, if it has one.
+fn stage_of(instruction: &Instruction) -> Option<String> {
+    let words = words(&instruction.text);
+    let mut words = words.iter().map(|(_, word)| *word);
+    words.next().filter(|word| word.eq_ignore_ascii_case("FROM"))?;
+    let mut arguments = words.skip_while(|word| word.starts_with("--"));
+    arguments.nth(1).filter(|word| word.eq_ignore_ascii_case("AS"))?;
+    arguments.next().map(str::to_ascii_lowercase)
+}
+
 struct Reader<'a> {
     escape: Escape,
     /// `ARG`s before the first `FROM`.
     args: BTreeMap<String, Known>,
     /// The names of the stages so far, in lower case; empty for one without.
     stages: Vec<String>,
+    /// Those of the whole file: all of them are there before BuildKit looks up whom to copy from.
+    all_stages: HashSet<String>,
     given: Given<'a>,
 }
 
 impl<'a> Reader<'a> {
     fn spot(&self, line: u32) -> Spot<'a> {
-        self.given.inside.map_or(Spot { line, path: None }, |inside| inside.spot(line))
+        self.given.inside.map_or(Spot::line(line), |inside| inside.spot(line))
     }
 
     fn take(&mut self, instruction: &Instruction, found: &mut Found<'_>) {
@@ -204,7 +218,7 @@ impl<'a> Reader<'a> {
             Some(name) if name.text.contains('$') => {
                 found.bad(spot, base.1, "invalid name: a literal $ stands in it".to_owned());
             }
-            Some(name) if name.text == "scratch" || self.is_stage(&name.text) => {}
+            Some(name) if name.text == "scratch" || self.is_earlier_stage(&name.text) => {}
             Some(name) => found.image_for(spot, base.1, &name.text, self.platform(words)),
         }
         self.stages.push(stage);
@@ -218,11 +232,14 @@ impl<'a> Reader<'a> {
         if platform.unknown.is_empty() { platform.text.parse().ok() } else { None }
     }
 
-    fn is_stage(&self, name: &str) -> bool {
+    /// Only what stands before it can be a base.
+    fn is_earlier_stage(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        !name.is_empty()
-            && (self.stages.contains(&name)
-                || self.given.contexts.iter().any(|context| context.eq_ignore_ascii_case(&name)))
+        !name.is_empty() && (self.stages.contains(&name) || self.is_context(&name))
+    }
+
+    fn is_context(&self, name: &str) -> bool {
+        self.given.contexts.iter().any(|context| context.eq_ignore_ascii_case(name))
     }
 
     fn copy(&self, instruction: &Instruction, words: &[(usize, &str)], found: &mut Found<'_>) {
@@ -255,7 +272,10 @@ impl<'a> Reader<'a> {
         let bare = name.trim_matches(['"', '\'']);
         if bare.contains('$') {
             found.dynamic(spot, name, "variables here are not those before the first FROM".to_owned());
-        } else if bare != "scratch" && !self.is_stage(bare) {
+        } else if bare != "scratch"
+            && !self.all_stages.contains(&bare.to_ascii_lowercase())
+            && !self.is_context(bare)
+        {
             found.image(spot, name, bare);
         }
     }

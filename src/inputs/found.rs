@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
 use super::key_path::KeyPath;
+use super::places::Places;
 use super::variables::Variables;
 use super::yaml::Node;
 use super::{Inputs, list};
@@ -24,6 +26,20 @@ use crate::model::shown::Shown;
 pub(super) struct Spot<'a> {
     pub(super) line: u32,
     pub(super) path: Option<&'a KeyPath<'a>>,
+    /// The value itself, where it may be written elsewhere than it is found.
+    pub(super) node: Option<&'a Node>,
+}
+
+impl<'a> Spot<'a> {
+    /// Of the value `node`, found at `path`.
+    pub(super) const fn of(node: &'a Node, path: &'a KeyPath<'a>) -> Self {
+        Self { line: node.line, path: Some(path), node: Some(node) }
+    }
+
+    /// A line of a document.
+    pub(super) const fn line(line: u32) -> Self {
+        Self { line, path: None, node: None }
+    }
 }
 
 /// Collects what one document holds.
@@ -35,19 +51,27 @@ pub(super) struct Found<'a> {
     /// What was found already, by the file's address: anchors and merge keys lead to the same text on several
     /// ways.
     known: HashSet<(usize, u32, Box<str>)>,
+    places: Places,
 }
 
 impl<'a> Found<'a> {
     pub(super) fn new(file: &Arc<str>, document: Option<u32>, inputs: &'a mut Inputs) -> Self {
-        Self { file: Arc::clone(file), document, inputs, known: HashSet::new() }
+        Self { file: Arc::clone(file), document, inputs, known: HashSet::new(), places: Places::default() }
     }
 
-    fn origin(&self, spot: Spot<'_>) -> Origin {
+    /// Values of this document may be found elsewhere than they are written: they are told where they are written.
+    pub(super) fn know(&mut self, root: &Rc<Node>) {
+        self.places.add(root);
+    }
+
+    fn origin(&mut self, spot: Spot<'_>) -> Origin {
+        let written = spot.node.and_then(|node| self.places.path(node));
+        let path = written.or_else(|| Some(spot.path?.to_string()));
         Origin {
             file: Arc::clone(&self.file),
             line: spot.line,
             document: self.document,
-            path: spot.path.map(|path| path.to_string().into()),
+            path: path.map(Into::into),
         }
     }
 
@@ -110,12 +134,15 @@ impl<'a> Found<'a> {
 
     /// A value that is no text and stands where a name must: the runtimes refuse the file.
     pub(super) fn no_text(&mut self, node: &Node, path: &KeyPath<'_>) -> bool {
-        let kind = node.kind_of_no_text();
-        if let (Some(kind), Some(text)) = (kind, node.text()) {
-            let why = format!("{kind} is no image's name: if it is meant as one, write it in quotes");
-            self.bad(Spot { line: node.line, path: Some(path) }, text, why);
-        }
-        kind.is_some()
+        let Some(kind) = node.kind_of_no_text() else { return false };
+        let (text, why) = match node.text() {
+            Some(text) => {
+                (text, format!("{kind} is no image's name: if it is meant as one, write it in quotes"))
+            }
+            None => ("", format!("{kind} is no image's name: a text must stand here")),
+        };
+        self.bad(Spot::of(node, path), text, why);
+        true
     }
 
     /// Something that is wrong with the document.
@@ -160,15 +187,6 @@ impl<'a> Found<'a> {
     /// Something that is left out, which the user should know.
     pub(super) fn warn(&mut self, line: u32, what: &str) {
         self.inputs.warnings.push(format!("{}:{line}: {what}", Shown(&self.file)));
-    }
-
-    /// Forgets names that could not be known where `line` has given an image all the same.
-    pub(super) fn drop_dynamic_at_lines_with_images(&mut self, lines: &HashSet<(Arc<str>, u32)>) {
-        let place = |origin: &Origin| (Arc::clone(&origin.file), origin.line);
-        let Inputs { images, dynamic, .. } = &mut *self.inputs;
-        let solved: HashSet<_> =
-            images.iter().map(|image| place(&image.origin)).filter(|place| lines.contains(place)).collect();
-        dynamic.retain(|entry| !solved.contains(&place(&entry.origin)));
     }
 }
 

@@ -1,37 +1,50 @@
 //! GitLab CI: `image` and `services` at the top, under `default` and in every job, hidden ones included.
 //!
 //! `extends` and `!reference` are followed in the file and in those of the same repository that it includes;
-//! what it includes from elsewhere is not, which a warning says. Variables of these files have their values;
-//! those of the server are known to it alone.
+//! what it includes from elsewhere is not, which a warning says. An image is what the jobs make of its name, each
+//! with its own variables ([`values`]); what hangs on rules, or on what stands elsewhere, is never guessed.
 
 mod include;
+mod job;
+mod values;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::compose::variables;
+use self::job::{Held, Job};
+use self::values::Scope;
 use super::found::{Found, Spot};
-use super::interpolate::name_length;
-use super::key_path::KeyPath;
 use super::repository::Part;
 use super::yaml::{Budget, Node};
 
 /// Keys at the top that are no jobs.
-const NO_JOBS: [&str; 8] =
-    ["stages", "variables", "workflow", "default", "include", "spec", "image", "services"];
+const NO_JOBS: [&str; 11] = [
+    "stages",
+    "variables",
+    "workflow",
+    "default",
+    "include",
+    "spec",
+    "image",
+    "services",
+    "cache",
+    "before_script",
+    "after_script",
+];
 /// GitLab's own bounds: extends 11 deep, references 10.
 const MAX_DEPTH: usize = 11;
-/// The proxies through which GitLab pulls from Docker Hub.
-const HUB_PROXIES: [&str; 2] =
-    ["CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX", "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX"];
 
 /// Whether only a pipeline looks like this.
 pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
     let is_job = |node: &Node| node.get("script").is_some() || node.get("trigger").is_some();
     !super::kubernetes::is_it(root)
         && (root.get("stages").is_some_and(Node::is_seq) || root.pairs(budget).any(|(_, node)| is_job(node)))
+}
+
+/// Whether it is the header of a pipeline's file, with the inputs that others give it: jobs stand in what follows.
+pub(super) fn is_header(root: &Node) -> bool {
+    root.at(&["spec", "inputs"]).is_some_and(Node::is_map) && root.get("kind").is_none()
 }
 
 /// Reads the pipeline that the document `root` of the file at `path` begins.
@@ -59,6 +72,10 @@ impl<'a> At<'a> {
     fn is(self, other: Self) -> bool {
         std::ptr::eq(self.node, other.node)
     }
+
+    fn address(self) -> usize {
+        std::ptr::from_ref(self.node).addr()
+    }
 }
 
 struct Gitlab<'a> {
@@ -67,142 +84,181 @@ struct Gitlab<'a> {
     budget: &'a Budget,
 }
 
-/// A job and those that it extends, itself first.
-type Ancestry<'a> = Vec<At<'a>>;
+/// What stands where an image's name does.
+#[derive(Clone, Copy)]
+enum Leaf<'a> {
+    /// A name, and the reference that led to it, if one did.
+    Name(At<'a>, Option<At<'a>>),
+    /// A reference to what is not in these files.
+    Lost(At<'a>),
+}
+
+/// What is to be told of a place.
+struct Told<'a> {
+    at: At<'a>,
+    typed: String,
+    /// The image, or why it is not known.
+    name: Result<String, String>,
+}
 
 impl<'a> Gitlab<'a> {
     fn read(&self, found: &mut Found<'_>) {
-        let top = KeyPath::ROOT;
-        for root in self.roots() {
-            self.job(&vec![root], &top, found);
-            if let Some(default) = root.get("default") {
-                self.job(&vec![default], &top.key("default"), found);
-            }
+        for part in self.parts {
+            found.know(&part.root);
         }
-        let mut hidden_lines = HashSet::new();
+        let mut told = Vec::new();
+        let mut used = HashSet::new();
         let mut known = HashSet::new();
+        let mut templates = Vec::new();
+        let defaults = Job::defaults(self);
         for root in self.roots() {
             for (name, job) in root.node.pairs(self.budget).filter(|(name, _)| !NO_JOBS.contains(name)) {
-                if !job.is_map() {
+                if !job.is_map() || !known.insert(name) {
                     continue;
                 }
                 if name.starts_with('.') {
-                    let file = &self.parts[root.part].file;
-                    hidden_lines.extend(self.lines(job).into_iter().map(|line| (Arc::clone(file), line)));
-                }
-                if known.insert(name) {
-                    let mut ancestry = Vec::new();
-                    self.ancestry(name, MAX_DEPTH, &mut ancestry);
-                    self.job(&ancestry, &top.key(name), found);
+                    templates.push(Job::alone(self, name));
+                } else {
+                    self.job(&Job::named(self, name), &defaults, &mut used, &mut told);
                 }
             }
         }
-        // A hidden job is a template: what it leaves open, those that extend it may fill.
-        found.drop_dynamic_at_lines_with_images(&hidden_lines);
+        // What no job of these files uses, others may: the names in it count as they stand there.
+        templates.extend([Job::default_keys(self), Job::top(self)]);
+        for template in &templates {
+            self.template(template, &used, &mut told);
+        }
+        told.sort_by_key(|told| (told.at.part, told.at.node.line));
+        for Told { at, typed, name } in &told {
+            let part = &self.parts[at.part];
+            found.turn_to(&part.file, part.document);
+            let spot = Spot { line: at.node.line, path: None, node: Some(at.node) };
+            match name {
+                Ok(name) => found.image(spot, typed, name),
+                Err(why) => found.dynamic(spot, typed, why.clone()),
+            }
+        }
     }
 
     fn roots(&self) -> impl Iterator<Item = At<'a>> + use<'a> {
         self.parts.iter().enumerate().map(|(part, of)| At { node: &of.root, part })
     }
 
-    fn lines(&self, job: &'a Node) -> Vec<u32> {
-        let mut lines = Vec::new();
-        for node in [job.get("image"), job.get("services")].into_iter().flatten() {
-            lines.push(node.line);
-            lines.extend(node.get("name").map(|name| name.line));
-            for (_, item) in node.items(self.budget) {
-                lines.push(item.line);
-                lines.extend(item.get("name").map(|name| name.line));
-            }
-        }
-        lines
-    }
-
-    /// The job of this name in every part, and then those that it extends: later parents win.
-    fn ancestry(&self, name: &str, depth: usize, out: &mut Ancestry<'a>) {
-        let jobs: Vec<At<'a>> = self.roots().filter_map(|root| root.get(name)).collect();
-        if !self.budget.spend() || jobs.iter().any(|job| out.iter().any(|known| known.is(*job))) {
+    /// What a job pulls.
+    fn job(&self, job: &Job<'a>, defaults: &Job<'a>, used: &mut HashSet<usize>, told: &mut Vec<Told<'a>>) {
+        // Jobs that start another pipeline run nothing themselves.
+        if matches!(job.own(self, "trigger"), Held::Value(_)) {
             return;
         }
-        out.extend(&jobs);
-        let extends = jobs.iter().find_map(|job| job.get("extends")).filter(|_| depth > 0);
-        let Some(extends) = extends else { return };
-        let mut parents: Vec<&str> =
-            extends.node.items(self.budget).filter_map(|(_, parent)| parent.text()).collect();
-        parents.extend(extends.node.text());
-        for parent in parents.into_iter().rev() {
-            self.ancestry(parent, depth - 1, out);
+        let mut scope = None;
+        for key in ["image", "services"] {
+            let mut leaves = Vec::new();
+            match self.leaves(job, key, &mut leaves) {
+                Held::Value(()) => {}
+                Held::Elsewhere(at, name) => told.push(Told {
+                    at,
+                    typed: format!("extends: {name}"),
+                    name: Err(format!("what the template {name} says, which is not in {}", self.here())),
+                }),
+                Held::Nothing => {
+                    if job.inherits(self, "default", key) {
+                        self.leaves(defaults, key, &mut leaves);
+                    }
+                }
+            }
+            for leaf in leaves {
+                if let Leaf::Name(at, _) = leaf {
+                    used.insert(at.address());
+                }
+                self.tell(leaf, scope.get_or_insert_with(|| Scope::of(self, job)), told);
+            }
         }
     }
 
-    fn job(&self, ancestry: &Ancestry<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let own = |key: &str| ancestry.iter().find_map(|job| job.get(key));
-        if let Some(image) = own("image") {
-            self.image(image, ancestry, &path.key("image"), MAX_DEPTH, found);
-        }
-        if let Some(services) = own("services") {
-            self.services(services, ancestry, &path.key("services"), MAX_DEPTH, found);
+    fn template(&self, job: &Job<'a>, used: &HashSet<usize>, told: &mut Vec<Told<'a>>) {
+        for key in ["image", "services"] {
+            let mut leaves = Vec::new();
+            self.leaves(job, key, &mut leaves);
+            for leaf in leaves {
+                match leaf {
+                    Leaf::Name(at, _) if used.contains(&at.address()) => {}
+                    Leaf::Name(at, _) => self.tell(Leaf::Name(at, None), &Scope::Template, told),
+                    Leaf::Lost(_) => self.tell(leaf, &Scope::Template, told),
+                }
+            }
         }
     }
 
-    /// A text, a map with `name`, or a reference to one of these.
-    fn image(
-        &self,
-        at: At<'a>,
-        jobs: &Ancestry<'a>,
-        path: &KeyPath<'_>,
-        mut depth: usize,
-        found: &mut Found<'_>,
-    ) {
-        let Some(at) = self.resolved(at, path, &mut depth, found) else { return };
+    /// The names that stand under `key` of a job.
+    fn leaves(&self, job: &Job<'a>, key: &str, out: &mut Vec<Leaf<'a>>) -> Held<'a, ()> {
+        let mut is_map = false;
+        for held in job.all(key) {
+            match held {
+                Held::Value(at) if key == "services" => {
+                    self.services(at, None, MAX_DEPTH, out);
+                    return Held::Value(());
+                }
+                // A map is merged with those below it: `name` may stand there.
+                Held::Value(at) if is_map && !at.node.is_map() => return Held::Value(()),
+                Held::Value(at) if self.image(at, None, MAX_DEPTH, out) => return Held::Value(()),
+                Held::Value(_) => is_map = true,
+                Held::Elsewhere(at, name) => return Held::Elsewhere(at, name),
+                Held::Nothing => {}
+            }
+        }
+        if is_map { Held::Value(()) } else { Held::Nothing }
+    }
+
+    /// A text, a map with `name`, or a reference to one of these; whether that is there.
+    fn image(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) -> bool {
+        let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return true };
         match at.get("name") {
-            Some(name) if name.node.has_tag("reference") => {
-                self.image(name, jobs, &path.key("name"), depth.saturating_sub(1), found);
+            Some(name) if depth > 0 => self.image(name, via, depth - 1, out),
+            Some(_) => true,
+            None if at.node.is_map() => false,
+            None => {
+                out.extend(at.node.text().map(|_| Leaf::Name(at, via)));
+                true
             }
-            Some(name) => self.text(name, jobs, &path.key("name"), found),
-            None => self.text(at, jobs, path, found),
         }
     }
 
-    fn services(
+    /// A list of images; a reference in it may stand for several.
+    fn services(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) {
+        let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return };
+        if !at.node.is_seq() {
+            self.image(at, via, depth, out);
+        } else if depth > 0 {
+            for (_, service) in at.items(self.budget) {
+                self.services(service, via, depth - 1, out);
+            }
+        }
+    }
+
+    /// What `at` stands for, and the first reference on the way; what leads nowhere is noted.
+    fn followed(
         &self,
         at: At<'a>,
-        jobs: &Ancestry<'a>,
-        path: &KeyPath<'_>,
-        mut depth: usize,
-        found: &mut Found<'_>,
-    ) {
-        let is_reference = at.node.has_tag("reference");
-        let Some(at) = self.resolved(at, path, &mut depth, found) else { return };
-        if is_reference && !at.node.is_seq() {
-            self.image(at, jobs, path, depth, found);
-        }
-        for (at, service) in at.items(self.budget) {
-            let path = path.index(at);
-            // A reference in a list may stand for several entries.
-            if service.node.has_tag("reference") {
-                self.services(service, jobs, &path, depth.saturating_sub(1), found);
-            } else {
-                self.image(service, jobs, &path, depth, found);
+        via: Option<At<'a>>,
+        depth: usize,
+        out: &mut Vec<Leaf<'a>>,
+    ) -> Option<(At<'a>, Option<At<'a>>, usize)> {
+        let mut left = depth;
+        match self.resolved(at, &mut left) {
+            Some(target) if target.is(at) => Some((at, via, left)),
+            Some(target) => Some((target, via.or(Some(at)), left)),
+            None => {
+                out.push(Leaf::Lost(at));
+                None
             }
         }
     }
 
-    /// What `at` stands for, itself where it is no reference; what leads nowhere is told.
-    fn resolved(
-        &self,
-        mut at: At<'a>,
-        path: &KeyPath<'_>,
-        depth: &mut usize,
-        found: &mut Found<'_>,
-    ) -> Option<At<'a>> {
+    /// What `at` stands for, itself where it is no reference; nothing where one leads nowhere.
+    fn resolved(&self, mut at: At<'a>, depth: &mut usize) -> Option<At<'a>> {
         while at.node.has_tag("reference") {
-            let Some(target) = self.referenced(at.node).filter(|_| *depth > 0) else {
-                self.unresolved(at, path, found);
-                return None;
-            };
-            at = target;
-            *depth -= 1;
+            *depth = depth.checked_sub(1)?;
+            at = self.referenced(at.node)?;
         }
         Some(at)
     }
@@ -218,82 +274,32 @@ impl<'a> Gitlab<'a> {
         })
     }
 
-    fn text(&self, at: At<'a>, jobs: &Ancestry<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    /// Tells what comes of a name, at its own place and where a reference stands for it.
+    fn tell(&self, leaf: Leaf<'a>, scope: &Scope<'a>, told: &mut Vec<Told<'a>>) {
+        let (at, via) = match leaf {
+            Leaf::Name(at, via) => (at, via),
+            Leaf::Lost(at) => {
+                let why = format!("a reference to what is not in {}", self.here());
+                told.push(Told { at, typed: self.as_typed(at.node), name: Err(why) });
+                return;
+            }
+        };
         let Some(typed) = at.node.text() else { return };
-        self.turn(at, found);
-        let spot = Spot { line: at.node.line, path: Some(path) };
-        if typed.contains("$[[") {
-            found.dynamic(spot, typed, "an input of the pipeline that includes it".to_owned());
-            return;
-        }
-        let mut unknown = Vec::new();
-        let name = self.expanded(typed, jobs, MAX_DEPTH, &mut unknown);
-        if unknown.is_empty() {
-            found.image(spot, typed, &name);
-        } else {
-            let place = if self.parts.len() > 1 { "these files" } else { "this file" };
-            found.dynamic(spot, typed, format!("{} without a value in {place}", variables(&unknown)));
+        for name in scope.names(self, typed) {
+            if let (Ok(name), Some(via)) = (&name, via) {
+                told.push(Told { at: via, typed: self.as_typed(via.node), name: Ok(name.clone()) });
+            }
+            told.push(Told { at, typed: typed.to_owned(), name });
         }
     }
 
-    /// Puts in the values of `$V`, `${V}` and `%V%`; GitLab has no defaults in names.
-    fn expanded(&self, text: &str, jobs: &Ancestry<'a>, depth: usize, unknown: &mut Vec<String>) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['$', '%']) {
-            out.push_str(&rest[..at]);
-            let sign = &rest[at..=at];
-            rest = &rest[at + 1..];
-            if let Some(behind) = rest.strip_prefix('$').filter(|_| sign == "$") {
-                out.push('$');
-                rest = behind;
-                continue;
-            }
-            let (open, close) = match sign {
-                "%" => ("", "%"),
-                _ if rest.starts_with('{') => ("{", "}"),
-                _ => ("", ""),
-            };
-            let inner = &rest[open.len()..];
-            let name = &inner[..name_length(inner)];
-            let Some(behind) = inner[name.len()..].strip_prefix(close).filter(|_| !name.is_empty()) else {
-                out.push_str(sign);
-                continue;
-            };
-            rest = behind;
-            if HUB_PROXIES.contains(&name) && out.is_empty() && rest.starts_with('/') {
-                rest = &rest[1..];
-                continue;
-            }
-            match self.value(name, jobs).filter(|_| depth > 0) {
-                Some(value) => out.push_str(&self.expanded(value, jobs, depth.saturating_sub(4), unknown)),
-                None if unknown.iter().any(|known| known == name) => {}
-                None => unknown.push(name.to_owned()),
-            }
-        }
-        out.push_str(rest);
-        out
+    fn as_typed(&self, reference: &'a Node) -> String {
+        let keys: Vec<&str> =
+            reference.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
+        format!("!reference [{}]", keys.join(", "))
     }
 
-    /// `variables:` of the job and those that it extends, then of the file.
-    fn value(&self, name: &str, jobs: &Ancestry<'a>) -> Option<&'a str> {
-        jobs.iter().copied().chain(self.roots()).find_map(|job| {
-            let variable = job.node.get("variables")?.get(name)?;
-            variable.text().or_else(|| variable.str("value"))
-        })
-    }
-
-    fn unresolved(&self, at: At<'a>, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        self.turn(at, found);
-        let keys: Vec<&str> = at.node.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
-        let typed = format!("!reference [{}]", keys.join(", "));
-        let spot = Spot { line: at.node.line, path: Some(path) };
-        found.dynamic(spot, &typed, "a reference to what is not in this file".to_owned());
-    }
-
-    /// What is found from now on stands in the file of `at`.
-    fn turn(&self, at: At<'a>, found: &mut Found<'_>) {
-        let part = &self.parts[at.part];
-        found.turn_to(&part.file, part.document);
+    const fn here(&self) -> &'static str {
+        if self.parts.len() > 1 { "these files" } else { "this file" }
     }
 }

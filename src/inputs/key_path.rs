@@ -11,8 +11,9 @@ pub(super) struct KeyPath<'a> {
     step: Step<'a>,
 }
 
+/// What leads from a value to one that stands in it.
 #[derive(Clone, Copy, Debug)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Root,
     Key(&'a str),
     Index(usize),
@@ -49,18 +50,31 @@ impl fmt::Display for KeyPath<'_> {
             steps.push(path.step);
             at = path.before;
         }
-        let mut is_first = true;
-        for step in steps.iter().rev() {
-            match step {
-                Step::Root => continue,
-                Step::Key(key) if is_plain(key) => write!(f, "{}{key}", if is_first { "" } else { "." })?,
-                Step::Key(key) => write!(f, "[\"{}\"]", key.escape_debug())?,
-                Step::Index(index) => write!(f, "[{index}]")?,
-            }
-            is_first = false;
-        }
-        Ok(())
+        steps.reverse();
+        write(&steps, f)
     }
+}
+
+/// The path of these steps, the first of which starts at the document.
+pub(super) fn shown(steps: &[Step<'_>]) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = write(steps, &mut text);
+    text
+}
+
+fn write(steps: &[Step<'_>], out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut is_first = true;
+    for step in steps {
+        match step {
+            Step::Root => continue,
+            Step::Key(key) if is_plain(key) => write!(out, "{}{key}", if is_first { "" } else { "." })?,
+            Step::Key(key) => write!(out, "[\"{}\"]", key.escape_debug())?,
+            Step::Index(index) => write!(out, "[{index}]")?,
+        }
+        is_first = false;
+    }
+    Ok(())
 }
 
 fn is_plain(key: &str) -> bool {

@@ -99,7 +99,7 @@ pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> 
         Some(Kind::Bake)
     } else if sync::is_it(root, budget) {
         Some(Kind::Sync)
-    } else if gitlab::is_it(root, budget) {
+    } else if gitlab::is_header(root) || gitlab::is_it(root, budget) {
         Some(Kind::Gitlab)
     } else {
         None

@@ -17,6 +17,7 @@ mod key_path;
 mod kind;
 mod kubernetes;
 mod list;
+mod places;
 mod repository;
 #[cfg(test)]
 mod samples;
@@ -189,7 +190,9 @@ pub fn read_what_can_be(
 /// what it leaves open by itself, the including one may have known.
 fn drop_repeated(inputs: &mut Inputs) {
     let mut known = HashSet::new();
-    if inputs.files.iter().all(|file| known.insert(file)) {
+    let repeated = inputs.files.iter().filter(|file| !known.insert(*file));
+    let repeated: HashSet<Arc<str>> = repeated.map(|file| file.to_string_lossy().into()).collect();
+    if repeated.is_empty() {
         return;
     }
     let mut seen = HashSet::new();
@@ -199,8 +202,8 @@ fn drop_repeated(inputs: &mut Inputs) {
     let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
     let mut open = HashSet::new();
     inputs.dynamic.retain(|entry| {
-        !solved.contains(&(Arc::clone(&entry.origin.file), entry.origin.line))
-            && open.insert(entry.origin.clone())
+        let place = (Arc::clone(&entry.origin.file), entry.origin.line);
+        !(repeated.contains(&place.0) && solved.contains(&place)) && open.insert(entry.origin.clone())
     });
     let mut told = HashSet::new();
     inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));
@@ -296,6 +299,7 @@ fn read_structured(
 ) -> Result<(), FileFault> {
     let mut variables = None;
     let mut is_known = false;
+    let mut named = named;
     let chunks = yaml::chunks(text);
     for chunk in &chunks {
         let mut found = Found::new(name, Some(chunk.number), inputs);
@@ -303,10 +307,16 @@ fn read_structured(
             Ok(root) => root,
             Err(broken) => {
                 is_known = true;
-                found.bad(Spot { line: broken.line, path: None }, "", broken.why);
+                found.bad(Spot::line(broken.line), "", broken.why);
                 continue;
             }
         };
+        if chunk.may_have_aliases() {
+            found.know(&root);
+        }
+        if gitlab::is_header(&root) {
+            named = Some(Kind::Gitlab);
+        }
         let budget = Budget::default();
         let kind = match options.kind {
             Some(kind) => Some(kind),
@@ -325,7 +335,7 @@ fn read_structured(
                 let given = compose::Settings { variables, built: options.built, budget: &budget };
                 compose::read(&root, path, given, &mut found);
             }
-            Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
+            Some(Kind::Workflow) => workflow::read(&root, workflow::Forge::of(path), &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
             Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
@@ -338,7 +348,7 @@ fn read_structured(
         }
         if budget.is_spent() {
             let why = "aliases that multiply: not all of it was read".to_owned();
-            found.bad(Spot { line: root.line, path: None }, "", why);
+            found.bad(Spot::line(root.line), "", why);
         }
     }
     if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }

@@ -61,9 +61,12 @@ impl LocalFile {
     /// Notes that it was read, and what of it could not be.
     pub(super) fn tell(&self, found: &mut Found<'_>) {
         found.files().push(self.path.clone());
+        for part in &self.parts {
+            found.know(&part.root);
+        }
         for (document, broken) in &self.broken {
             found.turn_to(&self.name, Some(*document));
-            found.bad(Spot { line: broken.line, path: None }, "", broken.why.clone());
+            found.bad(Spot::line(broken.line), "", broken.why.clone());
         }
     }
 }

@@ -70,7 +70,7 @@ fn named(node: &Node, version: Option<&str>, path: &KeyPath<'_>, found: &mut Fou
         Some(tag) if !has_tag && !tag.is_empty() => format!("{text}:{tag}"),
         _ => text.to_owned(),
     };
-    found.image(Spot { line: name.line, path: Some(path) }, text, &whole);
+    found.image(Spot::of(name, path), text, &whole);
 }
 
 fn is_digest(text: &str) -> bool {
@@ -83,7 +83,7 @@ fn take_purl(node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) -> bool {
     let Some((kind, rest)) = text.strip_prefix("pkg:").and_then(|rest| rest.split_once('/')) else {
         return false;
     };
-    let spot = Spot { line: node.line, path: Some(path) };
+    let spot = Spot::of(node, path);
     match purl(kind, rest) {
         None => return false,
         Some(Some(name)) => found.image(spot, text, &name),

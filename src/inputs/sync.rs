@@ -9,6 +9,9 @@ use super::yaml::{Budget, Node};
 /// What skopeo knows under a registry's name.
 const SKOPEO_KEYS: [&str; 3] = ["images", "images-by-tag-regex", "images-by-semver"];
 
+/// The schemes of regsync that are no registry's.
+const LOCAL: [&str; 2] = ["ocidir", "ocifile"];
+
 /// Whether it is either.
 pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
     let is_registry = |node: &Node| SKOPEO_KEYS.iter().any(|key| node.get(key).is_some_and(Node::is_map));
@@ -42,7 +45,7 @@ pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
                 } else {
                     let typed = format!("{whole}: {}", tags.text().unwrap_or_default());
                     let why = "a pattern chooses the tags: the registry alone knows them".to_owned();
-                    found.dynamic(Spot { line: tags.line, path: Some(&path) }, &typed, why);
+                    found.dynamic(Spot::of(tags, &path), &typed, why);
                 }
             }
         }
@@ -56,18 +59,23 @@ fn skopeo(name: &str, tags: &Node, path: &KeyPath<'_>, budget: &Budget, found: &
         has_tags = true;
         let separator = if text.contains(':') { '@' } else { ':' };
         let whole = format!("{name}{separator}{text}");
-        found.image(Spot { line: tag.line, path: Some(&path.index(at)) }, &whole, &whole);
+        found.image(Spot::of(tag, &path.index(at)), &whole, &whole);
     }
     if !has_tags {
         let why = "all tags: the registry alone knows them".to_owned();
-        found.dynamic(Spot { line: tags.line, path: Some(path) }, name, why);
+        found.dynamic(Spot::of(tags, path), name, why);
     }
 }
 
 fn regsync(entry: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some((node, text)) = entry.get("source").and_then(|node| Some((node, node.text()?))) else { return };
     let path = path.key("source");
-    let spot = Spot { line: node.line, path: Some(&path) };
+    let spot = Spot::of(node, &path);
+    // A folder on this machine (regclient's `ocidir` and `ocifile`), which no registry serves.
+    if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| LOCAL.contains(scheme)) {
+        found.warn(node.line, &format!("source: {scheme} is a folder, no registry: left out"));
+        return;
+    }
     match entry.str("type") {
         Some("repository") => {
             found.dynamic(spot, text, "a whole repository: the registry alone knows its tags".to_owned());

@@ -3,10 +3,14 @@
 //! Expressions (`${{ … }}`) get their values from a run; credentials that stand beside an image are never
 //! looked at.
 
+use std::path::Path;
+
 use super::found::{Found, Spot};
 use super::key_path::KeyPath;
 use super::yaml::{Budget, Node};
 
+/// Where GitHub has its workflows.
+const GITHUB: &str = ".github/workflows";
 const TRANSPORT: &str = "docker://";
 
 /// Steps inside `parallel` groups inside each other.
@@ -28,12 +32,29 @@ fn is_job(job: &Node) -> bool {
     !is_of_others && ["runs-on", "container", "steps", "uses"].into_iter().any(has)
 }
 
-pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
+/// Whose runners a workflow is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forge {
+    /// By its folder.
+    GitHub,
+    /// Forgejo, Gitea, or nobody knows.
+    Other,
+}
+
+impl Forge {
+    pub(super) fn of(path: Option<&Path>) -> Self {
+        let folder = path.and_then(Path::parent).map(|folder| folder.to_string_lossy().replace('\\', "/"));
+        let is_github = |folder: &str| folder == GITHUB || folder.ends_with(&format!("/{GITHUB}"));
+        if folder.as_deref().is_some_and(is_github) { Self::GitHub } else { Self::Other }
+    }
+}
+
+pub(super) fn read(root: &Node, forge: Forge, budget: &Budget, found: &mut Found<'_>) {
     let top = KeyPath::ROOT;
     if let Some(jobs) = root.get("jobs") {
         let path = top.key("jobs");
         for (name, job) in jobs.pairs(budget) {
-            read_job(job, &path.key(name), budget, found);
+            read_job(job, &path.key(name), (forge, budget), found);
         }
     }
     let Some(runs) = root.get("runs") else { return };
@@ -43,7 +64,7 @@ pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
     steps(runs, &path, MAX_DEPTH, budget, found);
 }
 
-fn read_job(job: &Node, path: &KeyPath<'_>, budget: &Budget, found: &mut Found<'_>) {
+fn read_job(job: &Node, path: &KeyPath<'_>, (forge, budget): (Forge, &Budget), found: &mut Found<'_>) {
     image(job.get("container"), &path.key("container"), found);
     if let Some(services) = job.get("services") {
         let path = path.key("services");
@@ -51,15 +72,15 @@ fn read_job(job: &Node, path: &KeyPath<'_>, budget: &Budget, found: &mut Found<'
             image(Some(service), &path.key(name), found);
         }
         if let Some(text) = services.text() {
-            let path = Spot { line: services.line, path: Some(&path) };
+            let path = Spot::of(services, &path);
             found.dynamic(path, text, "the services are known only when it runs".to_owned());
         }
     }
     if let Some(label) = job.get("runs-on") {
         let path = path.key("runs-on");
-        runner(label, &path, found);
+        runner(label, forge, &path, found);
         for (at, label) in label.items(budget) {
-            runner(label, &path.index(at), found);
+            runner(label, forge, &path.index(at), found);
         }
     }
     steps(job, path, MAX_DEPTH, budget, found);
@@ -70,7 +91,7 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some(node) = node else { return };
     let take = |node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>| {
         if let Some(text) = node.text() {
-            found.image(Spot { line: node.line, path: Some(path) }, text, text);
+            found.image(Spot::of(node, path), text, text);
         }
     };
     match node.get("image") {
@@ -82,19 +103,23 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
 fn docker(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
     if let Some(name) = text.strip_prefix(TRANSPORT) {
-        found.image(Spot { line: node.line, path: Some(path) }, text, name);
+        found.image(Spot::of(node, path), text, name);
     }
 }
 
 /// Forgejo's and Gitea's `docker://IMAGE` and `label:docker://IMAGE`.
-fn runner(node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+fn runner(node: &Node, forge: Forge, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some(text) = node.text() else { return };
     let name = match text.split_once(TRANSPORT) {
         Some(("", name)) => name,
         Some((label, name)) if label.ends_with(':') => name,
         _ => return,
     };
-    found.image(Spot { line: node.line, path: Some(path) }, text, name);
+    if forge == Forge::GitHub {
+        found.warn(node.line, "runs-on: an image as a runner is Forgejo's and Gitea's: left out");
+        return;
+    }
+    found.image(Spot::of(node, path), text, name);
 }
 
 fn steps(node: &Node, path: &KeyPath<'_>, depth: usize, budget: &Budget, found: &mut Found<'_>) {

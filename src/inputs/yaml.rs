@@ -42,6 +42,13 @@ enum Value {
     Map { pairs: Vec<(Rc<Node>, Rc<Node>)>, index: HashMap<Box<str>, usize> },
 }
 
+/// How a value is reached from the one that it stands in.
+#[derive(Debug)]
+pub(super) enum ChildKey {
+    Key(Rc<Node>),
+    Index(usize),
+}
+
 /// How a scalar is written, as far as that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
@@ -91,9 +98,14 @@ impl Node {
         }
     }
 
-    /// What a scalar is that is no text: YAML's core schema makes more than texts of plain ones.
+    /// What a value is that is no text: YAML's core schema makes more than texts of plain scalars.
     pub(super) fn kind_of_no_text(&self) -> Option<&'static str> {
-        let Value::Scalar { style: Style::Plain, text } = &self.value else { return None };
+        let text = match &self.value {
+            Value::Scalar { style: Style::Plain, text } => text,
+            Value::Scalar { .. } => return None,
+            Value::Seq(_) => return Some("a list"),
+            Value::Map { .. } => return Some("a map"),
+        };
         match &**text {
             "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("true or false"),
             text if is_number(text) => Some("a number"),
@@ -170,6 +182,19 @@ impl Node {
             Value::Scalar { .. } | Value::Map { .. } => &[],
         };
         items.iter().take_while(|_| budget.spend()).enumerate().map(|(at, item)| (at, &**item))
+    }
+
+    /// Every value that stands in this one, in the order of the text, merged maps as they stand there.
+    pub(super) fn for_each_child(&self, each: &mut dyn FnMut(ChildKey, &Rc<Self>)) {
+        match &self.value {
+            Value::Scalar { .. } => {}
+            Value::Seq(items) => {
+                items.iter().enumerate().for_each(|(at, item)| each(ChildKey::Index(at), item));
+            }
+            Value::Map { pairs, .. } => {
+                pairs.iter().for_each(|(key, value)| each(ChildKey::Key(Rc::clone(key)), value));
+            }
+        }
     }
 
     /// The pairs of a map whose keys are text, as long as `budget` lasts; merged ones not.
@@ -283,6 +308,11 @@ fn is_content(line: &str) -> bool {
 }
 
 impl Chunk<'_> {
+    /// Whether values of it may be found elsewhere than they are written.
+    pub(super) fn may_have_aliases(&self) -> bool {
+        self.text.contains('*') && self.text.contains('&')
+    }
+
     /// Reads the document.
     pub(super) fn read(&self) -> Result<Rc<Node>, Broken> {
         if self.text.len() > MAX_DOCUMENT_BYTES {

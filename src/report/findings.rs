@@ -8,12 +8,14 @@ use std::collections::HashMap;
 
 use crate::gate::Outcome;
 use crate::model::digest::Digest;
+use crate::model::dynamic::Dynamic;
 use crate::model::run::{CheckResult, Place};
 use crate::model::status::Status;
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::gating;
 use super::problems::{remark, worse};
+use super::unknown;
 use super::view::{Bearing, Row, View};
 
 /// What `Origin::file` says of standard input, which is no file to point at.
@@ -149,6 +151,12 @@ impl Fingerprints {
     pub(super) fn of_gate(&mut self, finding: &gating::Finding) -> String {
         let file = finding.origin().and_then(|(named, _)| file(named)).unwrap_or(Cow::Borrowed(""));
         self.of_key(format!("{}\0{file}\0{}\0gate", finding.kind, finding.about))
+    }
+
+    /// The same for a name that is not known.
+    pub(super) fn of_unknown(&mut self, name: &Dynamic) -> String {
+        let file = file(&name.origin.file).unwrap_or(Cow::Borrowed(STDIN));
+        self.of_key(format!("{}\0{file}\0{}", unknown::KIND, name.text))
     }
 
     fn of_key(&mut self, mut key: String) -> String {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::model::dynamic::Dynamic;
 use crate::model::run::Place;
 
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
@@ -13,6 +14,7 @@ use super::findings::{self, Finding, Severity};
 use super::gating;
 use super::matrix::short_name;
 use super::summary;
+use super::unknown;
 use super::view::View;
 
 /// Most annotations of one run: GitHub shows no more of one job.
@@ -32,12 +34,15 @@ pub fn annotate(view: &View<'_>, folder: &str, out: &mut dyn Write) -> io::Resul
     let of_gate = gate.iter().filter_map(|finding| Some((finding.severity()?, Subject::Gate(finding))));
     let of_places = view.run.places.iter();
     let of_places = of_places.filter_map(|place| Some((worst(view, place)?, Subject::Place(place))));
-    let mut places: Vec<_> = of_gate.chain(of_places).collect();
+    let of_names = view.run.scope.dynamic.names().iter();
+    let of_names = of_names.map(|name| (Severity::Note, Subject::Unknown(name)));
+    let mut places: Vec<_> = of_gate.chain(of_places).chain(of_names).collect();
     places.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     let shown = if places.len() > MOST { MOST - 1 } else { MOST };
     for (severity, subject) in places.iter().take(shown) {
         match subject {
             Subject::Place(place) => write_place(view, folder, (*severity, place), out)?,
+            Subject::Unknown(name) => write_unknown(folder, name, out)?,
             Subject::Gate(finding) => write_gate(folder, (*severity, finding), out)?,
         }
     }
@@ -55,6 +60,16 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 enum Subject<'a> {
     Place(&'a Place),
     Gate(&'a gating::Finding),
+    Unknown(&'a Dynamic),
+}
+
+fn write_unknown(folder: &str, name: &Dynamic, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "::{} ", command(Severity::Note))?;
+    if let Some(file) = findings::file(&name.origin.file) {
+        write!(out, "file={},line={},", property(&in_folder(folder, &file)), name.origin.line)?;
+    }
+    let title = property(&format!("{}: not known offline", name.text));
+    writeln!(out, "title={title}::{}", data(&escape::terminal(&unknown::told(name))))
 }
 
 fn write_gate(
@@ -237,6 +252,25 @@ mod tests {
             lines[49],
             "::notice title=registry-check::151 more places not annotated (51 errors, 100 warnings): \
              the job summary and the other reports tell all"
+        );
+    }
+
+    #[test]
+    fn names_that_are_not_known_are_notices_behind_all_else() {
+        let text = rendered(&fixture::with_dynamic(2, fixture::HOSTILE), "deploy");
+        let lines: Vec<_> = text.lines().map(parsed).collect();
+        let commands: Vec<_> = lines.iter().map(|(command, ..)| command.as_str()).collect();
+        assert_eq!(commands, ["warning", "notice", "notice"]);
+        let (_, properties, message) = &lines[1];
+        let keys: Vec<_> = properties.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["file", "line", "title"]);
+        assert!(message.contains(": not known offline, and not checked: "), "{message}");
+        assert_eq!(escape::runner_command(&text), None);
+        let many = rendered(&fixture::with_dynamic(900, "a:$X"), "");
+        assert_eq!(many.lines().count(), 50);
+        assert!(
+            many.lines().last().unwrap().contains("852 more places not annotated (852 notices)"),
+            "{many}"
         );
     }
 

@@ -10,7 +10,7 @@ use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::findings::{self, Finding, Fingerprints, Severity};
 use super::view::View;
-use super::{escape, gating, json};
+use super::{escape, gating, json, unknown};
 
 /// What GitLab takes for a path where there is none.
 const NO_FILE: &str = "stdin";
@@ -69,6 +69,16 @@ impl Serialize for Issues<'_> {
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
             list.serialize_element(&issue(&finding, &mut fingerprints))?;
+        }
+        for name in self.0.run.scope.dynamic.names() {
+            let path = findings::file(&name.origin.file).unwrap_or(NO_FILE.into());
+            list.serialize_element(&Issue {
+                description: escape::terminal(&unknown::told(name)).into_owned(),
+                check_name: unknown::KIND,
+                fingerprint: fingerprints.of_unknown(name),
+                severity: severity(Severity::Note),
+                location: Location { path, lines: Lines { begin: name.origin.line } },
+            })?;
         }
         for finding in gating::findings(&self.0) {
             if let Some(grave) = finding.severity() {
@@ -143,7 +153,9 @@ mod tests {
 
     #[test]
     fn issues_have_what_gitlab_asks_for_and_fingerprints_of_their_own() {
-        for fixture in [fixture::all_statuses(), fixture::many(30), fixture::many(0)] {
+        for fixture in
+            [fixture::all_statuses(), fixture::many(30), fixture::many(0), fixture::with_dynamic(5, "a:$X")]
+        {
             let document: Value = serde_json::from_str(&rendered(&fixture)).unwrap();
             assert_eq!(faults(&document), [""; 0]);
             let issues = document.as_array().unwrap();

@@ -1,6 +1,6 @@
 //! The report of `registry-check images`: each image with the places where it stands.
 //!
-//! As lines for people and shells (name, tab, places), and as JSON, CSV and Markdown for programs and
+//! As lines for people and shells (name, tab, places; a comment for each name that is not known), and as JSON, CSV and Markdown for programs and
 //! pull requests. File names are a user's, and pass through [`escape`] like all else.
 
 use std::io;
@@ -126,26 +126,37 @@ fn lines(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
         let places: Vec<_> = places(listed).collect();
         writeln!(out, "{}\t{}", listed.image, escape::terminal(&places.join(",")))?;
     }
+    // The part before the tab stays a list, of which this is a comment.
+    for Dynamic { origin, text, why } in &listing.dynamic {
+        let (text, why) = (escape::terminal(text), escape::terminal(why));
+        writeln!(out, "# dynamic: {text}\t{}: {why}", escape::terminal(&origin.to_string()))?;
+    }
     Ok(())
 }
 
-const CSV_HEADER: [&str; 7] = ["image", "origin", "file", "line", "document", "path", "input"];
+const CSV_HEADER: [&str; 8] = ["image", "origin", "file", "line", "document", "path", "input", "dynamic"];
 
-/// One row for each place.
-fn rows(listing: &Listing) -> impl Iterator<Item = Vec<String>> {
-    listing.images.iter().flat_map(|listed| {
-        listed.places.iter().map(|NamedAt { origin, input, .. }| {
-            vec![
-                listed.image.to_string(),
-                origin.to_string(),
-                origin.file.to_string(),
-                origin.line.to_string(),
-                origin.document.map(|number| number.to_string()).unwrap_or_default(),
-                origin.path.as_deref().unwrap_or_default().to_owned(),
-                input.to_string(),
-            ]
-        })
-    })
+/// One row for each place; what is not known has no image, and in the last column what it depends on.
+fn rows(listing: &Listing) -> impl Iterator<Item = [String; 8]> {
+    let known = listing.images.iter().flat_map(|listed| {
+        let places = listed.places.iter();
+        places.map(|NamedAt { origin, input, .. }| row(listed.image.to_string(), origin, input, ""))
+    });
+    let open = listing.dynamic.iter();
+    known.chain(open.map(|Dynamic { origin, text, why }| row(String::new(), origin, text, why)))
+}
+
+fn row(image: String, origin: &Origin, input: &str, dynamic: &str) -> [String; 8] {
+    [
+        image,
+        origin.to_string(),
+        origin.file.to_string(),
+        origin.line.to_string(),
+        origin.document.map(|number| number.to_string()).unwrap_or_default(),
+        origin.path.as_deref().unwrap_or_default().to_owned(),
+        input.to_owned(),
+        dynamic.to_owned(),
+    ]
 }
 
 fn markdown(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
@@ -223,10 +234,14 @@ mod tests {
 
     #[test]
     fn every_format_is_whole_and_harmless() {
-        assert_eq!(written(Format::Table), "docker.io/library/nginx:latest\ta|b\\u{1b}.yaml:7,=c:7\n");
+        let table = written(Format::Table);
+        let (known, open) = table.split_once('\n').unwrap();
+        assert_eq!(known, "docker.io/library/nginx:latest\ta|b\\u{1b}.yaml:7,=c:7");
+        assert_eq!(open, "# dynamic: ${{ x }}\td:7: a run\n");
         let csv = written(Format::Csv);
-        assert_eq!(csv.lines().next(), Some("image,origin,file,line,document,path,input"));
-        assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n"));
+        assert_eq!(csv.lines().next(), Some("image,origin,file,line,document,path,input,dynamic"));
+        assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n,"));
+        assert_eq!(csv.lines().nth(3), Some(",d:7,d,7,2,y,${{ x }},a run"));
         let markdown = written(Format::Markdown);
         assert!(
             !markdown.contains('\u{1b}')

@@ -6,6 +6,7 @@
 use std::io;
 
 use super::escape;
+use crate::model::depth::ImageOptions;
 use crate::model::digest::Digest;
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
@@ -22,6 +23,8 @@ pub struct Entry<'a> {
     pub image: &'a ImageRef,
     /// What its registry serves; where the image is pinned already, that digest.
     pub digest: &'a Digest,
+    /// How far and for which platforms it is to be checked, where its inputs say so.
+    pub options: Option<&'a ImageOptions>,
     /// Where it stands in the inputs.
     pub places: &'a [&'a Origin],
 }
@@ -45,6 +48,13 @@ fn line(entry: &Entry<'_>) -> String {
     if entry.image.digest().is_none() {
         line.push_str(&format!("@{}", entry.digest));
     }
+    if let Some(depth) = entry.options.and_then(|options| options.depth) {
+        line.push_str(&format!(" depth={}", depth.as_str()));
+    }
+    if let Some(platforms) = entry.options.and_then(|options| options.platforms.as_ref()) {
+        let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+        line.push_str(&format!(" platform={}", platforms.join(",")));
+    }
     for (at, origin) in entry.places.iter().take(MOST_PLACES).enumerate() {
         line.push_str(if at == 0 { " # " } else { ", " });
         line.push_str(&escape::terminal(&origin.to_string()));
@@ -59,6 +69,7 @@ fn line(entry: &Entry<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::depth::Depth;
 
     #[test]
     fn a_line_is_a_name_with_its_digest_and_its_places_behind_it() {
@@ -69,9 +80,13 @@ mod tests {
         let (digest, other) = (Digest::sha256(b"served"), Digest::sha256(b"pinned"));
         let origins: Vec<Origin> = (1..=23).map(|line| Origin::line("a\nb # c.yaml".into(), line)).collect();
         let places: Vec<&Origin> = origins.iter().collect();
+        let options = ImageOptions {
+            depth: Some(Depth::Blobs),
+            platforms: Some(["linux/amd64".parse().unwrap(), "linux/arm/v7".parse().unwrap()].into()),
+        };
         let entries = [
-            Entry { image: &tagged, digest: &digest, places: &places },
-            Entry { image: &pinned, digest: &other, places: &places[..2] },
+            Entry { image: &tagged, digest: &digest, options: None, places: &places },
+            Entry { image: &pinned, digest: &other, options: Some(&options), places: &places[..2] },
         ];
         let mut out = Vec::new();
         write(&entries, &mut out).unwrap();
@@ -80,6 +95,11 @@ mod tests {
         assert_eq!((lines.len(), lines[0]), (3, HEADER));
         assert!(lines[1].starts_with(&format!("docker.io/library/nginx:1.27@{digest} # a\\nb # c.yaml:1, ")));
         assert!(lines[1].ends_with(":20 and 3 more"), "{}", lines[1]);
-        assert_eq!(lines[2], format!("quay.io/a/b@{other} # a\\nb # c.yaml:1, a\\nb # c.yaml:2"));
+        assert_eq!(
+            lines[2],
+            format!(
+                "quay.io/a/b@{other} depth=blobs platform=linux/amd64,linux/arm/v7 # a\\nb # c.yaml:1, a\\nb # c.yaml:2"
+            )
+        );
     }
 }

@@ -36,6 +36,7 @@ pub mod step_summary;
 mod summary;
 mod table;
 pub mod template;
+mod unknown;
 mod view;
 
 use std::fmt;

@@ -70,6 +70,8 @@ fn write_run(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     single("last_run_requests", "Requests that the last run sent to registries.", run.cost.requests, out)?;
     let exchanges = run.cost.token_exchanges;
     single("last_run_token_requests", "Requests that the last run sent to token services.", exchanges, out)?;
+    let unknown = run.scope.dynamic.total();
+    single("names_unknown", "Names of images that cannot be known offline: not checked.", unknown, out)?;
     let outcomes = [Outcome::Pass, Outcome::Undecided, Outcome::Fail];
     begin("decision", "How the gate came out: 1 for the outcome, 0 for the others.", out)?;
     for outcome in outcomes {

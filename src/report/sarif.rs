@@ -14,6 +14,7 @@ use super::escape;
 use super::findings::{self, Finding, Fingerprints, Severity};
 use super::gating;
 use super::json::{self, Depth};
+use super::unknown;
 use super::view::{Timestamp, View};
 use crate::gate::Level;
 use crate::model::code::Code;
@@ -183,6 +184,11 @@ fn run<'a>(view: &View<'a>) -> Run<'a> {
     };
     let mut rules: Vec<_> = RULES.iter().map(|code| rule(view, *code)).collect();
     rules.extend(GATE_RULES.iter().map(|(kind, text)| gate_rule(kind, text)));
+    rules.push(Rule {
+        default_configuration: Configuration { level: "note" },
+        properties: RuleProperties { tags: ["container-image", "input"] },
+        ..gate_rule(unknown::KIND, unknown::MEANING)
+    });
     Run {
         tool: Tool { driver: Driver { name: "registry-check", semantic_version: view.tool_version, rules } },
         // Ends with a slash: a category, not one run (section 3.17.3).
@@ -260,6 +266,18 @@ impl Serialize for Results<'_> {
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
             list.serialize_element(&result(&finding, &mut fingerprints))?;
+        }
+        for name in self.0.run.scope.dynamic.names() {
+            let file = findings::file(&name.origin.file).unwrap_or(NO_FILE.into());
+            list.serialize_element(&ResultLine {
+                rule_id: unknown::KIND,
+                rule_index: Some(RULES.len() + GATE_RULES.len()),
+                level: level(Severity::Note),
+                message: Message { text: message(&unknown::told(name)) },
+                locations: [Location { physical_location: located(&file, name.origin.line) }],
+                partial_fingerprints: prints(fingerprints.of_unknown(name)),
+                properties: None,
+            })?;
         }
         for finding in gating::findings(&self.0) {
             if let Some(severity) = finding.severity() {
@@ -390,9 +408,13 @@ mod tests {
 
     #[test]
     fn logs_fit_the_standard() {
-        for fixture in
-            [fixture::all_statuses(), fixture::many(50), fixture::many(0), fixture::saying(fixture::HOSTILE)]
-        {
+        for fixture in [
+            fixture::all_statuses(),
+            fixture::many(50),
+            fixture::many(0),
+            fixture::saying(fixture::HOSTILE),
+            fixture::with_dynamic(3, fixture::HOSTILE),
+        ] {
             assert_eq!(faults(&parsed(&fixture)), [""; 0]);
         }
     }
@@ -436,7 +458,7 @@ mod tests {
         let fixture = fixture::all_statuses();
         let log = parsed(&fixture);
         let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
-        assert_eq!(rules.len(), RULES.len() + GATE_RULES.len());
+        assert_eq!(rules.len(), RULES.len() + GATE_RULES.len() + 1);
         let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
         let rows: Vec<Row<'_>> = findings::all(&fixture.view()).map(|finding| finding.row).collect();
         assert_eq!(results.len(), rows.len());

@@ -230,7 +230,9 @@ mod tests {
                 let text = rendered(&fixture, &format!("{{{{ results[1].reason|{filter} }}}}")).unwrap();
                 prop_assert!(!text.contains(escape::is_hidden), "{}", filter);
                 prop_assert!(filter != "html" || !text.contains(['<', '>', '"', '\'']));
-                prop_assert!(filter != "csv" || !text.trim_start_matches('"').starts_with(['=', '+', '-', '@']));
+                // The first quote is that of the cell; others are its own, and as harmless as any letter.
+                let cell = text.strip_prefix('"').unwrap_or(&text);
+                prop_assert!(filter != "csv" || !cell.starts_with(['=', '+', '-', '@']));
             }
         }
     }

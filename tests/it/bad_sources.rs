@@ -140,9 +140,10 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
 fn a_template_where_an_image_should_be_is_not_passed_over() {
     let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: {{ .Values.image }}\n    - image: good:1\n";
     let output = Tool::new().file("x.yaml", text).line("images x.yaml").run();
-    assert_eq!((output.code, &*output.stdout), (Some(0), "docker.io/library/good:1\tx.yaml:6\n"));
-    let told = "warn: not known offline: x.yaml:5: {…}: no text: if it is a template, render it first (`helm template`)\n";
-    assert_eq!(output.stderr, told);
+    let why = "no text: if it is a template, render it first (`helm template`)";
+    let listed = format!("docker.io/library/good:1\tx.yaml:6\n# dynamic: {{…}}\tx.yaml:5: {why}\n");
+    assert_eq!((output.code, output.stdout), (Some(0), listed));
+    assert_eq!(output.stderr, format!("warn: not known offline: x.yaml:5: {{…}}: {why}\n"));
 }
 
 /// A file of a node that cannot be used, what is told of it, and what to do about that.

@@ -323,3 +323,38 @@ fn only_problems_and_their_order_are_the_users() {
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("[possible values: all, problems]"), "{output:?}");
 }
+
+#[test]
+fn names_that_are_not_known_are_notes_at_their_lines_and_fail_nothing() {
+    let peers = [(); 2].map(|()| registry(&["one"]));
+    let compose =
+        format!("services:\n  a: {{image: '{}/one:1.0'}}\n  b:\n    image: two:$TAG\n", peers[0].authority());
+    let output = Tool::new()
+        .file("compose.yaml", compose)
+        .args(["compose.yaml", &mirror(&peers[0], &peers[1])])
+        .line("-o a.csv -o a.sarif -o a.prom -o gitlab:quality.json -o github:annotations -o a.xml")
+        .run();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let told = "two:$TAG: not known offline, and not checked: the variable TAG without a value \
+                (document 1, services.b.image)";
+    let sarif = json(&output, "a.sarif");
+    let result = sarif.pointer("/runs/0/results/0").expect("a result");
+    assert_eq!((&result["ruleId"], &result["level"]), (&"not-known-offline".into(), &"note".into()));
+    assert_eq!(result["message"]["text"], told);
+    assert_eq!(result.pointer("/locations/0/physicalLocation/region/startLine"), Some(&4.into()));
+    let rule = usize::try_from(result["ruleIndex"].as_u64().expect("a rule")).expect("small");
+    assert_eq!(sarif.pointer(&format!("/runs/0/tool/driver/rules/{rule}/id")), Some(&result["ruleId"]));
+    let quality = json(&output, "quality.json");
+    assert_eq!((&quality[0]["severity"], &quality[0]["description"]), (&"info".into(), &told.into()));
+    assert_eq!(quality[0]["location"], serde_json::json!({"path": "compose.yaml", "lines": {"begin": 4}}));
+    let title = "two%3A$TAG%3A not known offline";
+    assert_eq!(
+        output.file("annotations"),
+        format!("::notice file=compose.yaml,line=4,title={title}::{told}\n")
+    );
+    assert!(output.file("a.prom").contains("\nregistry_check_names_unknown 1\n"));
+    let junit = Report::deserialize_from_str(&output.file("a.xml")).unwrap();
+    assert_eq!((junit.tests, junit.skipped), (2, 1));
+    // A row of CSV is an image at a mirror.
+    assert_eq!(output.file("a.csv").lines().count(), 3);
+}

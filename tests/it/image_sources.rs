@@ -28,7 +28,8 @@ docker.io/library/golang:1.22\tDockerfile:2
 docker.io/library/node:20\t.github/workflows/ci.yml:4
 docker.io/library/alpine:3.20\t.github/workflows/ci.yml:6
 docker.io/library/ruby:3\t.gitlab-ci.yml:2
-docker.io/library/postgres:16\t.gitlab-ci.yml:4
+docker.io/library/postgres:16\t.gitlab-ci.yml:4,.gitlab-ci.yml:6
+# dynamic: app:${VERSION}\tcompose.yaml:7: the variable VERSION without a value
 ";
 const FILES: &str = "compose.yaml deploy/pods.yaml Dockerfile .github/workflows/ci.yml .gitlab-ci.yml";
 
@@ -46,6 +47,12 @@ fn images_of_all_kinds_are_listed_with_their_places_and_the_broken_document_is_t
     let strict = tool().line("images --skip-invalid --strict-inputs").line(FILES).run();
     assert_eq!(strict.code, Some(2), "{strict:?}");
     assert!(strict.stderr.contains("compose.yaml:7: app:${VERSION}"), "{}", strict.stderr);
+
+    // What stands before the tabs is a list again.
+    let names = FOUND.lines().filter_map(|line| line.split('\t').next());
+    let again: Vec<_> = names.map(|name| format!("{name}\n")).collect();
+    let again = Tool::new().file("list.txt", again.concat()).line("images list.txt").run();
+    assert_eq!((again.code, again.stdout.lines().count()), (Some(0), 8), "{again:?}");
 }
 
 #[test]

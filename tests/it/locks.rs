@@ -140,3 +140,29 @@ fn locks_that_make_no_sense_are_refused_before_anybody_is_asked() {
     }
     assert_not_asked(&upstream);
 }
+
+#[test]
+fn a_lock_keeps_what_its_inputs_say_of_how_an_image_is_checked() {
+    let upstream = registry(&["one", "two"]);
+    let host = upstream.authority();
+    let compose = format!(
+        "services:\n  a: {{image: '{host}/one:1.0', platform: linux/amd64}}\n  b: {{image: '{host}/one:1.0', platform: linux/arm64}}\n"
+    );
+    let lock = Tool::new()
+        .file("compose.yaml", compose)
+        .file("list.txt", format!("{host}/two:1.0 depth=manifest platform=linux/amd64\n"))
+        .line("lock compose.yaml list.txt")
+        .run();
+    let [one, two] = ["one", "two"].map(digest);
+    let expected = format!(
+        "{HEADER}{host}/one:1.0@{one} platform=linux/amd64,linux/arm64 # compose.yaml:2, compose.yaml:3\n\
+         {host}/two:1.0@{two} depth=manifest platform=linux/amd64 # list.txt:1\n"
+    );
+    assert_eq!(whole(&lock), expected);
+    let again = Tool::new().file("images.lock", lock.stdout.clone()).line("images -f json images.lock").run();
+    let listed: serde_json::Value = serde_json::from_str(whole(&again)).expect("JSON");
+    assert_eq!(
+        listed["images"][0]["places"][0]["platforms"],
+        serde_json::json!(["linux/amd64", "linux/arm64"])
+    );
+}

@@ -181,7 +181,8 @@ fn sboms_give_their_containers() {
          ghcr.io/org/app:1.2@sha256:{digest}\tapp.cdx.json:7\n\
          quay.io/org/side:v2\tapp.cdx.json:8\n\
          docker.io/library/redis:7\tapp.spdx.json:3\n\
-         docker.io/library/alpine@sha256:{digest}\tapp.spdx.json:4\n"
+         docker.io/library/alpine@sha256:{digest}\tapp.spdx.json:4\n\
+         # dynamic: pkg:oci/inner@sha256:{digest}\tapp.cdx.json:10: its repository is not named\n"
     );
     assert_eq!(output.stdout, expected);
     assert!(output.stderr.contains("app.cdx.json:10: pkg:oci/inner@"), "{}", output.stderr);
@@ -198,10 +199,10 @@ fn dockerfiles_inside_bake_files_are_read_with_their_arguments() {
         rows,
         [
             &*format!(
-                "docker.io/library/golang:1.23,docker-bake.json:5,docker-bake.json,5,1,{path},golang:$VERSION"
+                "docker.io/library/golang:1.23,docker-bake.json:5,docker-bake.json,5,1,{path},golang:$VERSION,"
             ),
             &*format!(
-                "docker.io/library/alpine:3.20,docker-bake.json:5,docker-bake.json,5,1,{path},alpine:3.20"
+                "docker.io/library/alpine:3.20,docker-bake.json:5,docker-bake.json,5,1,{path},alpine:3.20,"
             ),
         ]
     );

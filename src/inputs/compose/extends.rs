@@ -109,7 +109,7 @@ impl Compose<'_> {
         if inner.named(name).is_none() {
             let shown = file.path.display().to_string();
             let why = format!("extends: no such service in {}", shown.escape_debug());
-            found.bad(Spot { line: extends.line, path: Some(&path) }, name, why);
+            found.bad(Spot { line: extends.line, path: Some(&path), node: None }, name, why);
         }
         inner.take(name, (extends.line, &path), &elsewhere, found);
         found.turn_to(&back, document);
@@ -122,7 +122,7 @@ impl Compose<'_> {
         if heir.known.contains(&link) {
             if heir.is_elsewhere {
                 let why = "extends: a circle".to_owned();
-                found.bad(Spot { line, path: Some(at) }, name, why);
+                found.bad(Spot { line, path: Some(at), node: None }, name, why);
             }
             return;
         }
@@ -133,6 +133,7 @@ impl Compose<'_> {
             if !heir.has_image {
                 self.image(base, heir.is_built, heir.platform.clone(), &path, found);
             }
+            self.volumes(base, &path, found);
             if !heir.has_reset {
                 self.build(base, &path, found);
             }

@@ -26,7 +26,7 @@ impl Compose<'_> {
     pub(super) fn include(&self, include: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
         if !include.is_seq() {
             let why = "include: expected a list".to_owned();
-            found.bad(Spot { line: include.line, path: Some(path) }, "", why);
+            found.bad(Spot { line: include.line, path: Some(path), node: None }, "", why);
             return;
         }
         let (file, document) = (Arc::clone(found.file().0), found.file().1);
@@ -40,7 +40,7 @@ impl Compose<'_> {
         let paths = if entry.is_map() { self.texts(entry.get("path")) } else { self.texts(Some(entry)) };
         if paths.is_empty() {
             let why = "include: no path is named".to_owned();
-            found.bad(Spot { line: entry.line, path: Some(path) }, "", why);
+            found.bad(Spot { line: entry.line, path: Some(path), node: None }, "", why);
         }
         let mut files = Vec::new();
         for node in paths {
@@ -48,7 +48,7 @@ impl Compose<'_> {
                 if self.above.contains(&canonical) {
                     let why =
                         format!("include: {}: a circle", file.path.display().to_string().escape_debug());
-                    found.bad(Spot { line: node.line, path: Some(path) }, "", why);
+                    found.bad(Spot { line: node.line, path: Some(path), node: None }, "", why);
                     return;
                 }
                 files.push((file, canonical));

@@ -110,7 +110,7 @@ impl Others {
                 }
             }
             Refusal::Fault(why) => {
-                found.bad(Spot { line, path: Some(path) }, "", format!("{what}: {why}"));
+                found.bad(Spot { line, path: Some(path), node: None }, "", format!("{what}: {why}"));
             }
         }
     }

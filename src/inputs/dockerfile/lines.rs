@@ -125,30 +125,53 @@ struct Heredoc {
 }
 
 fn heredocs(text: &str) -> Vec<Heredoc> {
-    let mut words = words(text).into_iter().map(|(_, word)| word).peekable();
-    while words.peek().is_some_and(|word| word.eq_ignore_ascii_case("ONBUILD")) {
-        words.next();
+    let all = words(text);
+    let mut rest = &all[..];
+    while let Some(((_, word), behind)) = rest.split_first()
+        && word.eq_ignore_ascii_case("ONBUILD")
+    {
+        rest = behind;
     }
     let takes_heredocs = ["RUN", "COPY", "ADD"];
-    match words.next() {
-        Some(word) if takes_heredocs.iter().any(|name| word.eq_ignore_ascii_case(name)) => {
-            words.filter_map(heredoc).collect()
+    match rest.split_first() {
+        Some(((_, word), words)) if takes_heredocs.iter().any(|name| word.eq_ignore_ascii_case(name)) => {
+            let beside = |at: usize| words.get(at + 1).map(|(_, word)| *word);
+            words.iter().enumerate().filter_map(|(at, (_, word))| heredoc(word, beside(at))).collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// `[FD]<<[-]NAME`, the name in quotes or not.
-fn heredoc(word: &str) -> Option<Heredoc> {
+/// `[FD]<<[-]NAME`, as BuildKit's `ParseHeredoc` has it; behind `<<` alone the name may be the next word.
+fn heredoc(word: &str, next: Option<&str>) -> Option<Heredoc> {
     let word = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
     let (strips_tabs, word) = word.strip_prefix('-').map_or((false, word), |word| (true, word));
+    let word = if word.is_empty() && !strips_tabs { next? } else { word };
     if word.contains('<') {
         return None;
     }
-    let quoted = |quote: char| word.strip_prefix(quote).and_then(|word| word.strip_suffix(quote));
-    let name = quoted('"').or_else(|| quoted('\'')).unwrap_or(word);
-    let is_name = !name.is_empty() && !name.contains(['"', '\'', ' ', '(', ')', '$']);
-    is_name.then(|| Heredoc { name: name.to_owned(), strips_tabs })
+    let name = unquoted(word).filter(|name| !name.is_empty())?;
+    Some(Heredoc { name, strips_tabs })
+}
+
+/// A word of a shell without its quotes and escapes; variables stay as they are. None for a quote without an end.
+fn unquoted(word: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut quote = None;
+    let mut letters = word.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            (letter, Some(open)) if letter == open => quote = None,
+            ('"' | '\'', None) => quote = Some(letter),
+            ('\\', None) => out.extend(letters.next()),
+            ('\\', Some('"')) => match letters.next_if(|next| matches!(next, '"' | '$' | '\\')) {
+                Some(next) => out.push(next),
+                None => out.push('\\'),
+            },
+            (letter, _) => out.push(letter),
+        }
+    }
+    if quote.is_none() { Some(out) } else { None }
 }
 
 /// The words of a shell line with their offsets, quotes left as they are.

@@ -59,6 +59,47 @@ fn a_service_that_extends_one_that_is_built_is_built() {
     );
 }
 
+#[test]
+fn a_list_or_a_map_instead_of_a_name_is_a_fault_with_its_place() {
+    let text = "services:\n  a:\n    image: [x]\n  b: {image: {c: d}}\n  e: {image: f:1}\nx-tool:\n  image: {repository: g}\n";
+    assert_found("compose.yaml", text, &["3 ! ", "4 ! ", "5 f:1"]);
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new("c.yaml")), &options(None), &"c.yaml".into(), &mut inputs).unwrap();
+    let told: Vec<_> = inputs.bad.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "c.yaml:3: a list is no image's name: a text must stand here",
+            "c.yaml:4: a map is no image's name: a text must stand here"
+        ]
+    );
+}
+
+#[test]
+fn an_image_that_is_mounted_is_pulled() {
+    let text = "services:\n  a:\n    volumes:\n    - ./x:/y\n    - {type: image, source: 'img/vol:${T:-2}', target: /m}\n    \
+                - {type: bind, source: /no:1, target: /m}\n    - {type: image, source: 'o:$X', target: /m}\n  \
+                b: {volumes: !reset [{type: image, source: 'gone:1'}]}\n";
+    assert_found("compose.yaml", text, &["5 img/vol:2", "7 ? o:$X"]);
+    assert_eq!(
+        paths("compose.yaml", text),
+        ["5 services.a.volumes[1].source", "? 7 services.a.volumes[3].source"]
+    );
+}
+
+#[test]
+fn line_and_key_path_name_the_same_place_behind_aliases_and_merge_keys() {
+    let text = "x-common: &common\n  image: common:1\n  build: {cache_from: [&cache 'cache:$V']}\nservices:\n  q:\n    \
+                <<: *common\n    build: !reset null\n  r: {image: &r 'r:1'}\n  s: {image: *r}\n  \
+                t: {build: {cache_from: [*cache]}}\n";
+    assert_eq!(
+        paths("compose.yaml", text),
+        ["2 x-common.image", "8 services.r.image", "? 3 x-common.build.cache_from[0]"]
+    );
+    let pods = "apiVersion: v1\nkind: Pod\nmetadata: {annotations: {i: &i 'p:1'}}\nspec: {containers: [{image: *i}]}\n";
+    assert_eq!(paths("pod.yaml", pods), ["3 metadata.annotations.i"]);
+}
+
 const COMPOSE: &str = r#"x-base: &base
   image: base:1
   restart: always

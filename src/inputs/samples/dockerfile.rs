@@ -72,6 +72,13 @@ fn dockerfiles_give_bases_copies_mounts_and_the_frontend() {
 }
 
 #[test]
+fn a_later_stage_is_no_image_where_it_is_copied_from_and_one_where_it_is_a_base() {
+    let text = "FROM a:1\nCOPY --from=Cfg /x /y\nRUN --mount=type=bind,from=cfg,target=/z true\nFROM cfg\n\
+                COPY --from=other:1 / /\nFROM --platform=linux/amd64 b:1 as CFG\nCOPY --from=cfg-2 / /\n";
+    assert_found("Dockerfile", text, &["1 a:1", "4 cfg:latest", "5 other:1", "6 b:1", "7 cfg-2:latest"]);
+}
+
+#[test]
 fn directives_stand_only_at_the_top_and_choose_the_escape() {
     let windows = "# escape=`\r\nFROM win:1 `\r\n  AS b\r\nRUN dir C:\\\r\nCOPY --from=b C:\\a\\ C:\\b\\\r\nFROM b\r\nFROM next:2\r\n";
     assert_found("Dockerfile", windows, &["2 win:1", "7 next:2"]);
@@ -89,6 +96,21 @@ fn directives_stand_only_at_the_top_and_choose_the_escape() {
 fn a_heredoc_without_an_end_is_told_and_what_stands_before_it_counts() {
     let text = "FROM x:1\nRUN cat <<EOF > /y\nFROM z:1\n";
     assert_found("Dockerfile", text, &["1 x:1", "2 ! <<EOF"]);
+    // As in a shell, quotes and escapes are no part of the name, and a blank may stand before it.
+    for (typed, name) in [
+        ("<<'E O F'", "E O F"),
+        ("<< EOF", "EOF"),
+        ("3<<-\"E\"'O'F", "EOF"),
+        ("<<E\\'F", "E'F"),
+        ("<<$X)", "$X)"),
+    ] {
+        let text = format!("FROM x:1\nRUN cat {typed} > /y\nFROM z:1\n{name}\nFROM w:1\n");
+        assert_found("Dockerfile", &text, &["1 x:1", "5 w:1"]);
+    }
+    for none in ["<<- EOF", "'<<EOF'", "<<''", "a<<EOF"] {
+        let text = format!("FROM x:1\nRUN cat {none}\nFROM z:1\n");
+        assert_found("Dockerfile", &text, &["1 x:1", "3 z:1"]);
+    }
     // A shift and a here-string begin none.
     assert_found("Dockerfile", "FROM x:1\nRUN echo $((1<<2)) <<<EOF\nFROM y:1\n", &["1 x:1", "3 y:1"]);
 }

@@ -150,3 +150,10 @@ fn templates_are_told_from_broken_yaml() {
         ["templates/pod.yaml:3: a template, not YAML: render it first (`helm template`)"]
     );
 }
+
+#[test]
+fn blanks_around_a_name_are_a_fault_as_kubernetes_has_it() {
+    let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: ' sp:1 '\n  - image: \"a:1\\n\"\n  - image:   b:1  \n  \
+               volumes: [{image: {reference: 'v:1 '}}]\n";
+    assert_found("pod.yaml", pod, &["5 ! ' sp:1 '", "6 ! 'a:1\n'", "7 b:1", "8 ! 'v:1 '"]);
+}

@@ -5,10 +5,12 @@
 
 mod compose;
 mod dockerfile;
+mod gitlab;
 mod kubernetes;
 mod pipelines;
 
 use super::*;
+use crate::model::origin::Origin;
 
 fn options(kind: Option<Kind>) -> Options {
     Options { kind, ..Options::default() }
@@ -72,6 +74,15 @@ fn aliases_that_multiply_are_told_and_what_was_found_stays() {
     let any = Options { any_image_key: AnyImageKey::Yes, ..Options::default() };
     let kubernetes = format!("image: first:1\n{bomb}");
     assert_eq!(found_with("k.yaml", &kubernetes.replace("services", "kept"), &any), ["1 first:1", "1 ! "]);
+}
+
+/// What `text` holds, as `FILE:LINE PATH`, and `?` before what is not known.
+fn paths(name: &str, text: &str) -> Vec<String> {
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new(name)), &options(None), &Arc::from(name), &mut inputs).unwrap();
+    let shown = |origin: &Origin| format!("{} {}", origin.line, origin.path.as_deref().unwrap_or_default());
+    let open = inputs.dynamic.iter().map(|entry| format!("? {}", shown(&entry.origin)));
+    inputs.images.iter().map(|image| shown(&image.origin)).chain(open).collect()
 }
 
 /// What `text` wants, as `IMAGE PLATFORM`, or `IMAGE` where nothing is said.

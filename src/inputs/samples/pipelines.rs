@@ -57,9 +57,21 @@ fn workflows_give_containers_services_steps_and_runners() {
         "37 debian:12",
         "38 ? ${{ matrix.c }}",
     ];
-    assert_found(".github/workflows/ci.yml", WORKFLOW, &expected);
+    assert_found(".forgejo/workflows/ci.yml", WORKFLOW, &expected);
     // The content tells as well.
     assert_found("anything.yaml", WORKFLOW, &expected);
+    // GitHub has no images as runners.
+    let at_github: Vec<_> = expected
+        .into_iter()
+        .filter(|line| !line.ends_with("node:18") && !line.ends_with("debian:12"))
+        .collect();
+    assert_found("x/.github/workflows/ci.yml", WORKFLOW, &at_github);
+    let told = |line| {
+        format!(
+            ".github/workflows/ci.yml:{line}: runs-on: an image as a runner is Forgejo's and Gitea's: left out"
+        )
+    };
+    assert_eq!(warnings(".github/workflows/ci.yml", WORKFLOW), [told(30), told(37)]);
 }
 
 #[test]
@@ -140,7 +152,12 @@ fn pipelines_give_images_and_services_wherever_gitlab_looks() {
             "18 hidden-service:1",
             "19 hidden-service:2",
             "22 open:9",
+            "31 hidden:3.20",
+            "33 hidden-service:1",
+            "33 hidden-service:2",
             "34 own:1",
+            "37 hidden-service:1",
+            "37 hidden-service:2",
             "39 ? !reference [.elsewhere, image]",
             "41 tools:3.20",
             "43 w:3.20",
@@ -216,6 +233,16 @@ fn lists_of_what_to_copy_give_the_tags_that_they_name() {
     assert_found("sync.yml", skopeo, &expected);
     let regsync = "version: 1\ncreds: [{registry: e.test, pass: x}]\nsync:\n  - source: busybox:1\n    target: e.test/busybox:1\n    type: image\n  - source: quay.io/org/app\n    target: e.test/app\n    type: repository\n    tags: {allow: [\"v1.*\"]}\n  - source: quay.io\n    target: e.test\n    type: registry\n";
     assert_found("regsync.yml", regsync, &["4 busybox:1", "7 ? quay.io/org/app", "11 ? quay.io"]);
+    let local = "version: 1\nsync:\n- {source: 'ocidir:///x:1', target: y, type: image}\n- {source: 'ocifile://x', target: y, type: \
+                 repository}\n- {source: 'busybox:1', target: z, type: image}\n";
+    assert_found("regsync.yml", local, &["5 busybox:1"]);
+    assert_eq!(
+        warnings("regsync.yml", local),
+        [
+            "regsync.yml:3: source: ocidir is a folder, no registry: left out",
+            "regsync.yml:4: source: ocifile is a folder, no registry: left out",
+        ]
+    );
 }
 
 #[test]

@@ -38,8 +38,17 @@ mod tests {
     use super::*;
 
     /// Formats in which the names stand.
-    const FORMATS: [Format; 6] =
-        [Format::Table, Format::Markdown, Format::Html, Format::Json, Format::Ndjson, Format::Junit];
+    const FORMATS: [Format; 9] = [
+        Format::Table,
+        Format::Markdown,
+        Format::Html,
+        Format::Json,
+        Format::Ndjson,
+        Format::Junit,
+        Format::Sarif,
+        Format::Github,
+        Format::Gitlab,
+    ];
 
     fn rendered(format: Format, fixture: &Fixture) -> String {
         let mut out = Vec::new();
@@ -56,9 +65,14 @@ mod tests {
         assert!(table.contains(told), "{table}");
         for format in FORMATS {
             let text = rendered(format, &fixture::with_dynamic(1, "redis:$X"));
-            assert!(text.contains("redis:$X.yaml"), "{text}");
-            assert!(!rendered(format, &fixture::many(1)).contains("known offline"), "{format}");
+            let file = if format == Format::Sarif { "redis%3A%24X.yaml" } else { "redis:$X.yaml" };
+            assert!(text.replace("%3A$", ":$").contains(file), "{text}");
+            // SARIF has the rule whether or not there is a result.
+            let none = if format == Format::Sarif { "known offline, and" } else { "known offline" };
+            assert!(!rendered(format, &fixture::many(1)).contains(none), "{format}");
         }
+        let told = rendered(Format::Prometheus, &fixture::with_dynamic(5000, "redis:$X"));
+        assert!(told.contains("\nregistry_check_names_unknown 5000\n"), "{told}");
     }
 
     #[test]
@@ -76,7 +90,7 @@ mod tests {
         for format in FORMATS {
             let text = rendered(format, &fixture::with_dynamic(2, fixture::HOSTILE));
             assert!(!text.replace('\n', "").contains(is_hidden), "{format}");
-            let is_markup = !matches!(format, Format::Table | Format::Json | Format::Ndjson);
+            let is_markup = matches!(format, Format::Markdown | Format::Html | Format::Junit);
             assert!(!is_markup || !text.contains("<script>alert"), "{format}: {text}");
         }
     }

@@ -1,0 +1,322 @@
+//! Variables in an image's name, as one job has them: `$V`, `${V}` and `%V%`; GitLab has no defaults in names.
+//!
+//! In GitLab's order: rules, the matrix, the job and what it extends, `workflow:rules`, the top. Which rule matches only
+//! the server knows, so that what a rule sets is known to nobody here. A matrix gives each of its jobs' images.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::job::{Held, Job};
+use super::{At, Gitlab, MAX_DEPTH};
+use crate::inputs::compose::variables;
+use crate::inputs::interpolate::name_length;
+
+/// The proxies through which GitLab pulls from Docker Hub.
+const HUB_PROXIES: [&str; 2] =
+    ["CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX", "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX"];
+const TEMPLATE: &str = "a template that is not here";
+/// GitLab's own bound on the jobs of a matrix.
+const MAX_JOBS: usize = 200;
+
+/// Who a name is put together for.
+pub(super) enum Scope<'a> {
+    /// A job of the pipeline.
+    Job(Box<Values<'a>>),
+    /// Nobody in these files: whoever uses it brings variables along.
+    Template,
+}
+
+/// Where a job's variables come from.
+pub(super) struct Values<'a> {
+    /// Set by its rules.
+    rules: Names<'a>,
+    /// The variables of each job that a matrix makes.
+    matrix: Result<Vec<Row<'a>>, &'static str>,
+    /// `variables` of the job and what it extends, what wins first.
+    own: Vec<Held<'a, At<'a>>>,
+    /// Set by `workflow:rules`.
+    workflow: Names<'a>,
+    /// `variables` at the top.
+    top: Vec<At<'a>>,
+    inherited: Inherited,
+}
+
+type Row<'a> = Vec<(&'a str, &'a str)>;
+
+/// Names that rules set.
+#[derive(Default)]
+struct Names<'a> {
+    names: HashSet<&'a str>,
+    /// What else may set any, where that is not in these files.
+    open: Option<&'static str>,
+}
+
+/// Which variables of the top a job takes.
+enum Inherited {
+    All,
+    Only(HashSet<String>),
+}
+
+/// What is known of a variable.
+enum Known<'a> {
+    Value(&'a str),
+    /// What it hangs on.
+    Open(&'static str),
+    Unset,
+}
+
+/// Why a name is not known.
+#[derive(Default)]
+struct Unknown {
+    unset: Vec<String>,
+    open: BTreeSet<String>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn of(gitlab: &Gitlab<'a>, job: &Job<'a>) -> Self {
+        let rules = match job.own(gitlab, "rules") {
+            Held::Value(rules) => Names::of(gitlab, rules),
+            Held::Elsewhere(..) => Names { open: Some(TEMPLATE), ..Names::default() },
+            Held::Nothing => Names::default(),
+        };
+        let workflow = gitlab.roots().find_map(|root| root.get("workflow")?.get("rules"));
+        let top: Vec<At<'a>> = gitlab.roots().filter_map(|root| root.get("variables")).collect();
+        Self::Job(Box::new(Values {
+            rules,
+            matrix: matrix(gitlab, job),
+            own: job.all("variables").collect(),
+            workflow: workflow.map(|rules| Names::of(gitlab, rules)).unwrap_or_default(),
+            inherited: Inherited::of(gitlab, job, &top),
+            top,
+        }))
+    }
+
+    /// What comes of `typed`: one name, or one for each job of a matrix; or why it is not known.
+    pub(super) fn names(&self, gitlab: &Gitlab<'a>, typed: &str) -> Vec<Result<String, String>> {
+        let rows: &[Row<'a>] = match self {
+            Self::Job(values) => values.matrix.as_deref().unwrap_or_default(),
+            Self::Template => &[],
+        };
+        if rows.is_empty() || !typed.contains(['$', '%']) {
+            return vec![self.name(gitlab, typed, &[])];
+        }
+        let mut names = Vec::new();
+        for row in rows.iter().take_while(|_| gitlab.budget.spend()) {
+            let name = self.name(gitlab, typed, row);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn name(&self, gitlab: &Gitlab<'a>, typed: &str, row: &[(&'a str, &'a str)]) -> Result<String, String> {
+        let mut unknown = Unknown::default();
+        let name = self.expanded(gitlab, typed, (row, MAX_DEPTH), &mut unknown);
+        if name.contains("$[[") {
+            return Err("an input of the pipeline that includes it".to_owned());
+        }
+        let Unknown { unset, open } = unknown;
+        let unset = (!unset.is_empty())
+            .then(|| format!("{} without a value in {}", variables(&unset), gitlab.here()));
+        let why: Vec<String> = open.into_iter().chain(unset).collect();
+        if why.is_empty() { Ok(name) } else { Err(why.join("; ")) }
+    }
+
+    fn expanded(
+        &self,
+        gitlab: &Gitlab<'a>,
+        text: &str,
+        (row, depth): (&[(&'a str, &'a str)], usize),
+        unknown: &mut Unknown,
+    ) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['$', '%']) {
+            out.push_str(&rest[..at]);
+            let sign = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(behind) = rest.strip_prefix('$').filter(|_| sign == "$") {
+                out.push('$');
+                rest = behind;
+                continue;
+            }
+            let (open, close) = match sign {
+                "%" => ("", "%"),
+                _ if rest.starts_with('{') => ("{", "}"),
+                _ => ("", ""),
+            };
+            let inner = &rest[open.len()..];
+            let name = &inner[..name_length(inner)];
+            let Some(behind) = inner[name.len()..].strip_prefix(close).filter(|_| !name.is_empty()) else {
+                out.push_str(sign);
+                continue;
+            };
+            rest = behind;
+            if HUB_PROXIES.contains(&name) && out.is_empty() && rest.starts_with('/') {
+                rest = &rest[1..];
+                continue;
+            }
+            match self.value(gitlab, name, row) {
+                Known::Value(value) if depth > 0 => {
+                    let below = (row, depth.saturating_sub(4));
+                    out.push_str(&self.expanded(gitlab, value, below, unknown));
+                }
+                Known::Open(why) => drop(unknown.open.insert(format!("{name} hangs on {why}"))),
+                _ if unknown.unset.iter().any(|known| known == name) => {}
+                _ => unknown.unset.push(name.to_owned()),
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn value(&self, gitlab: &Gitlab<'a>, name: &str, row: &[(&'a str, &'a str)]) -> Known<'a> {
+        let Self::Job(values) = self else {
+            return Known::Open("the jobs that use this template, of which none is here");
+        };
+        if let Some(why) = values.rules.setting(name, "the rules of a job") {
+            return Known::Open(why);
+        }
+        if let Some((_, value)) = row.iter().find(|(known, _)| *known == name) {
+            return Known::Value(value);
+        }
+        if let Err(why) = values.matrix {
+            return Known::Open(why);
+        }
+        for held in &values.own {
+            match held {
+                Held::Value(at) => match variable(gitlab, *at, name) {
+                    Known::Unset => {}
+                    known => return known,
+                },
+                Held::Elsewhere(..) => return Known::Open(TEMPLATE),
+                Held::Nothing => {}
+            }
+        }
+        match &values.inherited {
+            Inherited::Only(names) if !names.contains(name) => return Known::Unset,
+            _ => {}
+        }
+        if let Some(why) = values.workflow.setting(name, "the rules of the workflow") {
+            return Known::Open(why);
+        }
+        let known = values.top.iter().map(|at| variable(gitlab, *at, name));
+        known.into_iter().find(|known| !matches!(known, Known::Unset)).unwrap_or(Known::Unset)
+    }
+}
+
+/// The variable of this name in a map of them.
+fn variable<'a>(gitlab: &Gitlab<'a>, variables: At<'a>, name: &str) -> Known<'a> {
+    const LOST: &str = "a reference to what is not here";
+    let mut depth = MAX_DEPTH;
+    let Some(variables) = gitlab.resolved(variables, &mut depth) else { return Known::Open(LOST) };
+    let Some(value) = variables.get(name) else { return Known::Unset };
+    let Some(value) = gitlab.resolved(value, &mut depth) else { return Known::Open(LOST) };
+    let text = value.node.text().or_else(|| value.node.str("value"));
+    text.map_or(Known::Unset, Known::Value)
+}
+
+impl<'a> Names<'a> {
+    fn of(gitlab: &Gitlab<'a>, rules: At<'a>) -> Self {
+        let mut names = Self::default();
+        names.add(gitlab, rules, MAX_DEPTH);
+        names
+    }
+
+    fn add(&mut self, gitlab: &Gitlab<'a>, at: At<'a>, depth: usize) {
+        let mut left = depth;
+        let Some(at) = gitlab.resolved(at, &mut left).filter(|_| left > 0) else {
+            self.open = Some("rules that are not here");
+            return;
+        };
+        for (_, rule) in at.items(gitlab.budget) {
+            self.add(gitlab, rule, left - 1);
+        }
+        let Some(variables) = at.get("variables") else { return };
+        match gitlab.resolved(variables, &mut left) {
+            Some(variables) => {
+                self.names
+                    .extend(variables.node.merged_pairs(gitlab.budget).into_iter().map(|(name, _)| name));
+            }
+            None => self.open = Some("rules that are not here"),
+        }
+    }
+
+    /// What may set this variable, if anything does; `these` are the rules themselves.
+    fn setting(&self, name: &str, these: &'static str) -> Option<&'static str> {
+        if self.names.contains(name) { Some(these) } else { self.open }
+    }
+}
+
+impl Inherited {
+    fn of<'a>(gitlab: &Gitlab<'a>, job: &Job<'a>, top: &[At<'a>]) -> Self {
+        if !job.all("inherit").any(|held| matches!(held, Held::Value(_))) {
+            return Self::All;
+        }
+        let names = top.iter().flat_map(|at| at.node.merged_pairs(gitlab.budget)).map(|(name, _)| name);
+        let taken = names.filter(|name| job.inherits(gitlab, "variables", name));
+        Self::Only(taken.map(str::to_owned).collect())
+    }
+}
+
+/// The variables of each job of `parallel:matrix`, none where there is no matrix; or what they hang on.
+fn matrix<'a>(gitlab: &Gitlab<'a>, job: &Job<'a>) -> Result<Vec<Row<'a>>, &'static str> {
+    const LOST: &str = "a matrix that is not here";
+    let parallel = match job.own(gitlab, "parallel") {
+        Held::Value(parallel) => parallel,
+        Held::Elsewhere(..) => return Err(TEMPLATE),
+        Held::Nothing => return Ok(Vec::new()),
+    };
+    if parallel.node.has_tag("reference") {
+        return Err(LOST);
+    }
+    let Some(matrix) = parallel.get("matrix") else { return Ok(Vec::new()) };
+    let mut maps = Vec::new();
+    if !flat(gitlab, matrix, MAX_DEPTH, &mut maps) {
+        return Err(LOST);
+    }
+    let mut rows = Vec::new();
+    for map in maps {
+        rows.extend(product(gitlab, map)?);
+        if rows.len() > MAX_JOBS {
+            return Err("a matrix of more than 200 jobs, which GitLab refuses");
+        }
+    }
+    Ok(rows)
+}
+
+/// The values in a list, those behind references and in lists of it too; false where one is not here.
+fn flat<'a>(gitlab: &Gitlab<'a>, at: At<'a>, depth: usize, out: &mut Vec<At<'a>>) -> bool {
+    let mut left = depth;
+    let Some(at) = gitlab.resolved(at, &mut left).filter(|_| left > 0) else { return false };
+    if !at.node.is_seq() {
+        out.push(at);
+        return true;
+    }
+    at.items(gitlab.budget).all(|(_, item)| flat(gitlab, item, left - 1, out))
+}
+
+/// Every way to choose one value of each variable.
+fn product<'a>(gitlab: &Gitlab<'a>, map: At<'a>) -> Result<Vec<Row<'a>>, &'static str> {
+    const UNREADABLE: &str = "a matrix that holds more than texts";
+    if !map.node.is_map() {
+        return Err(UNREADABLE);
+    }
+    let mut rows: Vec<Row<'a>> = vec![Vec::new()];
+    for (name, value) in map.node.merged_pairs(gitlab.budget) {
+        let mut values = Vec::new();
+        if !flat(gitlab, At { node: value, ..map }, MAX_DEPTH, &mut values) {
+            return Err("a matrix that is not here");
+        }
+        let texts: Option<Vec<&'a str>> = values.iter().map(|at| at.node.text()).collect();
+        let texts = texts.ok_or(UNREADABLE)?;
+        if rows.len().saturating_mul(texts.len()) > MAX_JOBS {
+            return Err("a matrix of more than 200 jobs, which GitLab refuses");
+        }
+        rows = rows
+            .iter()
+            .flat_map(|row| texts.iter().map(|text| row.iter().copied().chain([(name, *text)]).collect()))
+            .collect();
+    }
+    Ok(rows)
+}

@@ -1,0 +1,142 @@
+//! Pipelines: what the jobs make of their images, each with its own variables.
+
+use super::*;
+
+/// What is not known in `text`, as `LINE WHY`.
+fn open(text: &str) -> Vec<String> {
+    let mut inputs = Inputs::default();
+    let path = Path::new(".gitlab-ci.yml");
+    read_text(text, Some(path), &options(None), &".gitlab-ci.yml".into(), &mut inputs).unwrap();
+    inputs.dynamic.iter().map(|entry| format!("{} {}", entry.origin.line, entry.why)).collect()
+}
+
+#[track_caller]
+fn assert_pipeline(text: &str, expected: &[&str]) {
+    assert_found(".gitlab-ci.yml", text, expected);
+}
+
+#[test]
+fn an_inherited_image_has_the_variables_of_each_job() {
+    let text = "variables: {V: '1'}\ndefault:\n  image: def:$V\n  services: ['svc:$V']\na: {script: [x]}\n\
+                b: {variables: {V: '2'}, script: [x]}\nc: {image: own:$V, services: [], variables: {V: '3'}}\n\
+                d: {variables: {V: '4'}, trigger: {include: x}}\n";
+    assert_pipeline(text, &["3 def:1", "3 def:2", "4 svc:1", "4 svc:2", "7 own:3"]);
+    // Nobody pulls it without a variable of their own.
+    let text = "variables: {V: '1'}\nimage: top:$V\nb: {variables: {V: '2'}, script: [x]}\n";
+    assert_pipeline(text, &["2 top:2"]);
+}
+
+#[test]
+fn what_no_job_uses_is_known_only_without_variables() {
+    let text = "variables: {V: '1'}\ndefault: {image: 'def:$V'}\nservices: [plain:1]\n.a: {image: 'a:$V'}\n.b: {image: b:1}\n\
+                job: {image: 'j:$V', services: [], script: [x]}\n";
+    assert_pipeline(text, &["2 ? def:$V", "3 plain:1", "4 ? a:$V", "5 b:1", "6 j:1"]);
+    assert_eq!(open(text)[0], "2 V hangs on the jobs that use this template, of which none is here");
+}
+
+#[test]
+fn a_matrix_gives_the_image_of_each_of_its_jobs() {
+    let text = "variables: {V: '1', W: 'w'}\nm:\n  parallel:\n    matrix:\n      - {V: ['7', 8], X: [a, b]}\n      - V: '9'\n        \
+                X: $W\n  image: mat:$V-$X\n  services: ['v:$V', 'w:$W']\n";
+    let expected =
+        ["8 mat:7-a", "8 mat:7-b", "8 mat:8-a", "8 mat:8-b", "8 mat:9-w", "9 v:7", "9 v:8", "9 v:9", "9 w:w"];
+    assert_pipeline(text, &expected);
+    let text = ".m: {list: [{V: ['1']}], values: ['2', '3']}\nvariables: {V: '0'}\n\
+                a: {image: 'a:$V', parallel: {matrix: !reference [.m, list]}}\n\
+                b: {image: 'b:$V', parallel: {matrix: [{V: !reference [.m, values]}]}}\n\
+                c: {image: 'c:$V', parallel: {matrix: !reference [.gone, list]}}\nd: {image: 'd:$V', parallel: 3}\n";
+    assert_pipeline(text, &["3 a:1", "4 b:2", "4 b:3", "5 ? c:$V", "6 d:0"]);
+    let many: Vec<_> = (0..15).map(|n| format!("'{n}'")).collect();
+    let list = many.join(", ");
+    let text = format!("a: {{image: 'a:$V-$W', parallel: {{matrix: [{{V: [{list}], W: [{list}]}}]}}}}\n");
+    assert_pipeline(&text, &["1 ? a:$V-$W"]);
+    assert_eq!(
+        open(&text),
+        ["1 V hangs on a matrix of more than 200 jobs, which GitLab refuses; \
+                              W hangs on a matrix of more than 200 jobs, which GitLab refuses"]
+    );
+}
+
+#[test]
+fn what_rules_set_is_never_guessed() {
+    let text = "variables: {V: '1', W: '2'}\nr: {image: 'rul:$V', rules: [{if: $A, variables: {V: '9'}}], script: [x]}\n\
+                o: {image: 'other:$W', rules: [{if: $A, variables: {V: '9'}}], script: [x]}\n\
+                n: {image: 'nested:$V', rules: [!reference [.r, rules]]}\n.r: {rules: [{variables: {V: '8'}}]}\n\
+                l: {image: 'lost:$V', services: ['s:1'], rules: !reference [.gone, rules]}\n";
+    assert_pipeline(text, &["2 ? rul:$V", "3 other:2", "4 ? nested:$V", "6 s:1", "6 ? lost:$V"]);
+    assert_eq!(open(text)[0], "2 V hangs on the rules of a job");
+    let text = "workflow: {rules: [{if: $T, variables: {V: '9'}}, {when: always}]}\nvariables: {V: '3', W: $V}\n\
+                a: {image: 'a:$V'}\nb: {image: 'b:$W'}\nc: {image: 'c:$V', variables: {V: '4'}}\n";
+    assert_pipeline(text, &["3 ? a:$V", "4 ? b:$W", "5 c:4"]);
+    assert_eq!(open(text)[0], "3 V hangs on the rules of the workflow");
+}
+
+#[test]
+fn what_a_job_does_not_inherit_it_has_not() {
+    let text = "variables: {V: '1', W: '2'}\ndefault: {image: def:1, services: [svc:1]}\n\
+                a: {image: 'a:$V', inherit: {variables: false}}\nb: {image: 'b:$V', inherit: {variables: [V]}}\n\
+                c: {image: 'c:$V', inherit: {variables: [W]}}\nd: {image: 'd:$V', inherit: {default: false}}\n";
+    assert_pipeline(text, &["2 svc:1", "2 def:1", "3 ? a:$V", "4 b:1", "5 ? c:$V", "6 d:1"]);
+    let text = "default:\n  image: def:$V\n  services: ['svc:$V']\n.base: {inherit: {default: [image]}}\n\
+                a: {extends: .base, inherit: {variables: true}, variables: {V: '1'}}\n\
+                b: {inherit: {default: false}, variables: {V: '2'}}\n";
+    assert_pipeline(text, &["2 def:1", "3 ? svc:$V"]);
+}
+
+#[test]
+fn what_a_template_from_elsewhere_may_decide_is_told() {
+    let text = "include: [{project: a/b, file: x.yml}]\nvariables: {V: '1'}\ndefault: {image: def:1}\n\
+                a: {extends: .far, script: [x]}\nb: {extends: .far, image: 'b:$V', services: []}\n\
+                c: {extends: [.near, .far], image: c:1, services: []}\n.near: {image: near:1}\n\
+                d: {extends: [.far, .near], services: []}\n\
+                e: {extends: .far, image: 'e:$V', services: [], rules: [], parallel: 2, variables: {V: '5'}}\n";
+    assert_pipeline(text, &["3 def:1", "4 ? extends: .far", "5 ? b:$V", "6 c:1", "7 near:1", "9 e:5"]);
+    assert_eq!(
+        open(text),
+        [
+            "4 what the template .far says, which is not in this file",
+            "5 V hangs on a template that is not here",
+        ]
+    );
+}
+
+#[test]
+fn maps_are_merged_with_those_of_templates() {
+    let text = ".base: {image: {name: 'base:$V', entrypoint: ['']}}\n\
+                a: {extends: .base, image: {pull_policy: always}, variables: {V: '1'}}\n\
+                .vars: {V: '2'}\nb: {extends: .base, variables: !reference [.vars]}\n\
+                c: {extends: .base, variables: {V: !reference [.vars, V]}}\n\
+                d: {extends: .base, variables: !reference [.gone]}\n";
+    assert_pipeline(text, &["1 base:1", "1 base:2", "1 ? base:$V"]);
+}
+
+#[test]
+fn places_are_those_of_the_text_and_of_the_reference_to_it() {
+    let text = ".base: &base\n  image: {name: 'base:1'}\n  services: [s:1]\na:\n  image: !reference [.base, image]\n\
+                b:\n  extends: .base\nc: {<<: *base, image: {name: !reference [.base, image, name]}}\n\
+                d:\n  extends: [.gone]\n";
+    assert_eq!(
+        paths(".gitlab-ci.yml", text),
+        [
+            "2 [\".base\"].image.name",
+            "3 [\".base\"].services[0]",
+            "5 a.image",
+            "8 c.image.name",
+            "? 10 d.extends[0]",
+        ]
+    );
+}
+
+#[test]
+fn a_file_with_a_header_is_known_and_its_inputs_are_not() {
+    let text = "spec: {inputs: {i: {default: x}}}\n---\ndefault: {image: 'd:$[[ inputs.i ]]'}\n\
+                variables: {V: '$[[ inputs.i ]]'}\na: {image: 'k:1', services: ['s:$V']}\n";
+    let expected = ["3 ? d:$[[ inputs.i ]]", "5 k:1", "5 ? s:$V"];
+    assert_pipeline(text, &expected);
+    let mut inputs = Inputs::default();
+    read_text(text, None, &options(None), &"stdin".into(), &mut inputs).unwrap();
+    assert_eq!((inputs.images.len(), inputs.dynamic.len(), &inputs.bad[..]), (1, 2, &[][..]));
+    assert_eq!(inputs.images[0].origin.document, Some(2));
+    let custom = "apiVersion: a/v1\nkind: Tool\nspec: {inputs: {i: {image: x:1}}}\n";
+    assert_found("custom.yaml", custom, &[]);
+}
