@@ -39,7 +39,7 @@ fn want_of_files_is_never_a_verdict_on_a_registry() {
     // How many files the program opens for itself is its own affair; one of these leaves none for sockets.
     for most in 8..=24 {
         let tool = Tool::with_open_files(most).stdin(list(&registry, &["one", "two"]));
-        let output = tool.line("- -f ndjson --timeout 200ms").run();
+        let output = tool.line("- -f ndjson --timeout 3s").run();
         if output.code == Some(2) {
             assert!(output.stderr.contains("Too many open files"), "{most}: {}", output.stderr);
             continue;
