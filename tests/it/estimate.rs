@@ -77,6 +77,8 @@ fn docker_hub_counts_manifests_that_are_read_as_pulls() {
     let told = plan(mirrored, "");
     assert_eq!(told["docker_hub_pulls"], json!({"planned": 0, "at_most": 2}));
     assert_eq!(told["token_exchanges"], json!({"at_most": 4}));
+    // Upstream's documents and the mirror's.
+    assert_eq!(told["bytes"], json!({"planned": 0, "at_most": 4 * 4 * 1024 * 1024}));
     let hub = &told["hosts"][1];
     assert_eq!(hub["host"], "registry-1.docker.io");
     assert_eq!(hub["heads"], json!({"planned": 2, "at_most": 6}));
@@ -100,6 +102,16 @@ fn what_only_manifests_tell_is_said_to_be_unknown() {
     let deep = plan(check(&upstream, &[]), "--depth content --max-bytes 1MB");
     assert_eq!(deep["unknown_until_manifests_are_read"], json!(["platform_manifests", "blobs", "bytes"]));
     assert_eq!(deep["max_bytes"], 1_000_000);
+    assert_eq!(deep["requests"], json!({"planned": 6, "at_most": null, "at_most_before_parts": 6}));
+    assert_eq!(deep["bytes"], json!({"planned": null, "at_most": null}));
+    assert_eq!(
+        deep["docker_hub_pulls"],
+        json!({"planned": 0, "at_most": 0}),
+        "no host of this list counts any"
+    );
+    let hub = plan(Check::of(&["nginx:1.25"]), "--depth platforms");
+    let unbounded = json!({"planned": 2, "at_most": null, "at_most_before_parts": 2});
+    assert_eq!((&hub["docker_hub_pulls"], &hub["hosts"][0]["docker_hub_pulls"]), (&unbounded, &unbounded));
     let text = output(check(&upstream, &[]), "--depth blobs");
     assert_eq!(text.code, Some(0));
     assert!(text.stdout.starts_with("HOST "), "{}", text.stdout);

@@ -165,7 +165,11 @@ fn most(plan: &Value, registry: &Registry) -> [u64; 3] {
     let hosts = plan["hosts"].as_array().expect("hosts");
     let is_it = |host: &&Value| host["host"].as_str().is_some_and(|name| name.ends_with(&authority));
     let host = hosts.iter().find(is_it).unwrap_or_else(|| panic!("no {authority}: {plan:#}"));
-    ["requests", "heads", "gets"].map(|key| host[key]["at_most"].as_u64().expect("a number"))
+    ["requests", "heads", "gets"].map(|key| {
+        let (all, before) = (&host[key]["at_most"], &host[key]["at_most_before_parts"]);
+        assert_eq!(all.is_null(), before.is_u64(), "{host:#}");
+        all.as_u64().or(before.as_u64()).expect("a number")
+    })
 }
 
 /// Holds a check to its plan; those of its requests that `is_counted` are.

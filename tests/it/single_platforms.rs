@@ -226,7 +226,7 @@ fn the_plan_counts_configs_that_tell_platforms() {
     let bound = |args: &str| {
         let output = pair.check().args(args).args("--plan -f json").tool().run();
         let plan: Value = serde_json::from_str(&output.stdout).unwrap();
-        usize::try_from(plan["requests"]["at_most"].as_u64().unwrap()).unwrap()
+        usize::try_from(plan["requests"]["at_most_before_parts"].as_u64().unwrap()).unwrap()
     };
     let without = bound("--depth platforms");
     let wanted = "--depth platforms --platform linux/s390x";
