@@ -189,15 +189,15 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 Code::TooManyParts,
                 format!("indexes within indexes, more than {} deep: not followed", tree::MAX_LEVELS),
             ),
-            FaultKind::TooMany => (
+            FaultKind::TooMany { left_out } => (
                 Code::TooManyParts,
                 format!(
-                    "the image leads to more than {} manifests: the rest is not asked for",
+                    "the image leads to more than {} manifests: {left_out} that it names are not asked for",
                     tree::MAX_MANIFESTS
                 ),
             ),
         };
-        self.find((PartKind::Manifest, fault.digest), fault.platform, None, (code, cause));
+        self.find((fault.kind, fault.digest), fault.platform, None, (code, cause));
     }
 
     /// What is wrong with a manifest, if anything.
