@@ -101,8 +101,8 @@ fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
                 let name = escape::markdown(&bounded(name, MAX_REMOTE_CHARS));
                 writeln!(out, "| {endpoint} | {name} | {} |", count.words())?;
             }
-            if at.more > 0 {
-                writeln!(out, "| {endpoint} | and {} more | |", at.more)?;
+            if let Some(rest) = at.rest() {
+                writeln!(out, "| {endpoint} | {rest} | |")?;
             }
         }
         writeln!(out)?;
@@ -295,9 +295,9 @@ fn write_problem(
     for finding in depth::findings(anatomy, MAX_FINDINGS) {
         writeln!(out, "  - {}", escape::markdown(&finding))?;
     }
-    match anatomy.findings_total.saturating_sub(anatomy.findings.len()) {
-        0 => Ok(()),
-        more => writeln!(out, "  - and {more} more"),
+    match depth::more_findings(anatomy, MAX_FINDINGS) {
+        None => Ok(()),
+        Some(more) => writeln!(out, "  - {more}"),
     }
 }
 

@@ -131,9 +131,8 @@ fn write_findings(anatomy: &Anatomy, out: &mut dyn Write) -> io::Result<()> {
     for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
         write!(out, "<li>{}</li>", text(&finding))?;
     }
-    let more = anatomy.findings_total.saturating_sub(anatomy.findings.len().min(SHOWN_FINDINGS));
-    if more > 0 {
-        write!(out, "<li>… and {more} more, all of them in the JSON report</li>")?;
+    if let Some(more) = depth::more_findings(anatomy, SHOWN_FINDINGS) {
+        write!(out, "<li>… {}</li>", text(&more))?;
     }
     write!(out, "</ul>")
 }
@@ -152,7 +151,7 @@ fn platforms(anatomy: &Anatomy) -> Option<String> {
     }
     let more = anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
     if more > 0 {
-        names.push(format!("and {more} more"));
+        names.push(format!("and {more} more, which are only counted"));
     }
     Some(format!("Platforms: {}", names.join(", ")))
 }
