@@ -302,8 +302,12 @@ impl<'a> Growth<'a> {
             Some(known) if known.is_index() => PartKind::Index,
             _ => PartKind::Manifest,
         };
-        let fault =
-            |kind, why| Fault { why, kind, digest: child.digest.as_deref(), platform: child.platform.as_ref() };
+        let fault = |kind, why| Fault {
+            why,
+            kind,
+            digest: child.digest.as_deref(),
+            platform: child.platform.as_ref(),
+        };
         let too_many = FaultKind::TooMany { left_out: 0 };
         self.entries += 1;
         if self.entries > MAX_ENTRIES {

@@ -44,7 +44,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
     let pinned = evidence.image.digest();
     // tag@digest: the digest is the question, the tag is information. Where there is no tag, the digest was asked.
     let counted = match (&answer.outcome, pinned.filter(|_| evidence.image.tag().is_some())) {
-        (Outcome::Found(facts), Some(pinned)) if facts.digest != *pinned => upstream.pinned.as_ref(),
+        (Outcome::Found(facts), Some(pinned)) if !facts.goes_by(pinned) => upstream.pinned.as_ref(),
         (Outcome::Missing(_), Some(_)) => upstream.pinned.as_ref(),
         _ => Some(answer),
     };
@@ -142,7 +142,7 @@ fn found(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict
     }
     let upstream = &evidence.upstream;
     if let Some(pinned) = evidence.image.digest() {
-        return if facts.digest == *pinned {
+        return if facts.goes_by(pinned) {
             verdict(Code::DigestEqual, "the pinned digest is served", Some(facts))
         } else {
             let reason = format!("{host} serves {} for the pinned digest", facts.digest.short());
@@ -162,20 +162,18 @@ fn found(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict
 
 fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict {
     let upstream = &evidence.upstream;
-    let is_upstreams = |digest: &Digest| {
-        [&upstream.answer, &upstream.again, &upstream.document]
-            .into_iter()
-            .flatten()
-            .any(|observation| observation.digest() == Some(digest))
+    let is_upstreams = |facts: &Facts| {
+        let answers = [&upstream.answer, &upstream.again, &upstream.document].into_iter().flatten();
+        answers.filter_map(Observation::facts).any(|theirs| theirs.is_same_as(facts))
     };
     if upstream.answer.as_ref().and_then(Observation::digest) == Some(&facts.digest) {
         return verdict(Code::DigestEqual, "", Some(facts));
     }
-    if is_upstreams(&facts.digest) {
+    let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
+    if is_upstreams(facts) {
         if contradicted(upstream.document.as_ref()).is_some() {
             return verdict(Code::DigestEqual, "the bytes are upstream's; its header is wrong", Some(facts));
         }
-        let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
         if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
             return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(facts));
         }
@@ -198,12 +196,12 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
         Some((_, Outcome::Found(read)))
-            if is_upstreams(&read.digest) && read.digest.algorithm() != facts.digest.algorithm() =>
+            if is_upstreams(read) && Some(read.digest.algorithm()) != algorithm =>
         {
             return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(read));
         }
         // HEAD and GET disagree: the mirror was brought up to date in between.
-        Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
+        Some((_, Outcome::Found(read))) if is_upstreams(read) => {
             return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
         }
         Some((_, Outcome::Found(read))) => read,

@@ -45,7 +45,7 @@ pub fn rejections(evidence: &Evidence) -> BTreeSet<String> {
 fn moved_tag(evidence: &Evidence, answer: &Observation) -> Option<String> {
     let (tag, pinned) = (evidence.image.tag()?, evidence.image.digest()?);
     match &answer.outcome {
-        Outcome::Found(facts) if facts.digest != *pinned => {
+        Outcome::Found(facts) if !facts.goes_by(pinned) => {
             Some(format!("the tag '{tag}' now stands for {}, not for the pinned digest", facts.digest))
         }
         Outcome::Missing(_) => Some(format!("upstream has no tag '{tag}' any more")),
