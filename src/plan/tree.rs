@@ -175,7 +175,7 @@ impl<'a> Tree<'a> {
     /// The tree of an image without an index.
     fn stand_alone(&mut self, evidence: &'a Evidence, digest: &Digest, document: &'a Manifest) {
         let wanted = &*evidence.platforms;
-        let said = if wanted.is_empty() { Said::Nothing } else { single::said(evidence, digest, document) };
+        let said = single::said(evidence, digest, document);
         let platform = if let Said::For(platform) = said { Some(platform) } else { None };
         self.images.push(Node {
             digest: digest.clone(),

@@ -3,39 +3,52 @@
 //!
 //! Holds text from outside as it came: whoever prints it escapes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::matrix::who;
 use super::view::{Bearing, View};
-use crate::model::anatomy::{Anatomy, Finding, MAX_PLATFORMS, PlatformState, in_bytes};
+use crate::model::anatomy::{Anatomy, Finding, MAX_PLATFORMS, PlatformLine, PlatformState, in_bytes};
 use crate::model::endpoint::Role;
 use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::HostUse;
 
 /// Most platforms that are told of one endpoint.
 const MOST_PLATFORMS: usize = 40;
+/// Most platforms that are named as taken in the place of one.
+const MOST_FALLBACKS: usize = 4;
 
 /// What the images at one endpoint have for one platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PlatformCount([u64; PlatformState::ALL.len()]);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PlatformCount {
+    by_state: [u64; PlatformState::ALL.len()],
+    /// What runtimes take in its place, wherever it is not there.
+    met_by: BTreeSet<Box<str>>,
+}
 
 impl PlatformCount {
-    const fn add(&mut self, state: PlatformState) {
-        self.0[state as usize] += 1;
+    fn add(&mut self, line: &PlatformLine) {
+        self.by_state[line.state as usize] += 1;
+        self.met_by.extend(line.met_by.clone().filter(|_| line.is_fallback()));
     }
 
     pub(super) const fn of(&self, state: PlatformState) -> u64 {
-        self.0[state as usize]
+        self.by_state[state as usize]
     }
 
     fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.by_state.iter().sum()
     }
 
-    /// `199 of 200, 1 missing`
+    /// `197 of 200, 2 by fallback linux/arm/v6, 1 missing`; not escaped.
     pub(super) fn words(&self) -> String {
         let mut text = format!("{} of {}", self.of(PlatformState::Present), self.total());
+        if self.of(PlatformState::Fallback) > 0 {
+            let named: Vec<&str> = self.met_by.iter().take(MOST_FALLBACKS).map(|name| &**name).collect();
+            let more = if self.met_by.len() > named.len() { " and others" } else { "" };
+            text +=
+                &format!(", {} by fallback {}{more}", self.of(PlatformState::Fallback), named.join(" or "));
+        }
         for (state, word) in [
             (PlatformState::Damaged, "damaged"),
             (PlatformState::Missing, "missing"),
@@ -100,7 +113,7 @@ pub(super) fn platforms(view: &View<'_>) -> Vec<Platforms> {
         let (counted, known) = counts.entry(result.endpoint).or_default();
         *counted += anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
         for line in anatomy.platforms.iter().filter(|line| !line.platform.is_empty()) {
-            known.entry(line.platform.clone()).or_default().add(line.state);
+            known.entry(line.platform.clone()).or_default().add(line);
         }
     }
     let told = counts.into_iter().filter(|(_, (_, known))| !known.is_empty());

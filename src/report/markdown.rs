@@ -99,7 +99,8 @@ fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             let endpoint = escape::markdown(&bounded(&at.endpoint, MAX_REMOTE_CHARS));
             for (name, count) in &at.counts {
                 let name = escape::markdown(&bounded(name, MAX_REMOTE_CHARS));
-                writeln!(out, "| {endpoint} | {name} | {} |", count.words())?;
+                let words = escape::markdown(&bounded(&count.words(), MAX_REMOTE_CHARS));
+                writeln!(out, "| {endpoint} | {name} | {words} |")?;
             }
             if let Some(rest) = at.rest() {
                 writeln!(out, "| {endpoint} | {rest} | |")?;

@@ -6,6 +6,7 @@ mod age;
 mod blobs;
 pub mod choice;
 mod contacts;
+mod fallbacks;
 mod notes;
 mod parts;
 mod platforms;
@@ -17,6 +18,7 @@ mod unserved;
 
 pub use age::{AgeTerms, with_age, with_grace};
 pub use contacts::{Contacted, contacts};
+pub use fallbacks::with_fallbacks;
 pub use notes::{notes, rejections};
 pub use parts::{anatomy, with_parts};
 pub use referrers::{Referrers, with_referrers};

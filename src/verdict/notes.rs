@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::platforms;
 use super::unserved::{self, whose};
 use crate::model::evidence::Evidence;
 use crate::model::observation::{Note, Observation, Outcome};
@@ -26,6 +27,7 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
     if let Some(url) = &answer.redirected_to {
         notes.push(format!("answered from {url}"));
     }
+    notes.extend(platforms::untold(evidence, who));
     if who == Who::Upstream {
         notes.extend(moved_tag(evidence, answer));
     }

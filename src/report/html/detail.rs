@@ -143,6 +143,10 @@ fn platforms(anatomy: &Anatomy) -> Option<String> {
     let mut names: Vec<String> = named
         .map(|line| match line.state {
             PlatformState::Present => text(&line.platform),
+            PlatformState::Fallback => {
+                let other = text(line.met_by.as_deref().unwrap_or_default());
+                format!("{} (by fallback {other})", text(&line.platform))
+            }
             state => format!("{} ({})", text(&line.platform), state.as_str().replace('_', " ")),
         })
         .collect();

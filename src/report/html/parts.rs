@@ -60,6 +60,8 @@ const fn tone_of_platform(count: &PlatformCount) -> &'static str {
         "fail"
     } else if count.of(PlatformState::Unknown) > 0 {
         "undecided"
+    } else if count.of(PlatformState::Fallback) > 0 {
+        "warn"
     } else {
         "fine"
     }

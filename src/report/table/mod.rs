@@ -200,7 +200,7 @@ fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::
         writeln!(out)?;
         write_text(&format!("platforms at {}:", outside(&platforms.endpoint)), style, out)?;
         for (name, count) in &platforms.counts {
-            writeln!(out, "  {}: {}", outside(name), count.words())?;
+            writeln!(out, "  {}: {}", outside(name), outside(&count.words()))?;
         }
         if let Some(rest) = platforms.rest() {
             write_text(&format!("  … {rest}"), style, out)?;
