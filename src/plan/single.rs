@@ -39,10 +39,14 @@ pub fn said<'a>(evidence: &'a Evidence, digest: &Digest, document: &Manifest) ->
         return Said::For(platform);
     }
     let Ok(digest) = config.digest.parse() else { return Said::Nothing };
-    let mut answers = evidence.everyone().filter_map(|who| evidence.parts_at(who).configs.get(&digest));
-    match answers.find_map(|answer| answer.platform.as_deref()) {
+    let told = evidence.everyone().find_map(|who| {
+        let parts = evidence.parts_at(who);
+        let by_itself = parts.configs.get(&digest).and_then(|answer| answer.platform.as_deref());
+        by_itself.or_else(|| parts.platforms.get(&digest).map(|platform| &**platform))
+    });
+    match told {
         Some(platform) => Said::For(platform),
-        None => Said::Config(Blob { digest, size: config.size }),
+        None => Said::Config(Blob { digest, size: config.size, platform: None }),
     }
 }
 
@@ -91,7 +95,9 @@ pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Questi
             && !evidence.parts_at(who).configs.contains_key(&config.digest)
             && asked.insert(config.digest.clone());
         let reference = Reference::Blob(config);
-        is_wanted.then_some(Question { who, what: What::Config, reference, want: Want::Bytes })
+        // Where one is wanted, what an index of another image says is not enough.
+        let what = if evidence.platforms.is_empty() { What::Platform } else { What::Config };
+        is_wanted.then_some(Question { who, what, reference, want: Want::Bytes })
     });
     let mut questions: Vec<Question> = questions.collect();
     questions.extend(at_upstream(evidence, trees).filter(|_| questions.is_empty()));
@@ -113,7 +119,7 @@ fn at_upstream(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Option<Questio
     let is_wanted =
         evidence.platforms.is_empty() && is_missing && is_new && !is_read(evidence, &config.digest);
     let reference = Reference::Blob(config);
-    is_wanted.then_some(Question { who: Who::Upstream, what: What::Config, reference, want: Want::Bytes })
+    is_wanted.then_some(Question { who: Who::Upstream, what: What::Platform, reference, want: Want::Bytes })
 }
 
 /// Whether a config is of a size that is read.
