@@ -109,11 +109,10 @@ impl Count<'_> {
     /// mirrors have not got it, or to tell whether it is upstream's own gap that a wanted one is not there.
     fn is_matched(&self, image: &PlannedImage, who: Who, depth: Depth) -> bool {
         let is_deep = |endpoint: &u32| self.plan.depth_at(image, *endpoint) >= Depth::Platforms;
-        let is_deep_enough = match who {
+        match who {
             Who::Upstream if !image.mirrors.is_empty() => image.mirrors.iter().any(is_deep),
             Who::Upstream | Who::Mirror(_) => depth >= Depth::Platforms,
-        };
-        is_deep_enough
+        }
     }
 
     fn host(&mut self, endpoint: &Endpoint) -> &mut HostEstimate {

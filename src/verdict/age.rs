@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn an_earlier_report_dates_a_difference_before_images_do() {
         let first = datetime!(2025-02-01 00:00 UTC);
-        let newer = Some(datetime!(2025-03-02 00:00 UTC));
+        let second = datetime!(2025-03-02 00:00 UTC);
+        let newer = Some(second);
         let since = |earlier: &Earlier, served: &str, newer| by_report(earlier, Some(&digest(served)), newer);
         // By what it was known then stays what it is known by.
         for basis in Basis::ALL {
@@ -243,7 +244,7 @@ mod tests {
         }
         // It was up to date then, or has been since.
         for (known, served) in [(earlier(None), "old"), (earlier(Some((first, Basis::Report))), "then")] {
-            assert_eq!(since(&known, served, newer), (newer.unwrap(), Basis::Created));
+            assert_eq!(since(&known, served, newer), (second, Basis::Created));
             assert_eq!(since(&known, served, Some(first)), (EARLIER, Basis::EqualBefore));
             assert_eq!(since(&known, served, None), (EARLIER, Basis::EqualBefore));
         }

@@ -57,7 +57,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
             Some((header, read)) => header_wrong(header, read, host, None),
             None => {
                 let fault = served(evidence, facts, upstream.own_digest.as_ref(), host);
-                schema1::weigh(fault.unwrap_or_else(|| verdict(Code::Served, "", Some(facts))), facts)
+                schema1::weigh(fault.unwrap_or_else(|| verdict(Code::Served, "", Some(facts))), facts, None)
             }
         },
         Outcome::Missing(answer) => unserved::missing(answer, counted, host),
@@ -72,7 +72,10 @@ pub fn mirror(evidence: &Evidence, index: usize) -> Verdict {
     let mirror = &evidence.mirrors[index];
     let verdict = match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
         None => unserved::not_asked(),
-        Some((_, Outcome::Found(facts))) => schema1::weigh(found(evidence, mirror, facts), facts),
+        Some((_, Outcome::Found(facts))) => {
+            let upstream = evidence.upstream.answer.as_ref().and_then(Observation::facts);
+            schema1::weigh(found(evidence, mirror, facts), facts, upstream)
+        }
         Some((_, Outcome::Missing(_))) => unserved::missing_on_mirror(evidence, mirror),
         Some((answer, _)) => unserved::explain(answer, &mirror.endpoint.name),
     };

@@ -6,9 +6,12 @@ use crate::model::code::Code;
 use crate::model::observation::{DigestSource, Facts};
 use crate::model::run::Verdict;
 
-/// What is left of a verdict on a manifest that may be of schema 1.
-pub(super) fn weigh(verdict: Verdict, facts: &Facts) -> Verdict {
-    if !facts.media_type.is_some_and(|known| known.is_schema1()) {
+/// What is left of a verdict on a manifest that may be of schema 1, as it or upstream's of the same digest says.
+pub(super) fn weigh(verdict: Verdict, facts: &Facts, upstream: Option<&Facts>) -> Verdict {
+    let is_schema1 = |facts: &Facts| facts.media_type.is_some_and(|known| known.is_schema1());
+    // HEAD may have no content type of a manifest.
+    let same = upstream.filter(|theirs| facts.media_type.is_none() && theirs.goes_by(&facts.digest));
+    if !is_schema1(same.unwrap_or(facts)) {
         return verdict;
     }
     let reason = match (verdict.code, &facts.source) {

@@ -142,6 +142,16 @@ fn schema_1_is_never_wrong_and_its_bytes_are_never_right() {
 }
 
 #[test]
+fn a_mirror_that_does_not_say_that_it_serves_schema_1_is_known_by_upstreams_answer() {
+    let image = content::schema1("one");
+    let pair = Pair::holding(&image, &image);
+    pair.mirror.set_behaviour(Scope::Manifests, Behaviour::ContentType("application/json".into()));
+    let report = pair.check().run();
+    report.expect("unverified/schema1-unverifiable", 0);
+    assert_eq!((pair.upstream.hits().len(), pair.mirror.hits().len()), (1, 1));
+}
+
+#[test]
 fn what_is_said_of_schema_1_is_what_its_headers_said() {
     let image = content::schema1("one");
     let pinned = format!("app@{}", image.digest());
