@@ -132,7 +132,7 @@ fn result(
         image,
         endpoint,
         counts,
-        verdict: verdict::with_parts(verdict, anatomy.as_deref()),
+        verdict: verdict::with_fallbacks(evidence, who, verdict::with_parts(verdict, anatomy.as_deref())),
         url: repository.map(|name| asked.manifest_url(&evidence.image, &name, reference).into()),
         media_type: facts(document).or_else(|| facts(answer)),
         http_status: answer.as_ref().and_then(|answer| answer.http_status),

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Error;
-use crate::model::age::{Earlier, History};
+use crate::model::age::{Basis, Earlier, History};
 use crate::model::status::Status;
 
 /// What stands in `schema`.
@@ -30,6 +30,7 @@ struct Line {
     checked_at: String,
     expected_digest: Option<String>,
     stale_since: Option<String>,
+    stale_since_by: Option<String>,
 }
 
 /// Reads a JSON report out of the `text` of the file at `path`.
@@ -64,9 +65,14 @@ fn earlier(line: &Line) -> Result<Option<Earlier>, String> {
     };
     let checked_at = time("checked_at", &line.checked_at)?;
     let behind_since = match (line.status.parse(), &line.stale_since) {
-        // What is behind may be worse besides.
-        (_, Some(since)) => Some(time("stale_since", since)?),
-        (Ok(Status::Stale), None) => Some(checked_at),
+        // What is behind may be worse besides. By what it was known then is what it is known by now.
+        (_, Some(since)) => {
+            let basis =
+                Basis::ALL.into_iter().find(|basis| line.stale_since_by.as_deref() == Some(basis.as_str()));
+            let since = time("stale_since", since)?;
+            Some(basis.map_or((checked_at, Basis::Report), |basis| (since, basis)))
+        }
+        (Ok(Status::Stale), None) => Some((checked_at, Basis::Report)),
         (Ok(Status::Ok | Status::SameContent), None) => None,
         (Ok(_) | Err(_), None) => return Ok(None),
     };

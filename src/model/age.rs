@@ -102,8 +102,8 @@ impl History {
 pub struct Earlier {
     /// When that was.
     pub checked_at: OffsetDateTime,
-    /// Since when the mirror had been behind then; `None` where it was not.
-    pub behind_since: Option<OffsetDateTime>,
+    /// Since when the mirror had been behind then, and by what that was known; `None` where it was not.
+    pub behind_since: Option<(OffsetDateTime, Basis)>,
     /// The digest that upstream had then.
     pub expected: Option<Digest>,
 }
@@ -111,9 +111,10 @@ pub struct Earlier {
 /// By what it is known since when a mirror has been behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// An earlier report found it behind.
+    /// An earlier check found it behind: at least since then.
     Report,
-    /// An earlier report found that it was not behind: no longer than since then.
+    /// An earlier check did not find this difference: the mirror was up to date, or has caught up since. No longer than
+    /// since then.
     EqualBefore,
     /// Upstream's image was made then: no longer than since then.
     Created,
@@ -156,6 +157,23 @@ pub struct Age {
     pub age: Option<Duration>,
     /// Whether it passes for that.
     pub excuse: Excuse,
+}
+
+impl Age {
+    /// The longest that the difference can have lasted; `None` where nothing bounds that.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        let (since, basis) = self.since?;
+        match basis {
+            Basis::EqualBefore | Basis::Created => self.age,
+            Basis::Report => {
+                let at = since.checked_add(self.age?.try_into().ok()?)?;
+                let is_bound =
+                    |made: &OffsetDateTime| *made <= at && self.created.is_none_or(|created| created < *made);
+                (at - self.upstream_created.filter(is_bound)?).try_into().ok()
+            }
+        }
+    }
 }
 
 #[cfg(test)]

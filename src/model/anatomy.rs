@@ -57,6 +57,9 @@ pub struct PlatformLine {
     pub digest: Option<Digest>,
     /// Whether it can be pulled.
     pub state: PlatformState,
+    /// The platform that runtimes take in its place, whose manifest it is then; `None` where it is there itself, or
+    /// nothing stands in for it.
+    pub met_by: Option<Box<str>>,
 }
 
 /// Whether a platform can be pulled.
@@ -64,6 +67,8 @@ pub struct PlatformLine {
 pub enum PlatformState {
     /// Everything that was asked for is there.
     Present,
+    /// It is not there; what runtimes take in its place is, and upstream has no better.
+    Fallback,
     /// Its manifest is there; something below it is not as it should be.
     Damaged,
     /// Its manifest is not there, or the mirror's index does not name one.
@@ -74,16 +79,25 @@ pub enum PlatformState {
     Unknown,
 }
 
+impl PlatformLine {
+    /// Whether a pull for it succeeds and brings another platform.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        self.state == PlatformState::Fallback
+    }
+}
+
 impl PlatformState {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Present, Self::Damaged, Self::Missing, Self::NotUpstream, Self::Unknown];
+    pub const ALL: [Self; 6] =
+        [Self::Present, Self::Fallback, Self::Damaged, Self::Missing, Self::NotUpstream, Self::Unknown];
 
     /// The word in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Present => "present",
+            Self::Fallback => "fallback",
             Self::Damaged => "damaged",
             Self::Missing => "missing",
             Self::NotUpstream => "not_upstream",

@@ -3,6 +3,7 @@
 //! What an answer means for the image is judged elsewhere. Sizes are those of descriptors (image-spec
 //! `descriptor.md`); an answer of another size is an answer with another blob.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -24,6 +25,8 @@ pub struct Blob {
     pub digest: Digest,
     /// Its size in bytes; `None` where the manifest's is absent, negative or beyond what can be.
     pub size: Option<u64>,
+    /// For which platform its image is, where this is a config and the index that leads to it says so.
+    pub platform: Option<Arc<Platform>>,
 }
 
 /// One answer about one blob.
@@ -219,6 +222,18 @@ impl BlobObservation {
     #[must_use]
     pub fn shared(&self) -> Self {
         Self { transfers: Vec::new(), ..self.clone() }
+    }
+
+    /// The platform of a config that nobody was asked for: an index has told it.
+    #[must_use]
+    pub fn told(platform: Box<Platform>, at: OffsetDateTime) -> Self {
+        Self { platform: Some(platform), ..Self::unasked(BlobOutcome::Present { size: None }, at) }
+    }
+
+    /// Whether it is [`told`](Self::told), and says nothing of the endpoint.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        self.attempts == 0 && self.platform.is_some() && matches!(self.outcome, BlobOutcome::Present { .. })
     }
 
     /// Bytes of the blob that were read, whatever became of them.

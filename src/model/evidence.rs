@@ -87,6 +87,8 @@ pub struct Parts {
     pub blobs: HashMap<Digest, BlobAnswers>,
     /// Configs that were read for what they say: when the image was made, and for which platform.
     pub configs: HashMap<Digest, BlobObservation>,
+    /// For which platform the images of configs are, by the index of another image.
+    pub platforms: HashMap<Digest, Box<Platform>>,
 }
 
 /// What was answered about one manifest that an index names.
@@ -200,7 +202,15 @@ impl Evidence {
     /// Puts an answer in its place. An answer to a question that the plan does not know is dropped.
     pub fn record(&mut self, question: &Question, answer: Answer) {
         match (answer, &question.reference) {
-            (Answer::Blob(observation), Reference::Blob(blob)) if question.what == What::Config => {
+            (Answer::Blob(observation), Reference::Blob(blob))
+                if question.what == What::Platform && observation.is_told() =>
+            {
+                let Some(parts) = self.parts_mut(question.who) else { return };
+                parts.platforms.extend(observation.platform.map(|platform| (blob.digest.clone(), platform)));
+            }
+            (Answer::Blob(observation), Reference::Blob(blob))
+                if matches!(question.what, What::Config | What::Platform) =>
+            {
                 let is_part = self.depth_at(question.who) >= Depth::Blobs;
                 let Some(parts) = self.parts_mut(question.who) else { return };
                 // It is a blob of the image like others: not asked for twice.
@@ -262,7 +272,12 @@ impl Evidence {
             }
             (
                 Who::Upstream,
-                What::UpstreamDigest | What::Child | What::Blob | What::Config | What::Referrers,
+                What::UpstreamDigest
+                | What::Child
+                | What::Blob
+                | What::Config
+                | What::Platform
+                | What::Referrers,
             ) => return,
             (Who::Mirror(index), what) => {
                 let Some(mirror) = self.mirrors.get_mut(index) else { return };
@@ -277,6 +292,7 @@ impl Evidence {
                     | What::Child
                     | What::Blob
                     | What::Config
+                    | What::Platform
                     | What::Referrers => {
                         return;
                     }

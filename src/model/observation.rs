@@ -110,6 +110,22 @@ pub struct Facts {
     pub bytes: Option<u64>,
 }
 
+impl Facts {
+    /// Whether what was served goes by this digest: by the header's algorithm or, where the bytes were read, by sha256.
+    #[must_use]
+    pub fn goes_by(&self, digest: &Digest) -> bool {
+        let other = if let DigestSource::Named { sha256 } = &self.source { Some(sha256) } else { None };
+        self.digest == *digest || other == Some(digest)
+    }
+
+    /// Whether this is what was served there too, by whatever digests.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let by_sha256 = if let DigestSource::Named { sha256 } = &other.source { Some(sha256) } else { None };
+        self.goes_by(&other.digest) || by_sha256.is_some_and(|sha256| self.goes_by(sha256))
+    }
+}
+
 /// How a digest was come by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DigestSource {
@@ -117,13 +133,15 @@ pub enum DigestSource {
     Header,
     /// From hashing the bytes; the header was absent or unusable.
     Body,
+    /// It was asked for, no header names it, and the bytes cannot be held to it: schema 1.
+    Asked,
     /// Both, and they agree.
     Both,
-    /// Both, and they agree, though the header's is of another algorithm: it is the name by which the
-    /// registry knows the manifest.
+    /// Both, and they agree by another algorithm than sha256: the digest is the name by which the registry knows the
+    /// manifest.
     Named {
-        /// What the header says.
-        header: Digest,
+        /// What the same bytes are called where sha256 is used.
+        sha256: Digest,
     },
     /// Both, and the header says something else.
     Contradicted {

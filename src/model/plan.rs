@@ -130,6 +130,8 @@ pub enum What {
     Referrers,
     /// A config, for what it says of the image: when it was made, and for which platform.
     Config,
+    /// The same, where only the platform is wanted: what an index of another image says of it will do.
+    Platform,
 }
 
 /// What is asked for.

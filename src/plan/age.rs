@@ -82,7 +82,7 @@ pub fn dated(evidence: &Evidence, who: Who) -> Option<Dated> {
     };
     // An index within an index is not followed: what is asked for stays bounded.
     let Content::Image { config, .. } = &manifest.content else { return None };
-    Some(Dated::Config(Blob { digest: config.digest.parse().ok()?, size: config.size }))
+    Some(Dated::Config(Blob { digest: config.digest.parse().ok()?, size: config.size, platform: None }))
 }
 
 fn chosen<'a>(evidence: &Evidence, index: &'a Manifest) -> Option<&'a Child> {

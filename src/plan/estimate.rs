@@ -140,17 +140,14 @@ impl Count<'_> {
         true
     }
 
-    /// Whether it may come to a config that tells for which platform an image without an index is; upstream's only to
-    /// tell whether it is upstream's own gap.
+    /// Whether it may come to a config that tells for which platform an image without an index is; upstream's only where
+    /// mirrors have not got it, or to tell whether it is upstream's own gap that a wanted one is not there.
     fn is_matched(&self, image: &PlannedImage, who: Who, depth: Depth) -> bool {
         let is_deep = |endpoint: &u32| self.plan.depth_at(image, *endpoint) >= Depth::Platforms;
-        let is_deep_enough = match who {
-            Who::Upstream if !image.mirrors.is_empty() => {
-                image.image.digest().is_none() && image.mirrors.iter().any(is_deep)
-            }
+        match who {
+            Who::Upstream if !image.mirrors.is_empty() => image.mirrors.iter().any(is_deep),
             Who::Upstream | Who::Mirror(_) => depth >= Depth::Platforms,
-        };
-        is_deep_enough && !self.plan.platforms_of(image).is_empty()
+        }
     }
 
     /// What is asked about signatures and the like, at most.

@@ -9,7 +9,7 @@ use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::image::ImageRef;
-use crate::model::observation::{DigestSource, Observation, Outcome};
+use crate::model::observation::{Observation, Outcome};
 use crate::model::plan::{Question, Reference, Want, What, Who};
 
 /// The question that is put first to `who` about `image`, which is looked at there as far as `depth`.
@@ -100,7 +100,7 @@ fn upstream(evidence: &Evidence, questions: &mut Questions) {
         return;
     };
     let has_moved = match &answer.outcome {
-        Outcome::Found(facts) => facts.digest != *pinned,
+        Outcome::Found(facts) => !facts.goes_by(pinned),
         Outcome::Missing(_) => true,
         _ => false,
     };
@@ -125,11 +125,7 @@ fn own_digest(
     }
     let Some(facts) = answer.and_then(Observation::facts) else { return };
     if !facts.media_type.is_some_and(|known| known.is_schema1()) {
-        let named = match &facts.source {
-            DigestSource::Named { header } => header,
-            _ => &facts.digest,
-        };
-        questions.ask(who, What::OwnDigest, Reference::Digest(named.clone()), Want::Bytes);
+        questions.ask(who, What::OwnDigest, Reference::Digest(facts.digest.clone()), Want::Bytes);
     }
 }
 
@@ -137,7 +133,9 @@ fn own_digest(
 fn difference(evidence: &Evidence, index: usize, mirror: &MirrorEvidence, questions: &mut Questions) {
     let upstream = &evidence.upstream;
     let (Some(expected), Some(served)) = (upstream.digest(), mirror.digest()) else { return };
-    if evidence.image.digest().is_some() || served == expected {
+    let is_expected =
+        mirror.answer.as_ref().and_then(Observation::facts).is_some_and(|facts| facts.goes_by(expected));
+    if evidence.image.digest().is_some() || served == expected || is_expected {
         return;
     }
     // Upstream may have moved the tag since it was asked.

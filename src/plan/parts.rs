@@ -4,6 +4,7 @@
 //! others only whether they have it: presence is never concluded from another's answer.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::single;
 use super::tree::{MAX_BLOBS, MAX_DOCUMENT_BYTES, Node, Standing, Tree};
@@ -107,9 +108,10 @@ fn blobs(evidence: &Evidence, who: Who, tree: &Tree<'_>, questions: &mut Vec<Que
 fn askable(tree: &Tree<'_>) -> impl Iterator<Item = Blob> {
     let mut seen = HashSet::new();
     blobs_of(tree)
-        .filter_map(|(_, _, blob)| {
+        .filter_map(|(place, kind, blob)| {
             let digest: Digest = blob.digest.parse().ok()?;
-            Some(Blob { digest, size: blob.size })
+            let platform = tree.images[place].platform.filter(|_| kind == BlobKind::Config);
+            Some(Blob { digest, size: blob.size, platform: platform.cloned().map(Arc::new) })
         })
         .filter(move |blob| seen.insert(blob.digest.clone()))
         .take(MAX_BLOBS)

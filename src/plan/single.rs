@@ -39,14 +39,18 @@ pub fn said<'a>(evidence: &'a Evidence, digest: &Digest, document: &Manifest) ->
         return Said::For(platform);
     }
     let Ok(digest) = config.digest.parse() else { return Said::Nothing };
-    let mut answers = evidence.everyone().filter_map(|who| evidence.parts_at(who).configs.get(&digest));
-    match answers.find_map(|answer| answer.platform.as_deref()) {
+    let told = evidence.everyone().find_map(|who| {
+        let parts = evidence.parts_at(who);
+        let by_itself = parts.configs.get(&digest).and_then(|answer| answer.platform.as_deref());
+        by_itself.or_else(|| parts.platforms.get(&digest).map(|platform| &**platform))
+    });
+    match told {
         Some(platform) => Said::For(platform),
-        None => Said::Config(Blob { digest, size: config.size }),
+        None => Said::Config(Blob { digest, size: config.size, platform: None }),
     }
 }
 
-/// The platform that an image without a platform beside it is known to be for, where one is wanted.
+/// The platform that an entry of an index, without a platform beside it, is known to be for, where one is wanted.
 #[must_use]
 pub(super) fn platform<'a>(
     evidence: &'a Evidence,
@@ -65,12 +69,10 @@ pub(super) const fn is_container(document: &Manifest) -> bool {
     matches!(&document.content, Content::Image { kind: ImageKind::Container, .. })
 }
 
-/// The configs that must be asked for next, so that it is known whether images are for a wanted platform.
+/// The configs that must be asked for next, so that it is known for which platform images are: those without an index
+/// always, since nothing else tells; entries of indexes that do not say it where a platform is wanted.
 #[must_use]
 pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Question> {
-    if evidence.platforms.is_empty() {
-        return Vec::new();
-    }
     let is_lacking = |tree: &Tree<'_>| tree.wanted.iter().any(|(_, met)| *met == Met::Not);
     let mut everyone: Vec<Who> = trees.iter().map(|(who, _)| *who).collect();
     // Is that upstream's gap?
@@ -81,7 +83,8 @@ pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Questi
     let mut asked = HashSet::new();
     let first = everyone.into_iter().filter_map(|who| Some((who, first_document(evidence, who)?)));
     // Entries of indexes that do not say what they are for.
-    let entries = trees.iter().flat_map(|(who, tree)| {
+    let with_entries = if evidence.platforms.is_empty() { &[] } else { trees };
+    let entries = with_entries.iter().flat_map(|(who, tree)| {
         let silent = tree.images.iter().filter(|image| image.is_served() && image.may_be_for_a_platform());
         silent.filter_map(|image| Some((*who, (&image.digest, image.document?))))
     });
@@ -92,9 +95,31 @@ pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Questi
             && !evidence.parts_at(who).configs.contains_key(&config.digest)
             && asked.insert(config.digest.clone());
         let reference = Reference::Blob(config);
-        is_wanted.then_some(Question { who, what: What::Config, reference, want: Want::Bytes })
+        // Where one is wanted, what an index of another image says is not enough.
+        let what = if evidence.platforms.is_empty() { What::Platform } else { What::Config };
+        is_wanted.then_some(Question { who, what, reference, want: Want::Bytes })
     });
-    questions.collect()
+    let mut questions: Vec<Question> = questions.collect();
+    questions.extend(at_upstream(evidence, trees).filter(|_| questions.is_empty()));
+    questions
+}
+
+/// The config that every mirror with upstream's image says it has not got: which platform is damaged, upstream's tells.
+fn at_upstream(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Option<Question> {
+    let upstreams = evidence.upstream.answer.as_ref()?.facts()?;
+    let mirrors = trees.iter().filter(|(who, _)| *who != Who::Upstream);
+    let documents = mirrors.filter_map(|(who, _)| Some((*who, first_document(evidence, *who)?)));
+    let (_, (digest, document)) = documents.into_iter().find(|(_, (digest, _))| upstreams.goes_by(digest))?;
+    let Said::Config(config) = said(evidence, digest, document) else { return None };
+    let mut answers =
+        evidence.everyone().filter_map(|who| evidence.parts_at(who).configs.get(&config.digest));
+    let is_missing = answers.any(|answer| matches!(answer.outcome, BlobOutcome::Missing(_)));
+    let is_new = !evidence.upstream.parts.configs.contains_key(&config.digest);
+    // Where a platform is wanted, a mirror that cannot tell leaves it open.
+    let is_wanted =
+        evidence.platforms.is_empty() && is_missing && is_new && !is_read(evidence, &config.digest);
+    let reference = Reference::Blob(config);
+    is_wanted.then_some(Question { who: Who::Upstream, what: What::Platform, reference, want: Want::Bytes })
 }
 
 /// Whether a config is of a size that is read.

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::single::{self, Said};
+use crate::model::anatomy::PartKind;
 use crate::model::depth::Depth;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::evidence::Evidence;
@@ -92,6 +93,8 @@ pub enum Met<'a> {
 pub struct Fault<'a> {
     /// Why.
     pub why: FaultKind,
+    /// What it is, as the index says.
+    pub kind: PartKind,
     /// Its digest as written; `None` where there is none.
     pub digest: Option<&'a str>,
     /// For which platform, if the index says.
@@ -108,7 +111,10 @@ pub enum FaultKind {
     /// Indexes within indexes, more than [`MAX_LEVELS`].
     TooDeep,
     /// More than [`MAX_MANIFESTS`], or more entries than are looked at; this is the first left out.
-    TooMany,
+    TooMany {
+        /// How many entries that is; what indexes among them lead to is not known.
+        left_out: usize,
+    },
 }
 
 impl Node<'_> {
@@ -137,11 +143,15 @@ impl<'a> Tree<'a> {
             return None;
         }
         let (digest, document) = first_document(evidence, who)?;
-        let mut growth = Growth { evidence, who, seen: HashSet::new(), entries: 0, tree: Self::empty() };
+        let (seen, tree) = (HashSet::new(), Self::empty());
+        let mut growth = Growth { evidence, who, seen, entries: 0, left_out: None, tree };
         match &document.content {
             Content::Index(children) => {
                 growth.seen.insert(digest.clone());
                 growth.follow(children, 1);
+                if let Some((left_out, first)) = growth.left_out.take() {
+                    growth.tree.leave_out(left_out, first);
+                }
                 growth.tree.choose(&evidence.platforms);
             }
             Content::Image { .. } | Content::Schema1 => growth.tree.stand_alone(evidence, digest, document),
@@ -165,7 +175,7 @@ impl<'a> Tree<'a> {
     /// The tree of an image without an index.
     fn stand_alone(&mut self, evidence: &'a Evidence, digest: &Digest, document: &'a Manifest) {
         let wanted = &*evidence.platforms;
-        let said = if wanted.is_empty() { Said::Nothing } else { single::said(evidence, digest, document) };
+        let said = single::said(evidence, digest, document);
         let platform = if let Said::For(platform) = said { Some(platform) } else { None };
         self.images.push(Node {
             digest: digest.clone(),
@@ -215,9 +225,22 @@ impl<'a> Tree<'a> {
     fn limit(&mut self) {
         let room = MAX_MANIFESTS.saturating_sub(self.indexes.len());
         if let Some(first) = self.images.get(room) {
-            self.faults.push(Fault { why: FaultKind::TooMany, digest: None, platform: first.platform });
+            let (platform, left_out) = (first.platform, self.images.len() - room);
             self.images.truncate(room);
+            let why = FaultKind::TooMany { left_out: 0 };
+            self.leave_out(left_out, Fault { why, kind: PartKind::Manifest, digest: None, platform });
         }
+    }
+
+    /// So many more are not asked for, of which this is the first: told once for all of them.
+    fn leave_out(&mut self, more: usize, first: Fault<'a>) {
+        for fault in &mut self.faults {
+            if let FaultKind::TooMany { left_out } = &mut fault.why {
+                *left_out += more;
+                return;
+            }
+        }
+        self.faults.push(Fault { why: FaultKind::TooMany { left_out: more }, ..first });
     }
 }
 
@@ -254,6 +277,8 @@ struct Growth<'a> {
     /// Indexes that were followed: one that is named again, or that names itself, is not followed again.
     seen: HashSet<Digest>,
     entries: usize,
+    /// How many entries are not looked at, and the first of them.
+    left_out: Option<(usize, Fault<'a>)>,
     tree: Tree<'a>,
 }
 
@@ -268,19 +293,32 @@ impl<'a> Growth<'a> {
         }
     }
 
+    fn leave_out(&mut self, fault: Fault<'a>) {
+        self.left_out.get_or_insert((0, fault)).0 += 1;
+    }
+
     fn add(&mut self, child: &'a Child, level: usize) {
-        let fault = |why| Fault { why, digest: child.digest.as_deref(), platform: child.platform.as_ref() };
+        let named = match child.media_type {
+            Some(known) if known.is_index() => PartKind::Index,
+            _ => PartKind::Manifest,
+        };
+        let fault = |kind, why| Fault {
+            why,
+            kind,
+            digest: child.digest.as_deref(),
+            platform: child.platform.as_ref(),
+        };
+        let too_many = FaultKind::TooMany { left_out: 0 };
         self.entries += 1;
         if self.entries > MAX_ENTRIES {
-            if self.entries == MAX_ENTRIES + 1 {
-                self.tree.faults.push(fault(FaultKind::TooMany));
-            }
-            return;
+            return self.leave_out(fault(named, too_many));
         }
         let digest: Digest = match child.digest.as_deref().map(str::parse) {
             Some(Ok(digest)) => digest,
-            Some(Err(DigestError::Algorithm)) => return self.tree.faults.push(fault(FaultKind::Algorithm)),
-            Some(Err(_)) | None => return self.tree.faults.push(fault(FaultKind::Digest)),
+            Some(Err(DigestError::Algorithm)) => {
+                return self.tree.faults.push(fault(named, FaultKind::Algorithm));
+            }
+            Some(Err(_)) | None => return self.tree.faults.push(fault(named, FaultKind::Digest)),
         };
         let (document, found) = match self.evidence.document(&digest) {
             Some((document, found)) => (Some(document), found),
@@ -305,10 +343,10 @@ impl<'a> Growth<'a> {
             return;
         }
         if level >= MAX_LEVELS {
-            return self.tree.faults.push(fault(FaultKind::TooDeep));
+            return self.tree.faults.push(fault(PartKind::Index, FaultKind::TooDeep));
         }
         if self.tree.indexes.len() == MAX_MANIFESTS {
-            return self.tree.faults.push(fault(FaultKind::TooMany));
+            return self.leave_out(fault(PartKind::Index, too_many));
         }
         let is_refused = matches!(standing, Standing::Answered(answer) if answer.facts().is_none());
         self.tree.indexes.push(node);

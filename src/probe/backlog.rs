@@ -101,7 +101,7 @@ mod tests {
     use crate::model::plan::{Reference, Want, What, Who};
 
     fn asked(image: u32, size: u64) -> Asked {
-        let blob = Blob { digest: Digest::sha256(&size.to_le_bytes()), size: Some(size) };
+        let blob = Blob { digest: Digest::sha256(&size.to_le_bytes()), size: Some(size), platform: None };
         let reference = Reference::Blob(blob);
         (image, Question { who: Who::Mirror(0), what: What::Blob, reference, want: Want::Bytes })
     }

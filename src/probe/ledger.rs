@@ -4,21 +4,22 @@
 //! Kept for a whole plan, and so in little room: of what is simply there no more than that is kept, and of
 //! documents so many as images that stand near each other in a list will share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
 use super::hashed::{Asked, Hashed, Way};
 use super::schedule;
-use crate::model::blob::{BlobObservation, BlobOutcome, MAX_BLOB_BYTES};
+use crate::model::blob::{Blob, BlobObservation, BlobOutcome, MAX_BLOB_BYTES};
 use crate::model::digest::Digest;
 use crate::model::evidence::Answer;
 use crate::model::image::ManifestRef;
 use crate::model::manifest::MediaType;
 use crate::model::observation::{DigestSource, Facts, Observation, Outcome};
 use crate::model::plan::{Plan, Question, Reference, Want, What};
+use crate::model::platform::Platform;
 
 /// Most bytes of documents that are kept; a manifest has a kilobyte or two.
 const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
@@ -38,6 +39,10 @@ struct State {
     /// Bytes of all of these.
     document_bytes: u64,
     hashed: Hashed,
+    /// For which platforms configs are, where an index has said it, by what their reading goes by.
+    platforms: HashMap<Key, Arc<Platform>>,
+    /// Each of these once.
+    all_platforms: HashSet<Arc<Platform>>,
 }
 
 /// Of a hundred and twenty-eight bits: a text would be ten times as large, and two do not meet.
@@ -49,6 +54,15 @@ enum Entry {
     /// These wait for the one who asks.
     UnderWay(Vec<(u32, Question)>),
     Done(Kept),
+}
+
+/// What is done with bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Look {
+    /// They are counted and hashed.
+    At,
+    /// They are a config that is read for what it says: more is kept of the answer.
+    Into,
 }
 
 /// An answer in as little room as it takes.
@@ -84,9 +98,17 @@ impl Ledger {
     pub(super) fn turn(&self, plan: &Plan, image: u32, question: &Question) -> Option<Turn> {
         let own = self.key(plan, image, question, question.want)?;
         let more = self.key(plan, image, question, Want::Bytes)?;
+        let read = self.key_as(plan, image, question, (Want::Bytes, Look::Into))?;
         let mut state = self.lock();
+        state.learn(read, question);
+        if let (What::Platform, None, Some(told)) =
+            (question.what, state.entries.get(&own), state.platforms.get(&own))
+        {
+            let told = BlobObservation::told(Box::new(Platform::clone(told)), OffsetDateTime::now_utc());
+            return Some(Turn::Have(Box::new(Answer::Blob(told))));
+        }
         // Whoever has the bytes, or is about to, can tell whether they are there.
-        for key in [more, own] {
+        for key in [read, more, own] {
             match state.entries.get_mut(&key) {
                 Some(Entry::UnderWay(waiting)) => {
                     waiting.push((image, question.clone()));
@@ -152,9 +174,10 @@ impl Ledger {
     pub(super) fn unread(&self, plan: &Plan, image: u32, question: &Question) -> Option<(Key, u64)> {
         let (own, size) = self.read(plan, image, question)?;
         let content = self.content(plan, image, question)?;
+        let read = self.key_as(plan, image, question, (Want::Bytes, Look::Into))?;
         let state = self.lock();
-        let is_known =
-            matches!(state.entries.get(&own), Some(Entry::Done(_))) || state.hashed.are_right(content);
+        let is_known = state.hashed.are_right(content)
+            || [own, read].iter().any(|key| matches!(state.entries.get(key), Some(Entry::Done(_))));
         let key = if state.hashed.are_apart(content) { own } else { content };
         (!is_known).then_some((key, size))
     }
@@ -185,6 +208,20 @@ impl Ledger {
     }
 
     fn key(&self, plan: &Plan, image: u32, question: &Question, want: Want) -> Option<Key> {
+        let look = match question.what {
+            What::Config | What::Platform => Look::Into,
+            _ => Look::At,
+        };
+        self.key_as(plan, image, question, (want, look))
+    }
+
+    fn key_as(
+        &self,
+        plan: &Plan,
+        image: u32,
+        question: &Question,
+        (want, look): (Want, Look),
+    ) -> Option<Key> {
         let planned = &plan.images[image as usize];
         let endpoint = &plan.endpoints[schedule::endpoint_of(plan, image, question.who) as usize];
         let repository = endpoint.repository(&planned.image).ok()?;
@@ -196,8 +233,7 @@ impl Ledger {
         };
         let url = endpoint.manifest_url(&planned.image, &repository, ManifestRef::Digest(digest));
         let [one, other] = &self.hashers;
-        // Of a config that is looked into, more is kept.
-        let asked = (url, size, want, question.what == What::Config);
+        let asked = (url, size, want, look);
         Some(Key(one.hash_one(&asked), other.hash_one(&asked)))
     }
 
@@ -207,6 +243,18 @@ impl Ledger {
 }
 
 impl State {
+    /// What the question itself says of a config.
+    fn learn(&mut self, read: Key, question: &Question) {
+        let Reference::Blob(Blob { platform: Some(platform), .. }) = &question.reference else { return };
+        if self.platforms.contains_key(&read) {
+            return;
+        }
+        let known = self.all_platforms.get(platform).unwrap_or(platform);
+        let known = Arc::clone(known);
+        self.all_platforms.insert(Arc::clone(&known));
+        self.platforms.insert(read, known);
+    }
+
     fn forget_the_oldest(&mut self) {
         while self.document_bytes > MAX_DOCUMENT_BYTES
             && let Some((key, bytes)) = self.documents.pop_front()
@@ -275,11 +323,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::mirrors::{self, MirrorSpec};
-    use crate::model::blob::Blob;
     use crate::model::depth::Depth;
     use crate::model::manifest::{Content, Manifest};
     use crate::model::observation::NotAsked;
@@ -301,7 +346,7 @@ mod tests {
     }
 
     fn layer(size: u64, want: Want) -> Question {
-        let blob = Blob { digest: Digest::sha256(b"layer"), size: Some(size) };
+        let blob = Blob { digest: Digest::sha256(b"layer"), size: Some(size), platform: None };
         Question { who: Who::Mirror(0), what: What::Blob, reference: Reference::Blob(blob), want }
     }
 
@@ -337,6 +382,39 @@ mod tests {
         match turn {
             Some(Turn::Have(answer)) => *answer,
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn config(what: What, want: Want, platform: Option<&str>) -> Question {
+        let platform = platform.map(|text| Arc::new(text.parse().unwrap()));
+        let blob = Blob { digest: Digest::sha256(b"config"), size: Some(7), platform };
+        Question { who: Who::Mirror(0), what, reference: Reference::Blob(blob), want }
+    }
+
+    #[test]
+    fn the_platform_of_a_config_that_an_index_has_told_is_not_asked_for() {
+        let (plan, ledger) = (plan(), Ledger::new());
+        let platform = config(What::Platform, Want::Bytes, None);
+        // Before it has an answer itself.
+        must_ask(ledger.turn(&plan, 0, &config(What::Blob, Want::Existence, Some("linux/arm64"))));
+        let Answer::Blob(told) = must_have(ledger.turn(&plan, 1, &platform)) else { panic!("a blob") };
+        assert!(told.is_told());
+        assert_eq!(told.platform.unwrap().to_string(), "linux/arm64");
+        // Where more is wanted than that, and in another repository, it is.
+        must_ask(ledger.turn(&plan, 1, &config(What::Config, Want::Bytes, None)));
+        must_ask(ledger.turn(&plan, 2, &platform));
+    }
+
+    #[test]
+    fn a_config_that_is_read_for_what_it_says_is_not_asked_for_as_a_part() {
+        for (what, want) in [(What::Platform, Want::Existence), (What::Config, Want::Bytes)] {
+            let (plan, ledger) = (plan(), Ledger::new());
+            let key = must_ask(ledger.turn(&plan, 0, &config(what, Want::Bytes, None)));
+            let part = config(What::Blob, want, Some("linux/arm64"));
+            assert!(matches!(ledger.turn(&plan, 1, &part), Some(Turn::Leave)));
+            assert_eq!(ledger.settle(key, &blob(BlobOutcome::Read { bytes: 7 })), [(1, part.clone())]);
+            let Answer::Blob(had) = must_have(ledger.turn(&plan, 0, &part)) else { panic!("a blob") };
+            assert_eq!((had.outcome.clone(), had.is_told()), (BlobOutcome::Read { bytes: 7 }, false));
         }
     }
 

@@ -145,7 +145,9 @@ impl Worker {
                 Job::Opening { image, who } => (image, opening(&self.plan, image, who)),
             };
             let answered = match question.what {
-                What::Child | What::Blob | What::Config => self.about_part(image, &question).await,
+                What::Child | What::Blob | What::Config | What::Platform => {
+                    self.about_part(image, &question).await
+                }
                 // By digest as well, and another question.
                 What::Referrers => Some((self.ask(image, &question).await, Vec::new())),
                 _ => self.about_manifest(image, &question).await,
@@ -226,7 +228,7 @@ impl Worker {
             Reference::Digest(digest) => ManifestRef::Digest(digest),
             Reference::Blob(blob) => {
                 let ask = match (question.what, question.want) {
-                    (What::Config, _) => BlobAsk::Config,
+                    (What::Config | What::Platform, _) => BlobAsk::Config,
                     (_, Want::Existence) => BlobAsk::Presence,
                     (_, Want::Bytes) => BlobAsk::Content,
                 };

@@ -3,39 +3,52 @@
 //!
 //! Holds text from outside as it came: whoever prints it escapes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::matrix::who;
 use super::view::{Bearing, View};
-use crate::model::anatomy::{Anatomy, Finding, PlatformState, in_bytes};
+use crate::model::anatomy::{Anatomy, Finding, MAX_PLATFORMS, PlatformLine, PlatformState, in_bytes};
 use crate::model::endpoint::Role;
 use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::HostUse;
 
 /// Most platforms that are told of one endpoint.
 const MOST_PLATFORMS: usize = 40;
+/// Most platforms that are named as taken in the place of one.
+const MOST_FALLBACKS: usize = 4;
 
 /// What the images at one endpoint have for one platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PlatformCount([u64; PlatformState::ALL.len()]);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PlatformCount {
+    by_state: [u64; PlatformState::ALL.len()],
+    /// What runtimes take in its place, wherever it is not there.
+    met_by: BTreeSet<Box<str>>,
+}
 
 impl PlatformCount {
-    const fn add(&mut self, state: PlatformState) {
-        self.0[state as usize] += 1;
+    fn add(&mut self, line: &PlatformLine) {
+        self.by_state[line.state as usize] += 1;
+        self.met_by.extend(line.met_by.clone().filter(|_| line.is_fallback()));
     }
 
     pub(super) const fn of(&self, state: PlatformState) -> u64 {
-        self.0[state as usize]
+        self.by_state[state as usize]
     }
 
     fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.by_state.iter().sum()
     }
 
-    /// `199 of 200, 1 missing`
+    /// `197 of 200, 2 by fallback linux/arm/v6, 1 missing`; not escaped.
     pub(super) fn words(&self) -> String {
         let mut text = format!("{} of {}", self.of(PlatformState::Present), self.total());
+        if self.of(PlatformState::Fallback) > 0 {
+            let named: Vec<&str> = self.met_by.iter().take(MOST_FALLBACKS).map(|name| &**name).collect();
+            let more = if self.met_by.len() > named.len() { " and others" } else { "" };
+            text +=
+                &format!(", {} by fallback {}{more}", self.of(PlatformState::Fallback), named.join(" or "));
+        }
         for (state, word) in [
             (PlatformState::Damaged, "damaged"),
             (PlatformState::Missing, "missing"),
@@ -56,23 +69,58 @@ pub(super) struct Platforms {
     pub(super) endpoint: String,
     /// Each with its counts; not escaped.
     pub(super) counts: Vec<(Box<str>, PlatformCount)>,
-    /// How many more there are.
-    pub(super) more: usize,
+    /// How many more names there are, which the JSON report has.
+    more: usize,
+    /// Entries of images with more than [`MAX_PLATFORMS`], of which only the number is known.
+    counted: usize,
+}
+
+impl Platforms {
+    /// What is not told here, and where to find it; `None` where that is nothing.
+    pub(super) fn rest(&self) -> Option<String> {
+        let counted = format!(
+            "{} of images with more than {MAX_PLATFORMS}, which are only counted",
+            if self.counted == 1 { "1 entry".to_owned() } else { format!("{} entries", self.counted) }
+        );
+        match (self.more, self.counted) {
+            (0, 0) => None,
+            (more, 0) => Some(format!("and {more} more (all of them: --format json)")),
+            (0, _) => Some(format!("and {counted}")),
+            (more, _) => Some(format!("and {more} more (--format json), and {counted}")),
+        }
+    }
+}
+
+/// Of findings of which so many are told, how many there are besides, and where to find them; `None` where all are told.
+pub(super) fn more_findings(anatomy: &Anatomy, told: usize) -> Option<String> {
+    let kept = anatomy.findings.len();
+    let more = anatomy.findings_total.saturating_sub(told.min(kept));
+    match (more, kept.saturating_sub(told)) {
+        (0, _) => None,
+        (_, 0) => Some(format!("and {more} more, which are only counted")),
+        (_, listed) if listed == more => Some(format!("and {more} more (all of them: --format json)")),
+        (_, listed) => {
+            Some(format!("and {more} more ({listed} of them: --format json; the others are only counted)"))
+        }
+    }
 }
 
 /// The platforms at each endpoint where images with several were looked at, in the order of the run.
 pub(super) fn platforms(view: &View<'_>) -> Vec<Platforms> {
-    let mut counts: BTreeMap<u32, BTreeMap<Box<str>, PlatformCount>> = BTreeMap::new();
+    let mut counts: BTreeMap<u32, (usize, BTreeMap<Box<str>, PlatformCount>)> = BTreeMap::new();
     for result in &view.run.results {
         let Some(anatomy) = &result.anatomy else { continue };
-        let known = counts.entry(result.endpoint).or_default();
+        let (counted, known) = counts.entry(result.endpoint).or_default();
+        *counted += anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
         for line in anatomy.platforms.iter().filter(|line| !line.platform.is_empty()) {
-            known.entry(line.platform.clone()).or_default().add(line.state);
+            known.entry(line.platform.clone()).or_default().add(line);
         }
     }
-    let told = counts.into_iter().filter(|(_, known)| !known.is_empty()).map(|(endpoint, known)| Platforms {
+    let told = counts.into_iter().filter(|(_, (_, known))| !known.is_empty());
+    let told = told.map(|(endpoint, (counted, known))| Platforms {
         endpoint: who(&view.run.endpoints[endpoint as usize]),
         more: known.len().saturating_sub(MOST_PLATFORMS),
+        counted,
         counts: known.into_iter().take(MOST_PLATFORMS).collect(),
     });
     told.collect()
@@ -152,4 +200,49 @@ pub(super) fn uncovered(view: &View<'_>) -> Option<String> {
             in_bytes(bytes)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::model::anatomy::PlatformLine;
+
+    fn rest(names: usize, total: usize) -> Option<String> {
+        let mut fixture = fixture::with_parts();
+        for result in &mut fixture.run.results {
+            let Some(anatomy) = &mut result.anatomy else { continue };
+            let line = |number| PlatformLine {
+                platform: format!("linux/a{number}").into(),
+                ..anatomy.platforms[0].clone()
+            };
+            anatomy.platforms = (0..names).map(line).collect();
+            anatomy.platforms_total = total;
+        }
+        platforms(&fixture.view())[0].rest()
+    }
+
+    #[test]
+    fn what_is_cut_off_a_list_of_platforms_is_told_by_its_true_number_and_where_it_stands() {
+        assert_eq!(rest(40, 40), None);
+        assert_eq!(rest(60, 60).as_deref(), Some("and 20 more (all of them: --format json)"));
+        let beyond = "of images with more than 100, which are only counted";
+        assert_eq!(rest(100, 300), Some(format!("and 60 more (--format json), and 200 entries {beyond}")));
+        assert_eq!(rest(40, 41), Some(format!("and 1 entry {beyond}")));
+    }
+
+    #[test]
+    fn what_is_cut_off_a_list_of_findings_is_told_by_its_true_number_and_where_it_stands() {
+        let fixture = fixture::with_parts();
+        let mut anatomy = fixture.run.results.iter().find_map(|result| result.anatomy.clone()).unwrap();
+        for (total, told, text) in [
+            (3, 3, None),
+            (3, 2, Some("and 1 more (all of them: --format json)")),
+            (60, 2, Some("and 58 more (1 of them: --format json; the others are only counted)")),
+            (60, 5, Some("and 57 more, which are only counted")),
+        ] {
+            anatomy.findings_total = total;
+            assert_eq!(more_findings(&anatomy, told).as_deref(), text, "{total} {told}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::gate::Outcome;
+use crate::model::anatomy::PlatformLine;
 use crate::model::digest::Digest;
 use crate::model::dynamic::Dynamic;
 use crate::model::run::{CheckResult, Place};
@@ -52,8 +53,15 @@ pub(super) fn severity(view: &View<'_>, result: &CheckResult) -> Option<Severity
             Some(Severity::Warning)
         }
         (Bearing::Undecided, Outcome::Pass) | (Bearing::Warns | Bearing::Known, _) => Some(Severity::Note),
+        (Bearing::Fine, _) if has_fallback(result) => Some(Severity::Note),
         (Bearing::Allowed | Bearing::NotCounted | Bearing::Fine, _) => None,
     }
+}
+
+/// Whether a pull would bring another platform than is wanted, for which no mirror is to blame.
+pub(super) fn has_fallback(result: &CheckResult) -> bool {
+    let anatomy = result.anatomy.as_deref();
+    anatomy.is_some_and(|anatomy| anatomy.platforms.iter().any(PlatformLine::is_fallback))
 }
 
 /// The findings about the image that is named at `place`: those of the mirrors in configured order.

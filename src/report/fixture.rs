@@ -360,6 +360,7 @@ fn anatomy(text: &str) -> Anatomy {
         platform: platform.into(),
         digest: Some(Digest::sha256(platform.as_bytes())),
         state,
+        met_by: None,
     };
     Anatomy {
         depth: Depth::Content,

@@ -122,7 +122,7 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     case.set_time(whole_micros(result.latency.unwrap_or_default()));
     add_place(&mut case, row.origin);
     let is_success = matches!(case.status, TestCaseStatus::Success { .. });
-    if is_success && view.bearing(result) != Bearing::Fine {
+    if is_success && (view.bearing(result) != Bearing::Fine || findings::has_fallback(result)) {
         case.set_system_out(text(&said));
     }
     case

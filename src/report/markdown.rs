@@ -99,10 +99,11 @@ fn write_depth(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             let endpoint = escape::markdown(&bounded(&at.endpoint, MAX_REMOTE_CHARS));
             for (name, count) in &at.counts {
                 let name = escape::markdown(&bounded(name, MAX_REMOTE_CHARS));
-                writeln!(out, "| {endpoint} | {name} | {} |", count.words())?;
+                let words = escape::markdown(&bounded(&count.words(), MAX_REMOTE_CHARS));
+                writeln!(out, "| {endpoint} | {name} | {words} |")?;
             }
-            if at.more > 0 {
-                writeln!(out, "| {endpoint} | and {} more | |", at.more)?;
+            if let Some(rest) = at.rest() {
+                writeln!(out, "| {endpoint} | {rest} | |")?;
             }
         }
         writeln!(out)?;
@@ -298,9 +299,9 @@ fn write_problem(
     for finding in depth::findings(anatomy, MAX_FINDINGS) {
         writeln!(out, "  - {}", escape::markdown(&finding))?;
     }
-    match anatomy.findings_total.saturating_sub(anatomy.findings.len()) {
-        0 => Ok(()),
-        more => writeln!(out, "  - and {more} more"),
+    match depth::more_findings(anatomy, MAX_FINDINGS) {
+        None => Ok(()),
+        Some(more) => writeln!(out, "  - {more}"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! How old a mirror's difference from upstream is, and whether it is young enough to pass.
 //!
 //! An earlier report counts before what images say of themselves. What dates a difference by upstream's image is
-//! the longest that it can have lasted: nobody can be behind an image that was not there yet.
+//! the longest that it can have lasted: nobody can be behind an image that was not there yet. That a check found it
+//! is the shortest: it may have lasted for long by then, so that no grace holds for that alone.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -54,14 +55,18 @@ pub fn with_age(
     let newer = upstream_created.filter(|at| is_past(at) && created.is_none_or(|created| created < *at));
     let earlier = terms.earlier.filter(|earlier| is_past(&earlier.checked_at));
     let since = earlier
-        .and_then(|earlier| by_report(earlier, found.digest.as_ref(), newer))
+        .map(|earlier| by_report(earlier, found.digest.as_ref(), newer))
         .or_else(|| newer.map(|at| (at, Basis::Created)));
+    let seen =
+        earlier.filter(|earlier| is_same(earlier, found.digest.as_ref())).map(|earlier| earlier.checked_at);
     let age = since.map(|(since, _)| {
         // Negative only where a report was made up.
         Duration::try_from(terms.at - since).unwrap_or_default()
     });
-    let age = Age { created, upstream_created, since, age, excuse: excuse(terms.grace, age, terms.anatomy) };
-    let told = in_words(&age, terms.grace);
+    let mut age = Age { created, upstream_created, since, age, excuse: Excuse::None };
+    age.excuse = excuse(terms.grace, &age, terms.anatomy);
+    let seen = seen.map(|seen| (seen, Duration::try_from(terms.at - seen).unwrap_or_default()));
+    let told = in_words(&age, seen, terms.grace);
     if told.is_empty() {
         return (found, None);
     }
@@ -78,7 +83,7 @@ pub fn with_grace(result: &mut CheckResult, grace: Grace) {
         let excuse = Excuse::None;
         Box::new(Age { created: None, upstream_created: None, since: None, age: None, excuse })
     });
-    age.excuse = excuse(Some(grace), age.age, anatomy.as_deref());
+    age.excuse = excuse(Some(grace), age, anatomy.as_deref());
     verdict.reason = replaced(&verdict.reason, &grace_in_words(age, grace)).into();
 }
 
@@ -92,9 +97,9 @@ fn replaced(reason: &str, words: &str) -> String {
     format!("{difference}; {words}{besides}")
 }
 
-fn excuse(grace: Option<Grace>, age: Option<Duration>, anatomy: Option<&Anatomy>) -> Excuse {
-    match (grace, age) {
-        (Some(grace), Some(age)) if age < grace.0 && is_sound(anatomy) => Excuse::Young(grace),
+fn excuse(grace: Option<Grace>, age: &Age, anatomy: Option<&Anatomy>) -> Excuse {
+    match (grace, age.longest()) {
+        (Some(grace), Some(longest)) if longest < grace.0 && is_sound(anatomy) => Excuse::Young(grace),
         _ => Excuse::None,
     }
 }
@@ -109,16 +114,21 @@ fn by_report(
     earlier: &Earlier,
     served: Option<&Digest>,
     newer: Option<OffsetDateTime>,
-) -> Option<(OffsetDateTime, Basis)> {
-    // What the mirror serves now is what upstream had then: it has caught up in between.
-    let has_caught_up = earlier.expected.is_some() && earlier.expected.as_ref() == served;
-    match earlier.behind_since.filter(|_| !has_caught_up) {
-        Some(since) => Some((since.min(earlier.checked_at), Basis::Report)),
+) -> (OffsetDateTime, Basis) {
+    match earlier.behind_since.filter(|_| is_same(earlier, served)) {
+        Some((since, basis)) => (since.min(earlier.checked_at), basis),
         None => match newer.filter(|at| *at > earlier.checked_at) {
-            Some(at) => Some((at, Basis::Created)),
-            None => Some((earlier.checked_at, Basis::EqualBefore)),
+            Some(at) => (at, Basis::Created),
+            None => (earlier.checked_at, Basis::EqualBefore),
         },
     }
+}
+
+/// Whether the mirror was behind then, and has not caught up in between as far as is known: that it has, what it serves
+/// now shows where it is what upstream had then.
+fn is_same(earlier: &Earlier, served: Option<&Digest>) -> bool {
+    let has_caught_up = earlier.expected.is_some() && earlier.expected.as_ref() == served;
+    earlier.behind_since.is_some() && !has_caught_up
 }
 
 fn created(evidence: &Evidence, who: Who) -> Option<OffsetDateTime> {
@@ -127,7 +137,8 @@ fn created(evidence: &Evidence, who: Who) -> Option<OffsetDateTime> {
     answer.created.filter(|_| matches!(answer.outcome, BlobOutcome::Read { .. }))
 }
 
-fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
+/// `seen`: when an earlier check found the difference, and how long ago that is.
+fn in_words(age: &Age, seen: Option<(OffsetDateTime, Duration)>, grace: Option<Grace>) -> Vec<String> {
     let mut told = Vec::new();
     match (age.created, age.upstream_created) {
         (Some(created), Some(upstream)) => {
@@ -145,12 +156,18 @@ fn in_words(age: &Age, grace: Option<Grace>) -> Vec<String> {
     }
     if let (Some((since, basis)), Some(age)) = (age.since, age.age) {
         let span = Span(age);
+        let found = |at| format!("at least: an earlier check found it so, {}", minute(at));
+        let least =
+            seen.map_or_else(String::new, |(at, ago)| format!(", and for {} {}", Span(ago), found(at)));
         told.push(match basis {
-            Basis::Report => format!("behind for {span}: an earlier check found it so, {}", minute(since)),
+            Basis::Report => format!("behind for {span} {}", found(since)),
             Basis::EqualBefore => {
-                format!("behind for {span} at most: an earlier check found it up to date, {}", minute(since))
+                let then = minute(since);
+                format!(
+                    "behind for {span} at most: an earlier check did not find this difference, {then}{least}"
+                )
             }
-            Basis::Created => format!("behind for {span} at most"),
+            Basis::Created => format!("behind for {span} at most{least}"),
         });
     }
     told.extend(grace.map(|grace| grace_in_words(age, grace)));
@@ -167,11 +184,13 @@ const GRACE_WORDS: [&str; 4] = [
 
 fn grace_in_words(age: &Age, grace: Grace) -> String {
     let [younger, older, unknown, void] = GRACE_WORDS;
+    let longest = age.longest();
     match (age.excuse, age.age) {
         (Excuse::Young(_), _) => format!("{younger}{}", Span(grace.0)),
-        (Excuse::None, Some(age)) if age < grace.0 => void.to_owned(),
-        (Excuse::None, Some(_)) => format!("{older}{}", Span(grace.0)),
-        (Excuse::None, None) => unknown.to_owned(),
+        (Excuse::None, _) if longest.is_some_and(|longest| longest < grace.0) => void.to_owned(),
+        (Excuse::None, Some(age)) if age >= grace.0 => format!("{older}{}", Span(grace.0)),
+        // Behind for less at least, and for more at most.
+        (Excuse::None, _) => unknown.to_owned(),
     }
 }
 
@@ -209,21 +228,77 @@ mod tests {
         Digest::sha256(text.as_bytes())
     }
 
-    fn earlier(behind_since: Option<OffsetDateTime>) -> Earlier {
+    fn earlier(behind_since: Option<(OffsetDateTime, Basis)>) -> Earlier {
         Earlier { checked_at: EARLIER, behind_since, expected: Some(digest("then")) }
     }
 
     #[test]
     fn an_earlier_report_dates_a_difference_before_images_do() {
         let first = datetime!(2025-02-01 00:00 UTC);
-        let newer = Some(datetime!(2025-03-02 00:00 UTC));
+        let second = datetime!(2025-03-02 00:00 UTC);
+        let newer = Some(second);
         let since = |earlier: &Earlier, served: &str, newer| by_report(earlier, Some(&digest(served)), newer);
-        assert_eq!(since(&earlier(Some(first)), "old", newer), Some((first, Basis::Report)));
+        // By what it was known then stays what it is known by.
+        for basis in Basis::ALL {
+            assert_eq!(since(&earlier(Some((first, basis))), "old", newer), (first, basis));
+        }
         // It was up to date then, or has been since.
-        for (known, served) in [(earlier(None), "old"), (earlier(Some(first)), "then")] {
-            assert_eq!(since(&known, served, newer), newer.map(|at| (at, Basis::Created)));
-            assert_eq!(since(&known, served, Some(first)), Some((EARLIER, Basis::EqualBefore)));
-            assert_eq!(since(&known, served, None), Some((EARLIER, Basis::EqualBefore)));
+        for (known, served) in [(earlier(None), "old"), (earlier(Some((first, Basis::Report))), "then")] {
+            assert_eq!(since(&known, served, newer), (second, Basis::Created));
+            assert_eq!(since(&known, served, Some(first)), (EARLIER, Basis::EqualBefore));
+            assert_eq!(since(&known, served, None), (EARLIER, Basis::EqualBefore));
+        }
+    }
+
+    fn age(since: Option<(OffsetDateTime, Basis)>, hours: u64, made: Option<OffsetDateTime>) -> Age {
+        let age = since.map(|_| Duration::from_secs(hours * 3_600));
+        Age { created: None, upstream_created: made, since, age, excuse: Excuse::None }
+    }
+
+    #[test]
+    fn a_grace_holds_for_the_longest_that_a_difference_can_have_lasted() {
+        let granted = |age: &Age, hours: u64| {
+            let grace = Grace(Duration::from_secs(hours * 3_600));
+            excuse(Some(grace), age, None) == Excuse::Young(grace)
+        };
+        for basis in [Basis::Created, Basis::EqualBefore] {
+            let age = age(Some((EARLIER, basis)), 2, None);
+            assert!(granted(&age, 3) && !granted(&age, 2), "{basis:?}");
+        }
+        // That a check found it says nothing of how long it had lasted by then.
+        let found = |made| age(Some((EARLIER, Basis::Report)), 2, made);
+        assert!(!granted(&found(None), 24));
+        let day_before = datetime!(2025-02-28 00:00 UTC);
+        assert!(granted(&found(Some(day_before)), 27));
+        assert!(!granted(&found(Some(day_before)), 26));
+        let told =
+            |hours: u64| grace_in_words(&found(Some(day_before)), Grace(Duration::from_secs(hours * 3_600)));
+        assert_eq!(told(2), "older than the grace of 2 h");
+        assert_eq!(told(3), "for how long is not known, so that no grace holds");
+    }
+
+    #[test]
+    fn how_long_is_told_as_at_most_or_at_least_with_checks_that_were_made() {
+        let seen = Some((datetime!(2025-03-01 01:30 UTC), Duration::from_secs(1_800)));
+        for (basis, seen, told) in [
+            (Basis::Created, None, "behind for 2 h at most"),
+            (
+                Basis::Created,
+                seen,
+                "behind for 2 h at most, and for 30 min at least: an earlier check found it so, 2025-03-01 01:30 UTC",
+            ),
+            (
+                Basis::EqualBefore,
+                None,
+                "behind for 2 h at most: an earlier check did not find this difference, 2025-03-01 00:00 UTC",
+            ),
+            (
+                Basis::Report,
+                seen,
+                "behind for 2 h at least: an earlier check found it so, 2025-03-01 00:00 UTC",
+            ),
+        ] {
+            assert_eq!(in_words(&age(Some((EARLIER, basis)), 2, None), seen, None), [told], "{basis:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod age;
 mod blobs;
 pub mod choice;
 mod contacts;
+mod fallbacks;
 mod notes;
 mod parts;
 mod platforms;
@@ -17,6 +18,7 @@ mod unserved;
 
 pub use age::{AgeTerms, with_age, with_grace};
 pub use contacts::{Contacted, Reach, contacts};
+pub use fallbacks::with_fallbacks;
 pub use notes::{notes, rejections};
 pub use parts::{anatomy, with_parts};
 pub use referrers::{Referrers, with_referrers};
@@ -44,7 +46,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
     let pinned = evidence.image.digest();
     // tag@digest: the digest is the question, the tag is information. Where there is no tag, the digest was asked.
     let counted = match (&answer.outcome, pinned.filter(|_| evidence.image.tag().is_some())) {
-        (Outcome::Found(facts), Some(pinned)) if facts.digest != *pinned => upstream.pinned.as_ref(),
+        (Outcome::Found(facts), Some(pinned)) if !facts.goes_by(pinned) => upstream.pinned.as_ref(),
         (Outcome::Missing(_), Some(_)) => upstream.pinned.as_ref(),
         _ => Some(answer),
     };
@@ -55,7 +57,7 @@ pub fn upstream(evidence: &Evidence) -> Verdict {
             Some((header, read)) => header_wrong(header, read, host, None),
             None => {
                 let fault = served(evidence, facts, upstream.own_digest.as_ref(), host);
-                schema1::weigh(fault.unwrap_or_else(|| verdict(Code::Served, "", Some(facts))), facts)
+                schema1::weigh(fault.unwrap_or_else(|| verdict(Code::Served, "", Some(facts))), facts, None)
             }
         },
         Outcome::Missing(answer) => unserved::missing(answer, counted, host),
@@ -70,7 +72,10 @@ pub fn mirror(evidence: &Evidence, index: usize) -> Verdict {
     let mirror = &evidence.mirrors[index];
     let verdict = match mirror.answer.as_ref().map(|answer| (answer, &answer.outcome)) {
         None => unserved::not_asked(),
-        Some((_, Outcome::Found(facts))) => schema1::weigh(found(evidence, mirror, facts), facts),
+        Some((_, Outcome::Found(facts))) => {
+            let upstream = evidence.upstream.answer.as_ref().and_then(Observation::facts);
+            schema1::weigh(found(evidence, mirror, facts), facts, upstream)
+        }
         Some((_, Outcome::Missing(_))) => unserved::missing_on_mirror(evidence, mirror),
         Some((answer, _)) => unserved::explain(answer, &mirror.endpoint.name),
     };
@@ -142,7 +147,7 @@ fn found(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict
     }
     let upstream = &evidence.upstream;
     if let Some(pinned) = evidence.image.digest() {
-        return if facts.digest == *pinned {
+        return if facts.goes_by(pinned) {
             verdict(Code::DigestEqual, "the pinned digest is served", Some(facts))
         } else {
             let reason = format!("{host} serves {} for the pinned digest", facts.digest.short());
@@ -162,20 +167,18 @@ fn found(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict
 
 fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts) -> Verdict {
     let upstream = &evidence.upstream;
-    let is_upstreams = |digest: &Digest| {
-        [&upstream.answer, &upstream.again, &upstream.document]
-            .into_iter()
-            .flatten()
-            .any(|observation| observation.digest() == Some(digest))
+    let is_upstreams = |facts: &Facts| {
+        let answers = [&upstream.answer, &upstream.again, &upstream.document].into_iter().flatten();
+        answers.filter_map(Observation::facts).any(|theirs| theirs.is_same_as(facts))
     };
     if upstream.answer.as_ref().and_then(Observation::digest) == Some(&facts.digest) {
         return verdict(Code::DigestEqual, "", Some(facts));
     }
-    if is_upstreams(&facts.digest) {
+    let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
+    if is_upstreams(facts) {
         if contradicted(upstream.document.as_ref()).is_some() {
             return verdict(Code::DigestEqual, "the bytes are upstream's; its header is wrong", Some(facts));
         }
-        let algorithm = upstream.answer.as_ref().and_then(Observation::digest).map(Digest::algorithm);
         if algorithm.is_some_and(|algorithm| algorithm != facts.digest.algorithm()) {
             return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(facts));
         }
@@ -198,12 +201,12 @@ fn against_upstream(evidence: &Evidence, mirror: &MirrorEvidence, facts: &Facts)
     }
     let facts = match mirror.document.as_ref().map(|document| (document, &document.outcome)) {
         Some((_, Outcome::Found(read)))
-            if is_upstreams(&read.digest) && read.digest.algorithm() != facts.digest.algorithm() =>
+            if is_upstreams(read) && Some(read.digest.algorithm()) != algorithm =>
         {
             return verdict(Code::DigestEqual, OTHER_ALGORITHM, Some(read));
         }
         // HEAD and GET disagree: the mirror was brought up to date in between.
-        Some((_, Outcome::Found(read))) if is_upstreams(&read.digest) => {
+        Some((_, Outcome::Found(read))) if is_upstreams(read) => {
             return verdict(Code::UpstreamMoved, "the mirror was updated during the check", Some(read));
         }
         Some((_, Outcome::Found(read))) => read,

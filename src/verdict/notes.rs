@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::platforms;
 use super::unserved::{self, whose};
 use crate::model::blob::BlobOutcome;
 use crate::model::evidence::Evidence;
@@ -32,6 +33,7 @@ pub fn notes(evidence: &Evidence, who: Who) -> Vec<String> {
     if let Some(url) = &answer.redirected_to {
         notes.push(format!("answered from {url}"));
     }
+    notes.extend(platforms::untold(evidence, who));
     if who == Who::Upstream {
         notes.extend(moved_tag(evidence, answer));
     }
@@ -57,7 +59,7 @@ pub fn rejections(evidence: &Evidence) -> BTreeSet<String> {
 fn moved_tag(evidence: &Evidence, answer: &Observation) -> Option<String> {
     let (tag, pinned) = (evidence.image.tag()?, evidence.image.digest()?);
     match &answer.outcome {
-        Outcome::Found(facts) if facts.digest != *pinned => {
+        Outcome::Found(facts) if !facts.goes_by(pinned) => {
             Some(format!("the tag '{tag}' now stands for {}, not for the pinned digest", facts.digest))
         }
         Outcome::Missing(_) => Some(format!("upstream has no tag '{tag}' any more")),

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::blobs;
+use super::fallbacks::{self, Gap};
 use super::platforms;
 use super::unserved;
 use crate::model::anatomy::{
@@ -141,6 +142,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
             }
         }
         self.look_at_blobs();
+        self.look_at_config();
         self.look_for_wanted();
     }
 
@@ -189,15 +191,15 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 Code::TooManyParts,
                 format!("indexes within indexes, more than {} deep: not followed", tree::MAX_LEVELS),
             ),
-            FaultKind::TooMany => (
+            FaultKind::TooMany { left_out } => (
                 Code::TooManyParts,
                 format!(
-                    "the image leads to more than {} manifests: the rest is not asked for",
+                    "the image leads to more than {} manifests: {left_out} that it names are not asked for",
                     tree::MAX_MANIFESTS
                 ),
             ),
         };
-        self.find((PartKind::Manifest, fault.digest), fault.platform, None, (code, cause));
+        self.find((fault.kind, fault.digest), fault.platform, None, (code, cause));
     }
 
     /// What is wrong with a manifest, if anything.
@@ -291,6 +293,23 @@ impl<'a, 'b> Inquest<'a, 'b> {
         }
     }
 
+    /// A config that was asked for only for its platform: that it is certainly not as it should be is told all the same,
+    /// since a pull fails on it. What could not be found out of it is a note, as no part was asked about.
+    fn look_at_config(&mut self) {
+        if self.evidence.depth_at(self.who) >= Depth::Blobs {
+            return;
+        }
+        for (place, _, blob) in blobs_of(self.tree).filter(|(_, kind, _)| *kind == BlobKind::Config) {
+            let Ok(digest) = blob.digest.parse::<Digest>() else { continue };
+            let Some(answer) = self.evidence.parts_at(self.who).configs.get(&digest) else { continue };
+            let found = blobs::explain(answer, self.host)
+                .or_else(|| blobs::wrong_size(blob.size, blobs::served_bytes(answer)));
+            if let Some(found) = found.filter(|(code, _)| gravity(*code) > gravity(Code::AccessDenied)) {
+                self.found(place, (PartKind::Config, blob), found);
+            }
+        }
+    }
+
     /// Notes what is wrong with a blob of an image.
     fn found(&mut self, place: usize, (part, blob): (PartKind, &BlobRef), found: (Code, String)) {
         self.damage(place, found.0);
@@ -319,6 +338,14 @@ impl<'a, 'b> Inquest<'a, 'b> {
         let lacking = platforms::upstream_lacks(self.evidence);
         let is_known = tree::upstream_platforms(self.evidence).is_some();
         for (wanted, met) in &self.tree.wanted {
+            if let Met::Instead(other) = met
+                && let Gap::Mirrors(better) = fallbacks::gap(self.evidence, self.who, wanted, other)
+            {
+                let has = if better == **wanted { "it".to_owned() } else { format!("{better} for it") };
+                let cause =
+                    format!("upstream has {has}, the mirror only {other}, which runtimes take in its place");
+                self.find((PartKind::Platform, None), Some(wanted), None, (Code::PlatformAbsent, cause));
+            }
             if *met != Met::Not {
                 continue;
             }
@@ -380,22 +407,50 @@ impl<'a, 'b> Inquest<'a, 'b> {
                 platform: image.platform.map_or_else(String::new, ToString::to_string).into(),
                 digest: Some(image.digest.clone()),
                 state: state(image, *damage),
+                met_by: None,
             })
             .collect();
         let lacking = platforms::upstream_lacks(self.evidence);
         for (wanted, met) in &self.tree.wanted {
             let state = match met {
-                Met::Exactly | Met::Instead(_) => continue,
+                Met::Exactly => continue,
+                Met::Instead(other) => {
+                    lines.push(self.instead(wanted, other));
+                    continue;
+                }
                 Met::Unknown => PlatformState::Unknown,
                 Met::Not if lacking.contains(wanted) || self.who == Who::Upstream => {
                     PlatformState::NotUpstream
                 }
                 Met::Not => PlatformState::Missing,
             };
-            lines.push(PlatformLine { platform: wanted.to_string().into(), digest: None, state });
+            let platform = wanted.to_string().into();
+            lines.push(PlatformLine { platform, digest: None, state, met_by: None });
         }
         lines.extend(self.absent());
         lines
+    }
+
+    /// A wanted platform that is met by another.
+    fn instead(&self, wanted: &Platform, other: &Platform) -> PlatformLine {
+        let images = self.tree.images.iter().zip(&self.damage);
+        let taken = images.into_iter().find(|(image, _)| image.platform == Some(other));
+        let state = match (taken, fallbacks::gap(self.evidence, self.who, wanted, other)) {
+            (_, Gap::Mirrors(_)) => PlatformState::Missing,
+            (Some((image, damage)), Gap::Upstreams | Gap::Unknown) => match state(image, *damage) {
+                PlatformState::Present => PlatformState::Fallback,
+                other => other,
+            },
+            // Beyond the number of manifests that are asked for.
+            (None, _) => PlatformState::Unknown,
+        };
+        let digest = taken.map(|(image, _)| image.digest.clone());
+        PlatformLine {
+            platform: wanted.to_string().into(),
+            digest,
+            state,
+            met_by: Some(other.to_string().into()),
+        }
     }
 
     /// Where all platforms are wanted: those of upstream's that the mirror's index, wholly read, does not name.
@@ -414,6 +469,7 @@ impl<'a, 'b> Inquest<'a, 'b> {
             platform: name.into(),
             digest: None,
             state: PlatformState::Missing,
+            met_by: None,
         };
         names.map(line).collect()
     }

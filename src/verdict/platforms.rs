@@ -4,6 +4,7 @@
 use super::{blobs, unserved, verdict, wanted_are_equal};
 use crate::model::blob::Blob;
 use crate::model::code::Code;
+use crate::model::depth::Depth;
 use crate::model::digest::Digest;
 use crate::model::evidence::{Evidence, MirrorEvidence};
 use crate::model::manifest::{Child, Manifest};
@@ -217,6 +218,20 @@ pub(super) fn unknown(
         None => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
     };
     Some((config, found))
+}
+
+/// Why it is not known for which platform an image without an index is, where nobody asked for one: no fault of it.
+pub(super) fn untold(evidence: &Evidence, who: Who) -> Option<String> {
+    if !evidence.platforms.is_empty() || evidence.depth_at(who) < Depth::Platforms {
+        return None;
+    }
+    let host = match who {
+        Who::Upstream => &*evidence.upstream.endpoint.name,
+        Who::Mirror(index) => &*evidence.mirrors[index].endpoint.name,
+    };
+    let (_, (_, why)) = unknown(evidence, (who, host), tree::first_document(evidence, who)?)?;
+    let told = "for which platform the image is, is not known";
+    Some(if why.starts_with(told) { why } else { format!("{told}: {why}") })
 }
 
 /// Upstream's verdict, where it is known to lack a platform that is wanted.

@@ -250,9 +250,13 @@ fn a_grace_excuses_nothing_but_the_difference() {
         assert!(!reason.contains("younger than"), "{reason}");
     }
     // It goes on being dated by the report of that time.
-    let earlier = check(&pair, "--depth blobs").text;
-    let again = pair.check().file("earlier.json", earlier).args("--depth blobs --since earlier.json").run();
-    assert_eq!(row(&again)["stale_since_by"], "report");
+    let earlier = check(&pair, "--depth blobs");
+    let since = row(&earlier)["stale_since"].clone();
+    let check_again =
+        pair.check().file("earlier.json", earlier.text).args("--depth blobs --since earlier.json");
+    let again = check_again.run();
+    assert_eq!((&row(&again)["stale_since"], &row(&again)["stale_since_by"]), (&since, &json!("created")));
+    assert!(self::reason(&again).contains("an earlier check found it so, "), "{again:#?}");
     // What is not known of a part leaves it stale, and nothing excuses that.
     pair.mirror.set_behaviour(Scope::Blobs, Behaviour::Status(Failure::registry(403, "DENIED", "no")));
     let report = check(&pair, "--depth blobs --grace 3h");
@@ -317,7 +321,40 @@ fn an_earlier_report_tells_for_how_long() {
     let fourth = with(long_ago, "--grace 1h");
     assert_eq!((fourth.exit, &row(&fourth)["stale_since"]), (1, &json!("2024-04-02T00:00:00.000Z")));
     assert!(reason(&fourth).contains("an earlier check found it so, 2024-04-02 00:00 UTC"), "{fourth:#?}");
-    assert_eq!(with(first.text, "--grace 1h").exit, 0);
+    assert!(reason(&fourth).ends_with("; older than the grace of 1 h"), "{fourth:#?}");
+    // Found a moment ago, and maybe old by then: upstream's image is.
+    let fifth = with(first.text, "--grace 1h");
+    assert_eq!((fifth.exit, &row(&fifth)["stale_since_by"]), (1, &json!("report")));
+    let told = " at least: an earlier check found it so, ";
+    assert!(reason(&fifth).contains(told), "{fifth:#?}");
+    assert!(reason(&fifth).ends_with("; for how long is not known, so that no grace holds"), "{fifth:#?}");
+}
+
+#[test]
+fn what_an_earlier_report_knew_as_the_longest_is_never_told_as_what_it_found() {
+    let made = ago(2);
+    let pair = pair(&made, OLD);
+    let with = |earlier: &str, args: &str| {
+        pair.check().file("earlier.json", earlier).args("--since earlier.json").args(args).run()
+    };
+    let first = check(&pair, "--age");
+    let since = row(&first)["stale_since"].clone();
+    assert_eq!(row(&first)["stale_since_by"], "created");
+    let mut earlier = first;
+    // However many reports are handed on, and whether or not configs are read again.
+    for args in ["", "--age", "", "--grace 3h"] {
+        let then = row(&earlier)["checked_at"].clone();
+        let report = with(&earlier.text, args);
+        let row = row(&report);
+        assert_eq!((&row["stale_since"], &row["stale_since_by"]), (&since, &json!("created")), "{args}");
+        let then = then.as_str().unwrap();
+        let checked = format!("found it so, {} {} UTC", &then[..10], &then[11..16]);
+        let told = reason(&report);
+        assert!(told.contains("behind for 2 h at most, and for ") && told.contains(&checked), "{told}");
+        earlier = report;
+    }
+    assert_eq!(with(&earlier.text, "--grace 3h").exit, 0);
+    assert_eq!(with(&earlier.text, "--grace 1h").exit, 1);
 }
 
 #[test]
@@ -331,7 +368,7 @@ fn a_mirror_that_was_up_to_date_has_not_been_behind_for_longer_than_that() {
     let report = check.run();
     assert_eq!((report.exit, &row(&report)["stale_since"]), (0, &then));
     assert_eq!(row(&report)["stale_since_by"], "equal_before");
-    assert!(reason(&report).contains("an earlier check found it up to date"), "{report:#?}");
+    assert!(reason(&report).contains("an earlier check did not find this difference"), "{report:#?}");
 }
 
 #[test]
@@ -344,6 +381,7 @@ fn a_mirror_that_caught_up_in_between_is_not_said_to_have_been_behind_all_the_ti
     pair.upstream.store().put(REPOSITORY, TAG, &made("newest", &newest));
     let report = pair.check().file("earlier.json", before).args("--since earlier.json").run();
     assert_eq!(row(&report)["stale_since_by"], "equal_before");
+    assert!(!reason(&report).contains("found it so"), "{report:#?}");
 }
 
 #[test]

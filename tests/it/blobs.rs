@@ -75,7 +75,7 @@ async fn where_ranges_are_not_honoured_the_rest_is_not_read() {
 #[tokio::test]
 async fn a_blob_is_missing_when_head_and_get_say_so() {
     let (registry, _) = one();
-    let blob = Blob { digest: unknown(), size: Some(1) };
+    let blob = Blob { digest: unknown(), size: Some(1), platform: None };
     let seen = Asker::new().presence(&registry, &blob).await;
     let BlobOutcome::Missing(answer) = &seen.outcome else { panic!("{seen:?}") };
     assert_eq!((answer.status, answer.code.as_deref()), (404, Some("BLOB_UNKNOWN")));

@@ -48,14 +48,39 @@ fn a_pinned_long_digest_is_held_to_the_bytes() {
 
 #[test]
 fn a_tag_whose_bytes_are_not_its_long_digest_is_found_out() {
-    // The bytes have a sha256 of their own, whatever their header says.
-    for (algorithm, verdict) in
-        [(Algorithm::Sha256, "invalid/digest-mismatch"), (Algorithm::Sha512, "invalid/digest-header-wrong")]
-    {
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
         let pair = pair(algorithm, algorithm);
         pair.mirror.set_behaviour(Scope::Manifests, Behaviour::WrongBody);
-        pair.check().args("--depth manifest").run().expect(verdict, 1);
+        let report = pair.check().args("--depth manifest").run();
+        let row = report.expect("invalid/digest-mismatch", 1);
+        // Two of one algorithm are compared.
+        let name = algorithm.name();
+        assert!(row.reason.contains(&format!("bytes that hash to {name}:")), "{row:?}");
+        assert!(row.reason.contains(&format!("under upstream's digest {name}:")), "{row:?}");
     }
+}
+
+#[test]
+fn a_long_digest_that_is_not_of_the_bytes_is_compared_by_its_own_algorithm() {
+    let pair = pair(Algorithm::Sha256, Algorithm::Sha512);
+    pair.mirror.set_behaviour(Scope::Manifests, Behaviour::WrongBody);
+    let report = pair.check().args("--depth manifest").run();
+    let row = report.expect("invalid/digest-header-wrong", 1);
+    let header = row.reason.find("says sha512:").expect("what the header says");
+    assert!(row.reason[header..].contains("but the bytes hash to sha512:"), "{row:?}");
+}
+
+#[test]
+fn bytes_that_both_sides_name_by_a_long_digest_cost_no_more_than_others() {
+    let costs = |algorithm| {
+        let pair = pair(algorithm, algorithm);
+        let report = pair.check().args("--depth content").run();
+        let row = report.expect("ok/digest-equal", 0);
+        assert_eq!((&*row.reason, row.digest.clone()), ("", Some(pair.image.digest().to_string())));
+        (pair.upstream.hits().len(), pair.mirror.hits().len())
+    };
+    assert_eq!(costs(Algorithm::Sha512), costs(Algorithm::Sha256));
+    assert_eq!(costs(Algorithm::Sha384), costs(Algorithm::Sha256));
 }
 
 #[test]
@@ -66,7 +91,9 @@ fn the_same_bytes_named_by_two_algorithms_are_the_same() {
         let report = pair.check().run();
         let row = report.expect("ok/digest-equal", 0);
         assert_eq!(row.reason, "the same bytes, named by digests of two algorithms");
-        pair.check().args("--depth manifest").run().expect("ok/digest-equal", 0);
+        let report = pair.check().args("--depth manifest").run();
+        let row = report.expect("ok/digest-equal", 0);
+        assert_eq!(row.reason, "the same bytes, named by digests of two algorithms");
     }
 }
 
@@ -75,12 +102,11 @@ fn schema_1_is_never_wrong_and_its_bytes_are_never_right() {
     let image = content::schema1("one");
     let other = content::schema1("two");
     let pinned = format!("app@{}", image.digest());
-    let ok = "ok/digest-equal";
     let unverified = "unverified/schema1-unverifiable";
     for (named, depth, behaviour, verdict) in [
-        ("app:1.0", "head", None, ok),
+        ("app:1.0", "head", None, unverified),
         ("app:1.0", "manifest", None, unverified),
-        (&*pinned, "head", None, ok),
+        (&*pinned, "head", None, unverified),
         (&*pinned, "manifest", None, unverified),
         ("app:1.0", "head", Some(Behaviour::NoDigestHeader), unverified),
         ("app:1.0", "manifest", Some(Behaviour::NoDigestHeader), unverified),
@@ -107,16 +133,68 @@ fn schema_1_is_never_wrong_and_its_bytes_are_never_right() {
     }
     // Nor where the registry itself is looked at: at no depth is more known than that it serves it.
     for named in ["app:1.0", &*pinned] {
-        for (depth, verdict) in [
-            ("head", "ok/served"),
-            ("manifest", unverified),
-            ("platforms", unverified),
-            ("blobs", unverified),
-            ("content", unverified),
-        ] {
+        for depth in ["head", "manifest", "platforms", "blobs", "content"] {
             let check = Check::of(&[named]).upstream(&pair.upstream.url());
             let report = check.args(&format!("--depth {depth} --platform linux/arm64")).run();
-            assert_eq!((&*report.rows[0].verdict(), report.exit), (verdict, 0), "{named} {depth}");
+            assert_eq!((&*report.rows[0].verdict(), report.exit), (unverified, 0), "{named} {depth}");
+        }
+    }
+}
+
+#[test]
+fn a_mirror_that_does_not_say_that_it_serves_schema_1_is_known_by_upstreams_answer() {
+    let image = content::schema1("one");
+    let pair = Pair::holding(&image, &image);
+    pair.mirror.set_behaviour(Scope::Manifests, Behaviour::ContentType("application/json".into()));
+    let report = pair.check().run();
+    report.expect("unverified/schema1-unverifiable", 0);
+    assert_eq!((pair.upstream.hits().len(), pair.mirror.hits().len()), (1, 1));
+}
+
+#[test]
+fn what_is_said_of_schema_1_is_what_its_headers_said() {
+    let image = content::schema1("one");
+    let pinned = format!("app@{}", image.digest());
+    for (named, behaviours, told) in [
+        (
+            "app:1.0",
+            [None, None],
+            "schema 1: the digest is the right one by the header, and the bytes cannot be held to it",
+        ),
+        (
+            &*pinned,
+            [None, None],
+            "schema 1: the digest is the right one by the header, and the bytes cannot be held to it",
+        ),
+        (
+            "app:1.0",
+            [Some(Behaviour::NoDigestHeader), Some(Behaviour::NoDigestHeader)],
+            "schema 1: no header names its digest; by their hash the bytes are upstream's, which is all that can be said",
+        ),
+        (
+            "app:1.0",
+            [None, Some(Behaviour::NoDigestHeader)],
+            "schema 1: its digest says nothing of the bytes",
+        ),
+        (
+            &*pinned,
+            [None, Some(Behaviour::NoDigestHeader)],
+            "schema 1: no header names its digest, and the bytes cannot be held to the one that was asked for",
+        ),
+    ] {
+        for depth in ["head", "manifest"] {
+            let pair = Pair::holding(&image, &image);
+            for (registry, behaviour) in [&pair.upstream, &pair.mirror].into_iter().zip(behaviours.clone()) {
+                if let Some(behaviour) = behaviour {
+                    registry.set_behaviour(Scope::Manifests, behaviour);
+                }
+            }
+            let report = pair.check_of(&[named]).args(&format!("--depth {depth}")).run();
+            let row = report.expect("unverified/schema1-unverifiable", 0);
+            assert_eq!(row.reason, told, "{named} {depth} {behaviours:?}");
+            // Nothing was hashed where the digest was asked for.
+            let is_hashed = report.text.contains("no usable Docker-Content-Digest; the bytes were hashed");
+            assert_eq!(is_hashed, behaviours[1].is_some() && named == "app:1.0", "{named} {depth}");
         }
     }
 }

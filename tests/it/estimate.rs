@@ -102,7 +102,7 @@ fn what_only_manifests_tell_is_said_to_be_unknown() {
     let deep = plan(check(&upstream, &[]), "--depth content --max-bytes 1MB");
     assert_eq!(deep["unknown_until_manifests_are_read"], json!(["platform_manifests", "blobs", "bytes"]));
     assert_eq!(deep["max_bytes"], 1_000_000);
-    assert_eq!(deep["requests"], json!({"planned": 6, "at_most": null, "at_most_before_parts": 6}));
+    assert_eq!(deep["requests"], json!({"planned": 6, "at_most": null, "at_most_before_parts": 9}));
     assert_eq!(deep["bytes"], json!({"planned": null, "at_most": null}));
     assert_eq!(
         deep["docker_hub_pulls"],

@@ -57,6 +57,7 @@ mod outputs;
 mod peers;
 mod pipelines;
 mod plan_bounds;
+mod platform_fallbacks;
 mod private_daemons;
 mod pull_hosts;
 mod pulls;

@@ -28,14 +28,18 @@ fn document(report: &Report) -> Value {
 
 /// `platform state` of each line at an endpoint.
 fn platforms(report: &Report, mirror: &str) -> Vec<String> {
-    let document = document(report);
-    let rows = document["results"].as_array().unwrap();
-    let row = rows.iter().find(|row| row["mirror"] == mirror).unwrap();
+    let row = row(report, mirror);
     let lines = row["parts"]["platforms"].as_array().unwrap();
     lines
         .iter()
         .map(|line| format!("{} {}", line["platform"].as_str().unwrap(), line["state"].as_str().unwrap()))
         .collect()
+}
+
+fn row(report: &Report, mirror: &str) -> Value {
+    let document = document(report);
+    let rows = document["results"].as_array().unwrap();
+    rows.iter().find(|row| row["mirror"] == mirror).unwrap().clone()
 }
 
 /// Requests for a blob: all, and those by GET.
@@ -48,21 +52,21 @@ fn asked(registry: &Registry, blob: &Blob) -> (usize, usize) {
 #[test]
 fn an_image_without_an_index_is_held_to_what_its_config_says() {
     for depth in ["platforms", "blobs", "content"] {
-        for (written, wanted, state) in [
-            ("linux/amd64", "linux/x86_64", "linux/amd64 present"),
-            ("linux/arm64/v8", "linux/arm64", "linux/arm64 present"),
+        for (written, wanted, states) in [
+            ("linux/amd64", "linux/x86_64", &["linux/amd64 present"][..]),
+            ("linux/arm64/v8", "linux/arm64", &["linux/arm64 present"]),
             // What runtimes take in its place.
-            ("linux/arm/v6", "linux/arm/v7", "linux/arm/v6 present"),
-            ("linux/amd64", "linux/arm64", "linux/arm64 not_upstream"),
+            ("linux/arm/v6", "linux/arm/v7", &["linux/arm/v6 present", "linux/arm/v7 fallback"]),
+            ("linux/amd64", "linux/arm64", &["linux/arm64 not_upstream"]),
         ] {
             for image in [content::image("app", written), content::docker_image("app", written)] {
                 let pair = Pair::holding(&image, &image);
                 let report = pair.check().args(&format!("--depth {depth} --platform {wanted}")).run();
                 // What upstream itself lacks is no failure of the mirror.
                 report.expect("ok/digest-equal", 0);
-                assert_eq!(platforms(&report, "m"), [state], "{depth} {written} {wanted}");
+                assert_eq!(platforms(&report, "m"), states, "{depth} {written} {wanted}");
                 let upstream = report.rows.iter().find(|row| row.mirror != "m").unwrap();
-                if state.ends_with("not_upstream") {
+                if states[0].ends_with("not_upstream") {
                     assert_eq!(upstream.verdict(), "incomplete/upstream-lacks-platform");
                     let told = "upstream itself has nothing for linux/arm64 (it has linux/amd64)";
                     assert!(upstream.reason.starts_with(told), "{upstream:?}");
@@ -84,10 +88,89 @@ fn without_mirrors_a_platform_that_the_image_is_not_for_fails() {
     assert_eq!(report.rows[0].reason, "upstream itself has nothing for linux/arm64 (it has linux/amd64)");
     let report = run("--depth blobs --platform linux/amd64");
     assert_eq!((report.rows[0].verdict().as_str(), report.exit), ("ok/served", 0));
-    // Nobody asked for a platform.
-    registry.forget_hits();
-    assert_eq!(run("--depth platforms").exit, 0);
-    assert_eq!(asked(&registry, &image.blobs[0]), (0, 0));
+}
+
+#[test]
+fn which_platform_an_image_without_an_index_has_is_told_though_nobody_asked_for_one() {
+    let image = content::image("app", "linux/arm64/v8");
+    // Requests for the config: at `platforms` one more, and then in place of those that there would be anyway.
+    for (depth, configs) in
+        [("manifest", (0, 0)), ("platforms", (1, 1)), ("blobs", (1, 1)), ("content", (1, 1))]
+    {
+        let registry = embedded::start(&[(REPOSITORY, TAG, &image)]);
+        let report =
+            Check::of(&["app:1.0"]).upstream(&registry.url()).args(&format!("--depth {depth}")).run();
+        assert_eq!((report.rows[0].verdict().as_str(), report.exit), ("ok/served", 0));
+        assert_eq!(asked(&registry, &image.blobs[0]), configs, "{depth}");
+        let pair = Pair::holding(&image, &image);
+        let report = pair.check().args(&format!("--depth {depth}")).run();
+        report.expect("ok/digest-equal", 0);
+        assert_eq!(asked(&pair.mirror, &image.blobs[0]), configs, "{depth}");
+        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (0, 0), "{depth}");
+        if depth != "manifest" {
+            assert_eq!(platforms(&report, "m"), ["linux/arm64 present"], "{depth}");
+        }
+    }
+    // Of two mirrors one is asked.
+    let [upstream, one, two] = [(); 3].map(|()| embedded::start(&[(REPOSITORY, TAG, &image)]));
+    let check = Check::of(&["app:1.0"]).upstream(&upstream.url()).mirror("one", &one.url());
+    let report = check.mirror("two", &two.url()).args("--depth platforms").run();
+    let gets: usize = [&one, &two].iter().map(|mirror| asked(mirror, &image.blobs[0]).0).sum();
+    assert_eq!((gets, report.exit), (1, 0));
+    for mirror in ["one", "two"] {
+        assert_eq!(platforms(&report, mirror), ["linux/arm64 present"]);
+    }
+}
+
+#[test]
+fn a_damaged_image_without_an_index_is_named_with_its_platform() {
+    let image = content::image("app", "linux/arm64");
+    for (depth, blob, kind) in [
+        ("blobs", 1, "layer"),
+        ("content", 1, "layer"),
+        ("platforms", 0, "config"),
+        ("blobs", 0, "config"),
+        ("content", 0, "config"),
+    ] {
+        let pair = Pair::holding(&image, &image);
+        pair.mirror.store().remove_blob(REPOSITORY, &image.blobs[blob].digest);
+        let report = pair.check().args(&format!("--depth {depth}")).run();
+        let found = report.expect("incomplete/blob-missing", 1);
+        let subject = format!("{kind} {} (linux/arm64, ", image.blobs[blob].digest);
+        assert!(found.reason.starts_with(&subject), "{depth} {found:?}");
+        assert_eq!(platforms(&report, "m"), ["linux/arm64 damaged"], "{depth}");
+        // The mirror cannot tell what it has not got: upstream is asked, for that alone.
+        let at_upstream = usize::from(kind == "config");
+        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (at_upstream, at_upstream), "{depth}");
+    }
+}
+
+#[test]
+fn a_platform_that_nobody_asked_for_and_that_cannot_be_told_is_a_note() {
+    let image = content::image("app", "linux/amd64");
+    let pair = Pair::holding(&image, &image);
+    pair.mirror
+        .set_behaviour(Scope::Blobs, Behaviour::Status(Failure::registry(403, "DENIED", "not on the list")));
+    let report = pair.check().args("--depth platforms --retries 0").run();
+    report.expect("ok/digest-equal", 0);
+    assert_eq!(platforms(&report, "m"), [""; 0]);
+    let notes = row(&report, "m")["notes"].clone();
+    let note = notes[0].as_str().unwrap();
+    assert!(
+        note.starts_with("for which platform the image is, is not known: ") && note.contains("403"),
+        "{note}"
+    );
+    // Bytes that are others are a pull that fails.
+    pair.mirror.clear_behaviours();
+    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::WrongByte);
+    pair.check().args("--depth platforms --retries 0").run().expect("invalid/blob-corrupt", 1);
+    // One that says nothing is fine.
+    let silent = self::image(CONFIG, "{}");
+    let pair = Pair::holding(&silent, &silent);
+    let report = pair.check().args("--depth platforms").run();
+    report.expect("ok/digest-equal", 0);
+    let told = "for which platform the image is, is not known: its config does not say";
+    assert_eq!(row(&report, "m")["notes"], json!([told]));
 }
 
 #[test]
@@ -226,16 +309,22 @@ fn the_plan_counts_configs_that_tell_platforms() {
     let bound = |args: &str| {
         let output = pair.check().args(args).args("--plan -f json").tool().run();
         let plan: Value = serde_json::from_str(&output.stdout).unwrap();
-        usize::try_from(plan["requests"]["at_most_before_parts"].as_u64().unwrap()).unwrap()
+        let requests = &plan["requests"];
+        let most = requests["at_most"].as_u64().or(requests["at_most_before_parts"].as_u64());
+        usize::try_from(most.unwrap()).unwrap()
     };
-    let without = bound("--depth platforms");
-    let wanted = "--depth platforms --platform linux/s390x";
-    assert_eq!(bound(wanted), without + 2);
-    let report = pair.check().args(wanted).run();
-    assert_eq!(report.rows.len(), 2);
-    assert!(report.requests <= without + 2, "{} of {}", report.requests, without + 2);
-    assert_eq!(
-        [&pair.upstream, &pair.mirror].map(|registry| registry.count(|hit| hit.path.contains("/blobs/"))),
-        [1, 1]
-    );
+    let without = bound("--depth manifest");
+    for (args, configs) in
+        [("--depth platforms --platform linux/s390x", [1, 1]), ("--depth platforms", [0, 1])]
+    {
+        [&pair.upstream, &pair.mirror].iter().for_each(|registry| registry.forget_hits());
+        // Whether a mirror has not got its config, so that upstream's is read, nobody knows before.
+        assert_eq!(bound(args), without + 2, "{args}");
+        let report = pair.check().args(args).run();
+        assert_eq!(report.rows.len(), 2);
+        assert!(report.requests <= without + 2, "{} of {}", report.requests, without + 2);
+        let asked =
+            [&pair.upstream, &pair.mirror].map(|registry| registry.count(|hit| hit.path.contains("/blobs/")));
+        assert_eq!(asked, configs, "{args}");
+    }
 }

@@ -19,7 +19,7 @@ use super::root::Roots;
 use super::token::Tokens;
 use crate::credentials::Sources;
 use crate::model::budget::ByteBudget;
-use crate::model::digest::Digest;
+use crate::model::digest::{Algorithm, Digest};
 use crate::model::endpoint::{Endpoint, Namespace};
 use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, MediaType};
@@ -300,17 +300,21 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
     };
     note_content_type(content_type, declared, trail);
     let header = digest_header(&headers);
-    if header.is_none() {
-        trail.notes.push(Note::NoDigestHeader);
-    }
     let media_type = Some(manifest.media_type);
     let is_schema1 = manifest.media_type.is_schema1();
+    // Of schema 1 that was asked for by digest nothing is hashed.
+    if header.is_none() && !(is_schema1 && asked.is_some()) {
+        trail.notes.push(Note::NoDigestHeader);
+    }
     let manifest = Some(Arc::new(manifest));
     let length = Some(bytes.len() as u64);
     if is_schema1 {
         // The digest of schema 1 is of a part of the bytes: the header is all there is.
-        let source = if header.is_some() { DigestSource::Header } else { DigestSource::Body };
-        let digest = header.or(asked.cloned()).unwrap_or_else(|| Digest::sha256(&bytes));
+        let (digest, source) = match (header, asked) {
+            (Some(header), _) => (header, DigestSource::Header),
+            (None, Some(asked)) => (asked.clone(), DigestSource::Asked),
+            (None, None) => (Digest::sha256(&bytes), DigestSource::Body),
+        };
         return Ok(Facts { digest, source, media_type, manifest, bytes: length });
     }
     let digest = match asked {
@@ -321,14 +325,15 @@ fn read_manifest(exchange: Exchange, asked: Option<&Digest>, trail: &mut Trail) 
             }
             found
         }
-        None => Digest::sha256(&bytes),
+        // By the algorithm of the registry's own name for it: digests of two cannot be compared.
+        None => header.as_ref().map_or(Algorithm::Sha256, Digest::algorithm).digest(&bytes),
     };
     let source = match header {
         None => DigestSource::Body,
-        Some(header) if header.matches(&bytes) => {
-            let is_alike = header.algorithm() == digest.algorithm();
-            if is_alike { DigestSource::Both } else { DigestSource::Named { header } }
+        Some(header) if header == digest && digest.algorithm() != Algorithm::Sha256 => {
+            DigestSource::Named { sha256: Digest::sha256(&bytes) }
         }
+        Some(header) if header.matches(&bytes) => DigestSource::Both,
         Some(header) => DigestSource::Contradicted { header },
     };
     Ok(Facts { digest, source, media_type, manifest, bytes: length })

@@ -132,9 +132,8 @@ fn write_findings(anatomy: &Anatomy, out: &mut dyn Write) -> io::Result<()> {
     for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
         write!(out, "<li>{}</li>", text(&finding))?;
     }
-    let more = anatomy.findings_total.saturating_sub(anatomy.findings.len().min(SHOWN_FINDINGS));
-    if more > 0 {
-        write!(out, "<li>… and {more} more, all of them in the JSON report</li>")?;
+    if let Some(more) = depth::more_findings(anatomy, SHOWN_FINDINGS) {
+        write!(out, "<li>… {}</li>", text(&more))?;
     }
     write!(out, "</ul>")
 }
@@ -145,6 +144,10 @@ fn platforms(anatomy: &Anatomy) -> Option<String> {
     let mut names: Vec<String> = named
         .map(|line| match line.state {
             PlatformState::Present => text(&line.platform),
+            PlatformState::Fallback => {
+                let other = text(line.met_by.as_deref().unwrap_or_default());
+                format!("{} (by fallback {other})", text(&line.platform))
+            }
             state => format!("{} ({})", text(&line.platform), state.as_str().replace('_', " ")),
         })
         .collect();
@@ -153,7 +156,7 @@ fn platforms(anatomy: &Anatomy) -> Option<String> {
     }
     let more = anatomy.platforms_total.saturating_sub(anatomy.platforms.len());
     if more > 0 {
-        names.push(format!("and {more} more"));
+        names.push(format!("and {more} more, which are only counted"));
     }
     Some(format!("Platforms: {}", names.join(", ")))
 }

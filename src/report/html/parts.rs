@@ -34,8 +34,8 @@ fn write_platforms(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             let (tone, name, words) = (tone_of_platform(count), text(name), text(&count.words()));
             writeln!(out, "<li class=\"{tone}\"><code>{name}</code> <span>{words}</span></li>")?;
         }
-        if at.more > 0 {
-            writeln!(out, "<li>and {} more</li>", at.more)?;
+        if let Some(rest) = at.rest() {
+            writeln!(out, "<li>{}</li>", text(&rest))?;
         }
         writeln!(out, "</ul></article>")?;
     }
@@ -60,6 +60,8 @@ const fn tone_of_platform(count: &PlatformCount) -> &'static str {
         "fail"
     } else if count.of(PlatformState::Unknown) > 0 {
         "undecided"
+    } else if count.of(PlatformState::Fallback) > 0 {
+        "warn"
     } else {
         "fine"
     }

@@ -139,7 +139,7 @@ fn platforms_hosts_and_parts_say_how_they_are_in_words_and_by_a_tone() {
         "<ul class=\"facts card\">\n<li class=\"fail\"><bdi>half</bdi> \
          <span>cdn.example:8443 (blob store): NOT REACHED, half, ",
         "<ul><li>layer 404 BLOB_UNKNOWN (linux/arm64, ",
-        "<li>… and 57 more, all of them in the JSON report</li></ul>",
+        "<li>… and 57 more, which are only counted</li></ul>",
     ] {
         assert_eq!(page.matches(told).count(), 1, "{told}\n{page}");
     }

@@ -35,6 +35,8 @@ struct PlatformRow<'a> {
     platform: Option<&'a str>,
     digest: Option<String>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    met_by: Option<&'a str>,
 }
 
 struct Platforms<'a>(&'a [PlatformLine]);
@@ -45,6 +47,7 @@ impl Serialize for Platforms<'_> {
             platform: Some(&*line.platform).filter(|platform| !platform.is_empty()),
             digest: line.digest.as_ref().map(ToString::to_string),
             state: line.state.as_str(),
+            met_by: line.met_by.as_deref(),
         }))
     }
 }

@@ -200,10 +200,10 @@ fn write_depth(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> io::
         writeln!(out)?;
         write_text(&format!("platforms at {}:", outside(&platforms.endpoint)), style, out)?;
         for (name, count) in &platforms.counts {
-            write_text(&format!("  {}: {}", outside(name), count.words()), style, out)?;
+            write_text(&format!("  {}: {}", outside(name), outside(&count.words())), style, out)?;
         }
-        if platforms.more > 0 {
-            writeln!(out, "  … and {} more (all of them: --format json)", platforms.more)?;
+        if let Some(rest) = platforms.rest() {
+            write_text(&format!("  … {rest}"), style, out)?;
         }
     }
     let mut last = None;
@@ -367,9 +367,9 @@ fn write_findings(result: &CheckResult, style: &TableStyle, out: &mut dyn Write)
     for finding in depth::findings(anatomy, SHOWN_FINDINGS) {
         write_below(&format!("- {}", outside(&finding)), style, Tone::Plain, out)?;
     }
-    match anatomy.findings_total.saturating_sub(SHOWN_FINDINGS) {
-        0 => Ok(()),
-        more => write_below(&format!("- … and {more} more (--format json)"), style, Tone::Plain, out),
+    match depth::more_findings(anatomy, SHOWN_FINDINGS) {
+        None => Ok(()),
+        Some(more) => write_below(&format!("- … {more}"), style, Tone::Plain, out),
     }
 }
 

@@ -42,6 +42,8 @@ struct PlatformRow<'a> {
     platform: Option<Text<'a>>,
     digest: Option<Word<Digest>>,
     state: Word<PlatformState>,
+    #[serde(borrow, default)]
+    met_by: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +161,7 @@ impl PartsLine<'_> {
             platform: row.platform.map(|platform| platform.0.into()).unwrap_or_default(),
             digest: row.digest.map(|digest| digest.0),
             state: row.state.0,
+            met_by: row.met_by.map(|platform| platform.0.into()),
         });
         let findings = self.findings.into_iter().map(|row| {
             let (code, status) = (row.code.0, row.status.0);

@@ -101,7 +101,7 @@ pub fn store(bytes: &[u8], algorithm: Algorithm) -> Store {
 
 /// A blob as a manifest names it.
 pub fn named(bytes: &[u8], algorithm: Algorithm) -> Blob {
-    Blob { digest: algorithm.digest(bytes), size: Some(bytes.len() as u64) }
+    Blob { digest: algorithm.digest(bytes), size: Some(bytes.len() as u64), platform: None }
 }
 
 /// Bytes that do not repeat soon.
