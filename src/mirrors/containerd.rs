@@ -11,12 +11,12 @@ use http::{HeaderName, HeaderValue};
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
-use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
-use super::{Error, advice, keys};
+use super::place::{api_host, endpoint, hop, https, https_first, node, route, secure, url};
+use super::{Error, advice, duration, keys};
 use crate::model::access::HostHeaders;
-use crate::model::endpoint::{Accepts, Namespace};
+use crate::model::endpoint::{Accepts, Namespace, Scheme};
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
@@ -231,7 +231,6 @@ fn host(
             return Ok(None);
         }
     };
-    secure(node, document, at, &url, settings);
     let path = clean(url.path());
     let path = if overridden || path.ends_with("/v2") { path } else { format!("{path}/v2") };
     let namespace = namespace(&full, scope);
@@ -242,29 +241,40 @@ fn host(
         Part::Primary => "server, asked last",
     };
     let mut hop = hop(endpoint, part, what);
+    // Only a port 80 that is written keeps the runtime from asking over https what has settings for it.
+    let is_explicit = ["ca", "client", "skip_verify"].iter().any(|key| get(table, key).is_some());
+    if url.scheme() == "http" && is_explicit && !host_of(&full).ends_with(":80") {
+        https_first(node, document, at, &mut hop, settings);
+    } else {
+        secure(node, document, at, &url, settings);
+    }
     for (name, _) in &headers {
         if !hop.headers.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             hop.headers.push(name.clone());
         }
     }
     if !headers.is_empty() {
-        node.headers.push(HostHeaders {
-            place: document.place(at).into(),
-            api_root: hop.endpoint.api_root.clone(),
-            registry: match scope {
-                Scope::Registry(registry) => Some(registry.clone()),
-                _ => None,
-            },
-            headers,
-        });
+        let secured = hop.endpoint.over(Scheme::Https).filter(|_| hop.schemes == Schemes::HttpsFirst);
+        let roots =
+            secured.map(|secured| secured.api_root).into_iter().chain([hop.endpoint.api_root.clone()]);
+        for api_root in roots {
+            node.headers.push(HostHeaders {
+                place: document.place(at).into(),
+                api_root,
+                registry: match scope {
+                    Scope::Registry(registry) => Some(registry.clone()),
+                    _ => None,
+                },
+                headers: headers.clone(),
+            });
+        }
     }
     Ok(Some(hop))
 }
 
 /// The host as it is written, with its port, is what containerd compares.
 fn namespace(url: &str, scope: &Scope) -> Namespace {
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or(host);
+    let host = host_of(url);
     match scope {
         Scope::Registry(registry) if host.eq_ignore_ascii_case(registry) => Namespace::Never,
         Scope::Registry(registry) if **registry == *DOCKER_HUB && host == api_host(DOCKER_HUB) => {
@@ -273,6 +283,11 @@ fn namespace(url: &str, scope: &Scope) -> Namespace {
         Scope::Registry(_) => Namespace::Always,
         _ => Namespace::AsProxy,
     }
+}
+
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }
 
 /// Go's `path.Clean`, without a slash at the end; empty for the root.
@@ -390,7 +405,11 @@ fn others(node: &mut Node, document: &Document, table: &DeTable<'_>, part: Part)
     let known = if part == Part::Primary { &KEYS[..] } else { &KEYS[..7] };
     let entries = entries(table);
     if let Some((_, at, value)) = entries.iter().find(|(name, ..)| *name == "dial_timeout") {
-        string(value)?;
+        let written = string(value)?;
+        if !written.is_empty() && !duration::is_duration(written) {
+            let why = format!("dial_timeout '{}' is no duration, such as \"3s\"", keys::shown(written));
+            return Err(Flaw::new(value.span().start, why));
+        }
         let text = "dial_timeout is not represented: --connect-timeout holds for all hosts";
         node.notes.push(document.note(*at, text));
     }
@@ -514,6 +533,18 @@ server = "https://test-default.registry"
         let sent: Vec<_> = headers.headers.iter().map(|(name, value)| (&**name, value.expose())).collect();
         assert_eq!(sent, [("X-B", "v1"), ("X-B", "v2"), ("X-A", "hunter2")]);
         assert!(!format!("{node:?}{route:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_dial_timeout_that_is_no_duration_makes_the_file_invalid() {
+        for written in ["abc", "3 seconds", "3"] {
+            let error = parsed(&format!("[host.\"https://m\"]\ndial_timeout = \"{written}\"\n")).unwrap_err();
+            let expected = format!("hosts.toml:2: dial_timeout '{written}' is no duration, such as \"3s\"");
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(parsed("dial_timeout = \"x\"\n").is_err(), "that of the server counts as well");
+        let (_, node) = parsed("[host.\"https://m\"]\ndial_timeout = \"\"\n").unwrap();
+        assert_eq!(node.notes.len(), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod shape;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -12,11 +13,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
-use super::place::{api_host, endpoint, hop, https, node, secure, url};
+use super::place::{api_host, endpoint, hop, https, https_first, node, secure, url};
 use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
-use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
@@ -120,8 +121,9 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let mut node = node(Runtime::K3s, &document.name);
     node.notes.extend(shape::unknown(document));
     let mut errors = Vec::new();
+    let explicit = explicit(&settings.configs);
     for (registry, mirror) in settings.mirrors.0 {
-        match route(&mut node, document, &registry, mirror.unwrap_or_default()) {
+        match route(&mut node, document, (&registry, &explicit), mirror.unwrap_or_default()) {
             Ok(route) => node.routes.push(route),
             Err(error) => errors.push(error),
         }
@@ -136,7 +138,24 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     if errors.is_empty() { Ok(node) } else { Err(errors) }
 }
 
-fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -> Result<Route, Error> {
+/// Hosts of which something is said about TLS; in lower case.
+fn explicit(configs: &Ordered<Option<Config>>) -> HashSet<String> {
+    let is_said = |config: &Option<Config>| {
+        config.as_ref().is_some_and(|Config { tls, .. }| {
+            let files = [&tls.cert_file, &tls.key_file, &tls.ca_file];
+            tls.insecure_skip_verify || files.into_iter().any(Option::is_some)
+        })
+    };
+    let said = configs.0.iter().filter(|(_, config)| is_said(config));
+    said.map(|(host, _)| host.to_ascii_lowercase()).collect()
+}
+
+fn route(
+    node: &mut Node,
+    document: &Document,
+    (registry, explicit): (&str, &HashSet<String>),
+    mirror: Mirror,
+) -> Result<Route, Error> {
     let key = registry.to_ascii_lowercase();
     let at = document.find(registry);
     let mut patterns = Vec::new();
@@ -189,7 +208,18 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
             node.notes.push(Note { place: document.line(line).into(), text: text.into() });
             continue;
         }
-        route.hops.push(Hop { ..hop(found, Part::Mirror, "endpoints, in listed order") });
+        let mut hop = hop(found, Part::Mirror, "endpoints, in listed order");
+        if url.scheme() == "http" && explicit.contains(&host_of(&full).to_ascii_lowercase()) {
+            let at = document.start_of(line);
+            if host_of(&full).ends_with(":80") {
+                let text =
+                    format!("{}: TLS settings for a host that is asked over plain http: not used", full);
+                node.notes.push(document.note(at, text));
+            } else {
+                https_first(node, document, at, &mut hop, TlsSettings::default());
+            }
+        }
+        route.hops.push(hop);
     }
     Ok(route)
 }
@@ -257,28 +287,13 @@ fn configure(
         verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
     };
     match asked {
-        Some(url) => {
-            for plain in plain_endpoints(node, &url) {
-                secure(node, document, at, &plain, settings.clone());
-            }
-            secure(node, document, at, &url, settings);
-        }
+        Some(url) => secure(node, document, at, &url, settings),
         None => {
             let text = format!("configs of '{}' are not represented: no host[:port]", keys::shown(host));
             node.notes.push(document.note(at, text));
         }
     }
     Ok(())
-}
-
-/// The endpoints at `host` that are asked over http, each host and port once.
-fn plain_endpoints(node: &Node, host: &::url::Url) -> Vec<::url::Url> {
-    let endpoints = node.routes.iter().flat_map(|route| &route.hops).map(|hop| &hop.endpoint.url);
-    let is_there = |url: &&::url::Url| {
-        // Without a port the key stands for that of either scheme.
-        url.scheme() == "http" && url.host() == host.host() && url.port() == host.port()
-    };
-    endpoints.filter(is_there).take(1).cloned().collect()
 }
 
 #[cfg(test)]

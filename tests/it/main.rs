@@ -58,6 +58,7 @@ mod referrers;
 mod request_counts;
 mod retries;
 mod saved_reports;
+mod schemes;
 mod shards;
 mod shells;
 mod sign_in;

@@ -60,7 +60,7 @@ impl World {
     }
 }
 
-/// The mirrors that the runtime would ask with what was exported, in order.
+/// The mirrors that the runtime would ask with what was exported, in order; over http where it would try that too.
 fn mirrors(file: &str, text: &str) -> Vec<String> {
     let path = file.split('/').next().unwrap();
     let output =
@@ -69,7 +69,9 @@ fn mirrors(file: &str, text: &str) -> Vec<String> {
     let told: Value = serde_json::from_str(&output.stdout).unwrap();
     let endpoints = told["endpoints"].as_array().unwrap().iter();
     let urls = endpoints.filter(|endpoint| endpoint["role"] == "mirror");
-    urls.map(|endpoint| endpoint["url"].as_str().unwrap().split('?').next().unwrap().to_owned()).collect()
+    let url =
+        |endpoint: &Value| endpoint["plain_url"].as_str().or(endpoint["url"].as_str()).unwrap().to_owned();
+    urls.map(|endpoint| url(endpoint).split('?').next().unwrap().to_owned()).collect()
 }
 
 #[test]
