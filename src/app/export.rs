@@ -93,18 +93,33 @@ fn exit_code(best: &[Option<Standing>]) -> u8 {
 
 /// What is edited: what is named, else what is there where it will be written.
 fn base(args: &ExportArgs, target: Target) -> Result<Option<PathBuf>, Error> {
-    let place = |path: &Path, why: String| Error::Outputs(vec![OutputError { path: path.to_owned(), why }]);
     let named = args.base.as_deref();
     let path = named.or_else(|| args.write.as_deref().filter(|path| fs::symlink_metadata(path).is_ok()));
-    let Some(path) = path else { return Ok(None) };
-    let found = fs::metadata(path).map_err(|error| place(path, format!("cannot be read: {error}")))?;
-    match (target, found.is_dir()) {
-        (Target::Containerd, false) => Err(place(path, "is not a folder such as certs.d".to_owned())),
-        (Target::Docker | Target::RegistriesConf | Target::K3s, true) => {
-            Err(place(path, format!("is a folder, not a {}", target.file_name())))
+    for path in [path, args.write.as_deref().filter(|path| fs::symlink_metadata(path).is_ok())] {
+        if let Some(path) = path {
+            mirrors::usable_base(target, path).map_err(|error| Error::Mirrors(vec![error]))?;
         }
-        _ => Ok(Some(path.to_owned())),
     }
+    if let Some(path) = args.write.as_deref() {
+        can_write(path).map_err(|error| {
+            Error::Configurations(vec![OutputError { path: path.to_owned(), why: error.to_string() }])
+        })?;
+    }
+    Ok(path.map(Path::to_owned))
+}
+
+/// Whether something could be written there, found out without leaving anything behind.
+fn can_write(path: &Path) -> io::Result<()> {
+    if path.is_file() {
+        File::options().append(true).open(path)?;
+    }
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = if real.is_dir() { Some(&*real) } else { real.parent() };
+    let is_there = |folder: &&Path| folder.as_os_str().is_empty() || folder.exists();
+    let nearest = folder.and_then(|folder| folder.ancestors().find(is_there)).unwrap_or(Path::new(""));
+    let nearest = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
+    tempfile::Builder::new().prefix(".registry-check-").suffix(".tmp").tempfile_in(nearest)?;
+    Ok(())
 }
 
 fn print(target: Target, export: &Export) -> Result<(), Error> {
@@ -138,7 +153,7 @@ fn write(path: &Path, export: &Export) -> Result<(), Error> {
             Err(error) => errors.push(OutputError { path: place, why: error.to_string() }),
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Outputs(errors)) }
+    if errors.is_empty() { Ok(()) } else { Err(Error::Configurations(errors)) }
 }
 
 enum Replaced {

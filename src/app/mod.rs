@@ -103,6 +103,9 @@ pub enum Error {
     /// Reports that cannot be written.
     #[error("{} that cannot be written", count(.0.len(), "report"))]
     Outputs(Vec<OutputError>),
+    /// A runtime's files that cannot be written.
+    #[error("{} that cannot be written", count(.0.len(), "configuration file"))]
+    Configurations(Vec<OutputError>),
     /// Saved reports that cannot be read.
     #[error("{} that cannot be read", count(.0.len(), "report"))]
     Saved(Vec<SavedError>),
@@ -223,7 +226,7 @@ impl Error {
             Self::Dynamic(items) => lines(items),
             Self::Registries(items) => lines(items),
             Self::Mirrors(items) => lines(items),
-            Self::Outputs(items) => lines(items),
+            Self::Outputs(items) | Self::Configurations(items) => lines(items),
             Self::Saved(items) => lines(items),
             Self::Tls(items) => lines(items),
             Self::Credentials(error) => lines(&error.0),
@@ -300,6 +303,9 @@ impl Error {
                 ]
             }
             Self::Codes(_) => vec!["registry-check explain --list tells all codes"],
+            Self::Configurations(_) => vec![
+                "check the folder and its permissions; without --write the configuration is printed, and nothing is written",
+            ],
             Self::Dynamic(_) => {
                 vec!["give these names a value, or go on without them: leave --strict-inputs out"]
             }
@@ -374,6 +380,7 @@ pub const fn exit_code(error: &Error) -> u8 {
         | Error::Baseline(_)
         | Error::Codes(_)
         | Error::Outputs(_)
+        | Error::Configurations(_)
         | Error::Tls(_)
         | Error::Credentials(_)
         | Error::Client(_)

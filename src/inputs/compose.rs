@@ -1,15 +1,26 @@
 //! Compose files: the images of services, build contexts and caches, and `x-` extensions.
 //!
-//! `docker compose config --images` stays the exact answer: `extends` and `include` of other files are not
-//! followed, which a warning says. An image that is built here is left out unless asked for: its name is
-//! what the build makes.
+//! `include` and `extends` are followed to other files of the same repository. `docker compose config --images` stays
+//! the exact answer where several files are merged. An image that is built here is left out unless asked for: its
+//! name is what the build makes.
 
-use std::collections::BTreeMap;
+mod extends;
+mod include;
+mod others;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use self::extends::Heir;
+use self::others::Others;
 
 use super::dockerfile::{self, Given, Inside};
 use super::found::{Found, Spot};
 use super::interpolate::{Fault, interpolate};
 use super::key_path::KeyPath;
+use super::repository::{LocalFile, Part};
 use super::variables::Variables;
 use super::yaml::{Budget, Node};
 use crate::model::platform::Platform;
@@ -31,9 +42,6 @@ const NO_SERVICES: [&str; 9] =
 /// The tag of a value that Compose takes away, whatever stands behind it.
 const RESET: &str = "reset";
 
-/// Services that extend each other, as far as anybody could mean it.
-const MAX_EXTENDS: usize = 16;
-
 /// Collections inside an extension, as far as anybody could mean it.
 const MAX_EXTENSION_DEPTH: usize = 16;
 
@@ -42,20 +50,57 @@ pub(super) fn is_it(root: &Node) -> bool {
     root.get("services").is_some_and(Node::is_map) && root.get("jobs").is_none()
 }
 
-pub(super) struct Compose<'a> {
-    /// The services of this file, for those that extend another.
-    pub(super) services: Option<&'a Node>,
+/// What a file is read with.
+#[derive(Clone, Copy)]
+pub(super) struct Settings<'a> {
     pub(super) variables: &'a Variables,
     pub(super) built: Built,
     pub(super) budget: &'a Budget,
 }
 
+/// Reads the document `root` of the file at `path`, and what it leads to.
+pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, given: Settings<'_>, found: &mut Found<'_>) {
+    let (name, document) = found.file();
+    let part = Part { root: Rc::clone(root), file: Arc::clone(name), document };
+    let file = LocalFile::named(path.map(Path::to_owned).unwrap_or_default(), part);
+    let compose = Compose {
+        project: file.path.parent().unwrap_or(Path::new("")),
+        file: &file,
+        others: &Others::of(path),
+        variables: given.variables,
+        built: given.built,
+        budget: given.budget,
+        above: &path.and_then(|path| path.canonicalize().ok()).into_iter().collect::<Vec<_>>(),
+        overridden: &HashSet::new(),
+    };
+    compose.read(found);
+}
+
+#[derive(Clone, Copy)]
+struct Compose<'a> {
+    file: &'a LocalFile,
+    /// The folder that paths in it start at.
+    project: &'a Path,
+    others: &'a Others,
+    variables: &'a Variables,
+    built: Built,
+    budget: &'a Budget,
+    /// The files through which it is included, and itself.
+    above: &'a [PathBuf],
+    /// Services whose image another file decides.
+    overridden: &'a HashSet<String>,
+}
+
 impl Compose<'_> {
-    pub(super) fn read(&self, root: &Node, found: &mut Found<'_>) {
-        let top = KeyPath::ROOT;
-        if let Some(include) = root.get("include") {
-            found.warn(include.line, "include: not followed; name those files too");
+    fn read(&self, found: &mut Found<'_>) {
+        for part in &self.file.parts {
+            found.turn_to(&part.file, part.document);
+            self.document(&part.root, found);
         }
+    }
+
+    fn document(&self, root: &Node, found: &mut Found<'_>) {
+        let top = KeyPath::ROOT;
         match root.get("services") {
             Some(services) => {
                 let path = top.key("services");
@@ -74,6 +119,17 @@ impl Compose<'_> {
         for (name, extension) in root.pairs(self.budget).filter(|(name, _)| name.starts_with("x-")) {
             self.extension(extension, &top.key(name), MAX_EXTENSION_DEPTH, found);
         }
+        if let Some(include) = root.get("include") {
+            self.include(include, &top.key("include"), found);
+        }
+    }
+
+    /// The service of this name, and the document that it stands in.
+    fn named(&self, name: &str) -> Option<(&Part, &Node)> {
+        self.file.parts.iter().find_map(|part| {
+            let services = part.root.get("services").unwrap_or(&part.root);
+            Some((part, services.get(name)?))
+        })
     }
 
     /// Services, or parts of them, wherever they stand in an extension.
@@ -97,18 +153,32 @@ impl Compose<'_> {
         if part(service, "provider").is_some() || service.has_tag(RESET) {
             return;
         }
-        if let Some(extends) = service.get("extends")
-            && extends.get("file").is_some()
-        {
-            found
-                .warn(extends.line, "extends: a service of another file is not followed; name that file too");
+        let is_built = self.is_built(service);
+        if !path.last_key().is_some_and(|name| self.overridden.contains(name)) {
+            self.image(service, is_built, None, path, found);
         }
-        let build = part(service, "build");
-        if build.is_none() && !self.is_built_by_another(service) || self.built == Built::Take {
-            let platform = service.str("platform").and_then(|text| self.platform(text));
+        self.build(service, path, found);
+        self.inherit(service, &Heir::new(service, is_built, self.platform_of(service)), path, found);
+    }
+
+    /// The image of a service; `platform` is that of one that extends it.
+    fn image(
+        &self,
+        service: &Node,
+        is_built: bool,
+        platform: Option<Platform>,
+        path: &KeyPath<'_>,
+        found: &mut Found<'_>,
+    ) {
+        if !is_built || self.built == Built::Take {
+            let platform = platform.or_else(|| self.platform_of(service));
             self.text((part(service, "image"), platform), &path.key("image"), |text| Some(text), found);
         }
-        let Some(build) = build else { return };
+    }
+
+    /// The images that the build of a service names.
+    fn build(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        let Some(build) = part(service, "build") else { return };
         let path = path.key("build");
         let mut named = Vec::new();
         if let Some(contexts) = part(build, "additional_contexts") {
@@ -151,27 +221,6 @@ impl Compose<'_> {
         }
     }
 
-    /// Whether a service of this file that it extends has a `build`, which it takes over.
-    fn is_built_by_another(&self, service: &Node) -> bool {
-        let mut current = service;
-        for _ in 0..MAX_EXTENDS {
-            if current.get("build").is_some_and(|build| build.has_tag(RESET)) {
-                return false;
-            }
-            let Some(extends) = part(current, "extends").filter(|extends| extends.get("file").is_none())
-            else {
-                return false;
-            };
-            let name = extends.text().or_else(|| extends.str("service"));
-            let Some(base) = name.and_then(|name| self.services?.get(name)) else { return false };
-            if part(base, "build").is_some() {
-                return true;
-            }
-            current = base;
-        }
-        false
-    }
-
     /// `args` of a build: a map, or a list of `NAME=VALUE`. What has no value here is left to the Dockerfile.
     fn build_args(&self, build: &Node) -> BTreeMap<String, String> {
         let Some(args) = part(build, "args") else { return BTreeMap::new() };
@@ -185,8 +234,8 @@ impl Compose<'_> {
     }
 
     /// For which platform a service is pulled; none where that depends on a variable without a value.
-    fn platform(&self, typed: &str) -> Option<Platform> {
-        let done = interpolate(typed, &|name| self.variables.get(name)).ok()?;
+    fn platform_of(&self, service: &Node) -> Option<Platform> {
+        let done = interpolate(service.str("platform")?, &|name| self.variables.get(name)).ok()?;
         if done.unset.is_empty() { done.text.parse().ok() } else { None }
     }
 

@@ -15,6 +15,7 @@ use super::compose::variables;
 use super::found::{Found, Spot};
 use super::interpolate::name_length;
 use super::key_path::KeyPath;
+use super::repository::Part;
 use super::yaml::{Budget, Node};
 
 /// Keys at the top that are no jobs.
@@ -37,14 +38,6 @@ pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
 pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, budget: &Budget, found: &mut Found<'_>) {
     let parts = include::follow(root, path, budget, found);
     Gitlab { parts: &parts, budget }.read(found);
-}
-
-/// A document of the pipeline.
-struct Part {
-    root: Rc<Node>,
-    /// The file it stands in, and which of its documents it is.
-    file: Arc<str>,
-    document: Option<u32>,
 }
 
 /// A value and the part that it stands in.

@@ -27,6 +27,14 @@ impl<'a> KeyPath<'a> {
         KeyPath { before: Some(self), step: Step::Key(key) }
     }
 
+    /// The key that this ends with, if it does.
+    pub(super) const fn last_key(&self) -> Option<&'a str> {
+        match self.step {
+            Step::Key(key) => Some(key),
+            Step::Root | Step::Index(_) => None,
+        }
+    }
+
     /// The entry at `index` below this.
     pub(super) const fn index(&'a self, index: usize) -> KeyPath<'a> {
         KeyPath { before: Some(self), step: Step::Index(index) }

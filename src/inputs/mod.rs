@@ -17,6 +17,7 @@ mod key_path;
 mod kind;
 mod kubernetes;
 mod list;
+mod repository;
 #[cfg(test)]
 mod samples;
 mod sbom;
@@ -321,13 +322,8 @@ fn read_structured(
                     Some(path) => found.variables_beside(path, environment()),
                     None => Variables::of(environment()),
                 });
-                compose::Compose {
-                    services: root.get("services"),
-                    variables,
-                    built: options.built,
-                    budget: &budget,
-                }
-                .read(&root, &mut found);
+                let given = compose::Settings { variables, built: options.built, budget: &budget };
+                compose::read(&root, path, given, &mut found);
             }
             Some(Kind::Workflow) => workflow::read(&root, &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),

@@ -42,6 +42,11 @@ pub(super) const PULL_FROM_MIRROR: &str =
     "take pull-from-mirror away there, or write \"all\", if the mirror may be asked for them";
 pub(super) const DIGEST_ONLY: &str = "take `mirror-by-digest-only = true` away; a mirror that is for digests only has pull-from-mirror = \"digest-only\"";
 
+pub(super) const LINK: &str = "remove the link, or put back what it led to";
+pub(super) const CERTS_FOLDER: &str =
+    "name the folder that holds one for each registry, such as /etc/containerd/certs.d";
+pub(super) const THE_FILE: &str = "name the file itself, not the folder that it is in";
+
 pub(super) const UNKNOWN: &str = "name the file or folder as the runtime does: /etc/containerd/certs.d, /etc/docker/daemon.json, \
 /etc/containers/registries.conf, /etc/rancher/k3s/registries.yaml, buildkitd.toml";
 pub(super) const UTF_8: &str = "save the file as UTF-8";

@@ -21,7 +21,7 @@ mod place;
 mod runtimes;
 mod url;
 
-pub use export::{Export, ExportedFile, Target, export};
+pub use export::{Export, ExportedFile, Target, export, usable_base};
 pub use image_repository::image_repository;
 pub use native::{MirrorSpec, UpstreamSpec, build, graces, places};
 pub use runtimes::{import, join, unconfigured};

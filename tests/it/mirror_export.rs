@@ -570,3 +570,139 @@ fn files_of_tls_settings_are_written_so_that_they_are_found_from_anywhere() {
     let line = format!("ca = [\"{}\"]", folder.join("ca.pem").display());
     assert!(output.code == Some(3) && output.stdout.contains(&line), "{line}\n{output:?}");
 }
+
+#[test]
+fn what_cannot_be_written_or_edited_is_refused_before_anybody_is_asked() {
+    let world = World::new();
+    for (kind, args, file, text, parts) in [
+        ("docker", "--write d", "d/x", "", ["d: is a folder, not a daemon.json", "name the file itself"]),
+        ("k3s", "--base d", "d/x", "", ["d: is a folder, not a registries.yaml", "name the file itself"]),
+        (
+            "containerd",
+            "--write f",
+            "f",
+            "",
+            ["f: is not a folder such as certs.d", "name the folder that holds one"],
+        ),
+        (
+            "docker",
+            "--base gone.json",
+            "f",
+            "",
+            ["gone.json: cannot be read: No such file", "check the path"],
+        ),
+        (
+            "docker",
+            "--write f/daemon.json",
+            "f",
+            "",
+            ["cannot write f/daemon.json: Not a directory", "check the folder and its permissions"],
+        ),
+        (
+            "containerd",
+            "--write /proc/registry-check/certs.d",
+            "f",
+            "",
+            ["cannot write /proc/registry-check/certs.d: ", "1 configuration file that cannot be written"],
+        ),
+        (
+            "docker",
+            "--write daemon.json",
+            "daemon.json",
+            "{\n  \"debug\": true,\n}",
+            ["daemon.json:3: trailing comma", "JSON has no comments"],
+        ),
+        (
+            "docker",
+            "--write daemon.json",
+            "daemon.json",
+            "[]",
+            ["daemon.json:1: expected an object, found a list", "are lists of texts"],
+        ),
+        (
+            "k3s",
+            "--write registries.yaml",
+            "registries.yaml",
+            "mirrors:\n\tx: y\n",
+            ["registries.yaml:2: a tab in front", "registries.yaml has `mirrors:`"],
+        ),
+        (
+            "registries-conf",
+            "--write registries.conf",
+            "registries.conf",
+            "[[registry]\n",
+            ["registries.conf:1: ", "look for a missing quote"],
+        ),
+    ] {
+        let before = [&world.upstream, &world.good].map(Registry::connections);
+        let output = world
+            .tool()
+            .file(file, text)
+            .line("mirrors export images.txt --retries 0 --to")
+            .args([kind])
+            .line(args)
+            .run();
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{args}: {output:?}");
+        for part in parts {
+            assert!(output.stderr.contains(part), "{part}\n{}", output.stderr);
+        }
+        assert_eq!(output.file(file), text);
+        assert!(output.files().iter().all(|name| !name.contains(".tmp")), "{output:?}");
+        let after = [&world.upstream, &world.good].map(Registry::connections);
+        assert_eq!(after, before, "{args}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_is_not_written_through() {
+    let world = World::new();
+    let tool = world.tool();
+    std::os::unix::fs::symlink("gone.json", tool.dir().join("daemon.json")).unwrap();
+    let output = tool.line("mirrors export images.txt --retries 0 --to docker --write daemon.json").run();
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("daemon.json: is a link that leads nowhere"), "{}", output.stderr);
+}
+
+#[test]
+fn a_certs_d_that_makes_dockerd_ignore_its_mirrors_is_told_of() {
+    let world = World::new();
+    let run = |hosts: &str| {
+        world
+            .tool()
+            .file("docker/daemon.json", "{}")
+            .file("docker/certs.d/docker.io/hosts.toml", hosts)
+            .line("mirrors export images.txt --retries 0 --to docker --base docker/daemon.json")
+            .run()
+    };
+    let told = "docker/certs.d/docker.io/hosts.toml names hosts for docker.io: where that is dockerd's, it ignores registry-mirrors";
+    let output = run("[host.\"https://m.example\"]\n");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stderr.contains(told) && output.stdout.contains(&world.good.url()), "{output:?}");
+    for hosts in ["server = \"https://registry-1.docker.io\"\n", "[host.\"https://m.example\"\n"] {
+        let output = run(hosts);
+        assert!(
+            output.code == Some(0) && !output.stderr.contains("it ignores registry-mirrors"),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_run_in_which_no_mirror_stands_in_for_anything_writes_nothing() {
+    let world = World::new();
+    let config = format!("[[registries]]\nname = \"docker.io\"\nurl = \"{}\"\n", world.upstream.url());
+    let run = |mirror: &[&str]| {
+        Tool::new()
+            .file("images.txt", "app:1.0\n")
+            .file("registry-check.toml", &config)
+            .line("mirrors export images.txt --retries 0 --to docker --write daemon.json")
+            .args(mirror)
+            .run()
+    };
+    for mirror in [&[][..], &["--mirror", "quay.io=http://127.0.0.1:1"]] {
+        let output = run(mirror);
+        assert_eq!((output.code, &*output.stdout), (Some(1), ""), "{output:?}");
+        assert!(output.stderr.contains("nothing to write"), "{}", output.stderr);
+        assert!(!output.files().iter().any(|name| name.contains("daemon.json")), "{output:?}");
+    }
+}

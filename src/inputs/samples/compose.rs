@@ -1,5 +1,7 @@
 //! Compose files.
 
+use std::fs;
+
 use super::*;
 
 #[test]
@@ -127,16 +129,6 @@ fn compose_files_give_services_contexts_caches_and_extensions() {
         "web:\n  image: nginx\ndb:\n  image: redis:7\n",
         &["2 nginx:latest", "4 redis:7"],
     );
-    assert_eq!(
-        warnings(
-            "compose.yml",
-            "include: [other.yaml]\nservices:\n  a:\n    extends: {file: b.yaml, service: a}\n"
-        ),
-        [
-            "compose.yml:1: include: not followed; name those files too",
-            "compose.yml:4: extends: a service of another file is not followed; name that file too",
-        ]
-    );
 }
 
 #[test]
@@ -147,4 +139,245 @@ fn the_platform_of_a_compose_service_is_wanted_of_its_image() {
     let expected =
         ["a/one linux/arm64", "a/two linux/riscv64", "a/three", "a/four", "a/five", "a/one linux/amd64"];
     assert_eq!(wanted("compose.yaml", text), expected);
+}
+
+/// Files in a folder, of which the first is read: what is found as `FILE:LINE NAME`, `? TEXT` and `! WHY`; warnings.
+fn led(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut inputs = Inputs::default();
+    read_path(&dir.path().join(files[0].0), &options(None), &mut inputs).unwrap();
+    let root = format!("{}/", dir.path().display());
+    let short = |text: &str| text.replace(&root, "").replace("docker.io/library/", "");
+    let place = |origin: &crate::model::origin::Origin| format!("{}:{}", origin.file, origin.line);
+    let mut told: Vec<_> = inputs
+        .images
+        .iter()
+        .map(|image| format!("{} {}", place(&image.origin), image.value))
+        .chain(inputs.dynamic.iter().map(|entry| format!("{} ? {}", place(&entry.origin), entry.text)))
+        .chain(inputs.bad.iter().map(|bad| format!("{} ! {}", place(&bad.origin), bad.why)))
+        .map(|line| short(&line))
+        .collect();
+    told.sort_unstable();
+    (told, inputs.warnings.iter().map(|text| short(text)).collect())
+}
+
+#[track_caller]
+fn assert_led(files: &[(&str, &str)], expected: &[&str]) {
+    assert_eq!(led(files), (expected.iter().map(|line| (*line).to_owned()).collect(), vec![]), "{files:#?}");
+}
+
+const ROOT: (&str, &str) = (".git/HEAD", "");
+
+#[test]
+fn included_files_are_read_with_their_own_folder_and_variables() {
+    assert_led(
+        &[
+            (
+                "app/compose.yaml",
+                "include:\n  - ./db/compose.yaml\n  - path: ../common/${DIR}/c.yaml\n    env_file: [a.env, b.env]\n\
+                 \x20   project_directory: ..\nservices:\n  web:\n    image: web:${TAG}\n",
+            ),
+            ("app/.env", "TAG=1\nDIR=x\n"),
+            ("app/a.env", "A=a\nB=a\n"),
+            ("app/b.env", "B=b\nTAG=9\n"),
+            (
+                "app/db/compose.yaml",
+                "include: [more/compose.yaml]\nservices:\n  db:\n    image: db:${TAG}-${DB}\n",
+            ),
+            ("app/db/.env", "TAG=2\nDB=${TAG}db\n"),
+            ("app/db/more/compose.yaml", "services:\n  more: {image: 'more:${DB}-${A:-none}'}\n"),
+            (
+                "common/x/c.yaml",
+                "include: [top.yaml]\nservices:\n  c: {image: 'c:$A-$B-$TAG'}\n---\nservices:\n  d: {image: d}\n",
+            ),
+            ("top.yaml", "services: {t: {image: 'top:$GONE'}}\n"),
+            ROOT,
+        ],
+        &[
+            "app/compose.yaml:8 web:1",
+            "app/db/compose.yaml:4 db:1-1db",
+            "app/db/more/compose.yaml:2 more:1db-none",
+            "common/x/c.yaml:3 c:a-b-1",
+            "common/x/c.yaml:6 d:latest",
+            "top.yaml:1 ? top:$GONE",
+        ],
+    );
+    // Of a list, later files change what the first one says.
+    assert_led(
+        &[
+            ("compose.yaml", "include:\n  - path: [a.yaml, b.yaml]\n    env_file: /dev/null\n"),
+            (
+                "a.yaml",
+                "services:\n  one: {image: 'one:1'}\n  two: {image: 'two:1'}\n  three: {image: 'three:1'}\n",
+            ),
+            ("b.yaml", "services:\n  one: {image: 'one:2'}\n  two: {build: .}\n  three: {tty: true}\n"),
+        ],
+        &["a.yaml:4 three:1", "b.yaml:2 one:2"],
+    );
+}
+
+#[test]
+fn an_include_that_compose_refuses_is_a_fault_with_its_place() {
+    let deep: Vec<(String, String)> =
+        (0..20).map(|at| (format!("f{at}.yaml"), format!("include: [f{}.yaml]\n", at + 1))).collect();
+    for (files, expected) in [
+        (
+            vec![("compose.yaml", "include: [gone.yaml]\n")],
+            "compose.yaml:1 ! include: gone.yaml: no such file",
+        ),
+        (
+            vec![
+                ("compose.yaml", "include:\n  - path: b.yaml\n    env_file: gone.env\n"),
+                ("b.yaml", "a: b\n"),
+            ],
+            "compose.yaml:3 ! include: env_file: gone.env: no such file",
+        ),
+        (vec![("compose.yaml", "include: {a: b}\n")], "compose.yaml:1 ! include: expected a list"),
+        (vec![("compose.yaml", "include:\n  - env_file: x\n")], "compose.yaml:2 ! include: no path is named"),
+        (
+            vec![("compose.yaml", "include: [b.yaml]\n"), ("b.yaml", "\ninclude: [./compose.yaml]\n")],
+            "b.yaml:2 ! include: compose.yaml: a circle",
+        ),
+        (
+            vec![("compose.yaml", "include: [d]\n"), ("d/x", "")],
+            "compose.yaml:1 ! include: d: cannot be read",
+        ),
+        (
+            vec![("compose.yaml", "include: ['${X:?m}']\n")],
+            "compose.yaml:1 ! include: the variable X must have a value",
+        ),
+    ] {
+        let (told, warnings) = led(&files);
+        assert!(told.len() == 1 && told[0].starts_with(expected), "{files:#?}\n{told:#?}");
+        assert_eq!(warnings, [""; 0]);
+    }
+    let files: Vec<_> = deep.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let files = [&[("compose.yaml", "include: [f0.yaml]\n")], &files[..]].concat();
+    let (told, warnings) = led(&files);
+    assert_eq!((told.len(), warnings.len()), (0, 1));
+    assert!(warnings[0].ends_with("more than 16 files that include each other: the rest is left out"));
+}
+
+#[test]
+fn what_compose_would_read_from_elsewhere_is_left_out_with_a_warning() {
+    let (told, warnings) = led(&[
+        (
+            "repo/compose.yaml",
+            "include:\n  - ../outside.yaml\n  - https://github.com/a/b.git\n  - oci://x/y\n  - ${DIR}/c.yaml\n  - link.yaml\n\
+             services:\n  a:\n    extends: {file: ../outside.yaml, service: a}\n",
+        ),
+        ("outside.yaml", "services: {a: {image: secret}}\n"),
+        ("repo/.git/HEAD", ""),
+        ("repo/link.yaml", "services: {b: {image: b}}\n"),
+    ]);
+    assert_eq!(told, ["repo/link.yaml:1 b:latest"]);
+    assert_eq!(
+        warnings,
+        [
+            "repo/compose.yaml:9: extends: ../outside.yaml: not followed: it leads out of the repository; name that file too",
+            "repo/compose.yaml:2: include: ../outside.yaml: not followed: it leads out of the repository; name that file too",
+            "repo/compose.yaml:3: include: https://github.com/a/b.git: not followed: it stands outside of this repository",
+            "repo/compose.yaml:4: include: oci://x/y: not followed: it stands outside of this repository",
+            "repo/compose.yaml:5: include: not followed: it depends on the variable DIR without a value",
+        ]
+    );
+    let mut inputs = Inputs::default();
+    let text = "include: [other.yaml]\nservices:\n  a:\n    extends: {file: b.yaml, service: a}\n";
+    read_text(text, None, &options(Some(Kind::Compose)), &"stdin".into(), &mut inputs).unwrap();
+    assert_eq!(
+        inputs.warnings,
+        [
+            "stdin:4: extends: b.yaml: not followed; name those files too",
+            "stdin:1: include: other.yaml: not followed; name those files too",
+        ]
+    );
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_repository_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("repo/.git")).unwrap();
+    fs::write(dir.path().join("out.yaml"), "services: {a: {image: secret}}\n").unwrap();
+    fs::write(dir.path().join("repo/compose.yaml"), "include: [in.yaml]\n").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../out.yaml", dir.path().join("repo/in.yaml")).unwrap();
+    let mut inputs = Inputs::default();
+    read_path(&dir.path().join("repo/compose.yaml"), &options(None), &mut inputs).unwrap();
+    assert!(
+        inputs.images.is_empty() && inputs.warnings[0].contains("leads out of the repository"),
+        "{inputs:?}"
+    );
+}
+
+#[test]
+fn of_an_extended_file_the_services_that_count_are_read() {
+    assert_led(
+        &[
+            (
+                "compose.yaml",
+                "services:\n  own:\n    extends: {file: base.yaml, service: a}\n    image: own:1\n  \
+                 taken:\n    extends: {file: ./base.yaml, service: a}\n  again:\n    extends: {file: base.yaml, service: a}\n  \
+                 built:\n    extends: {file: base.yaml, service: built}\n    image: built:1\n  \
+                 reset:\n    extends: {file: base.yaml, service: built}\n    build: !reset null\n    image: reset:1\n  \
+                 deep:\n    extends: {file: sub/more.yaml, service: s}\n  \
+                 near:\n    extends: taken\n  arm:\n    extends: {file: base.yaml, service: c}\n    platform: linux/arm64\n",
+            ),
+            (".env", "TAG=7\n"),
+            (
+                "base.yaml",
+                "services:\n  a:\n    image: a:${TAG}\n  b:\n    image: never\n  built:\n    build:\n      \
+                 cache_from: [cache:1]\n  c:\n    extends: d\n  d:\n    image: d:1\n",
+            ),
+            ("sub/more.yaml", "services:\n  s:\n    extends: {file: ../sub/last.yaml, service: l}\n"),
+            ("sub/last.yaml", "services:\n  l:\n    image: last:1\n"),
+        ],
+        &[
+            "base.yaml:12 d:1",
+            "base.yaml:3 a:7",
+            "base.yaml:8 cache:1",
+            "compose.yaml:15 reset:1",
+            "compose.yaml:4 own:1",
+            "sub/last.yaml:3 last:1",
+        ],
+    );
+}
+
+#[test]
+fn an_extends_that_compose_refuses_is_a_fault_with_its_place() {
+    for (files, expected) in [
+        (
+            vec![("compose.yaml", "services:\n  a:\n    extends: {file: gone.yaml, service: a}\n")],
+            "compose.yaml:3 ! extends: gone.yaml: no such file",
+        ),
+        (
+            vec![
+                ("compose.yaml", "services:\n  a:\n    extends:\n      file: b.yaml\n      service: a\n"),
+                ("b.yaml", "services: {b: {image: b}}\n"),
+            ],
+            "compose.yaml:4 ! extends: no such service in b.yaml",
+        ),
+        (
+            vec![
+                ("compose.yaml", "services:\n  a:\n    extends: {file: b.yaml, service: b}\n"),
+                ("b.yaml", "services:\n  b:\n    extends: {file: compose.yaml, service: a}\n"),
+            ],
+            "compose.yaml:3 ! extends: a circle",
+        ),
+        (
+            vec![
+                ("compose.yaml", "services:\n  a:\n    extends: {file: b.yaml, service: b}\n"),
+                ("b.yaml", "services:\n  b: {image: [}\n"),
+            ],
+            "b.yaml:2 ! ",
+        ),
+    ] {
+        let (told, warnings) = led(&files);
+        assert!(told.iter().any(|line| line.starts_with(expected)), "{files:#?}\n{told:#?}");
+        assert_eq!(warnings, [""; 0]);
+    }
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::document::{Document, Flaw};
 use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
+use crate::model::image::DOCKER_HUB;
 use crate::model::node::{Node, Part as HopPart};
 use crate::model::tls::HostTls;
 use entry::Entry;
@@ -107,6 +108,7 @@ pub fn export(
         Some(path) => Document::read(path).map_err(|error| vec![error])?.advising(target.advice()),
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
+    target.read(&document, DOCKER_HUB).map_err(|error| vec![error])?;
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
         let beside = base.filter(|_| target == Target::Docker).and_then(super::runtimes::hub_beside);
@@ -119,6 +121,30 @@ pub fn export(
         export.files.push(ExportedFile { name: PathBuf::new(), text });
     }
     Ok(export)
+}
+
+/// Whether `path` can be what is edited: a folder for containerd, a file for all others.
+///
+/// # Errors
+/// Nothing is there that could be read, or it is of the other kind.
+pub fn usable_base(target: Target, path: &Path) -> Result<(), Error> {
+    let place = path.display().to_string();
+    let found = std::fs::metadata(path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound && path.is_symlink() {
+            return Error::unusable(&place, "is a link that leads nowhere", advice::LINK);
+        }
+        Error::unusable(&place, format!("cannot be read: {error}"), advice::of_io(&error))
+    })?;
+    match (target, found.is_dir()) {
+        (Target::Containerd, false) => {
+            Err(Error::unusable(place, "is not a folder such as certs.d", advice::CERTS_FOLDER))
+        }
+        (Target::Docker | Target::RegistriesConf | Target::K3s, true) => {
+            let why = format!("is a folder, not a {}", target.file_name());
+            Err(Error::unusable(place, why, advice::THE_FILE))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Target {
