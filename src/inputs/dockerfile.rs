@@ -200,6 +200,10 @@ impl<'a> Reader<'a> {
             Some(name) if name.text.is_empty() => {
                 found.bad(spot, base.1, "the name of the base image is empty".to_owned());
             }
+            // No variable is left: it stood in single quotes, or behind the escape.
+            Some(name) if name.text.contains('$') => {
+                found.bad(spot, base.1, "invalid name: a literal $ stands in it".to_owned());
+            }
             Some(name) if name.text == "scratch" || self.is_stage(&name.text) => {}
             Some(name) => found.image_for(spot, base.1, &name.text, self.platform(words)),
         }

@@ -58,19 +58,23 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
         for (mirror, at) in strings(settings, "mirrors", Single::Refused)? {
             let url = mirrored(mirror, at)?;
             let host = host_of(mirror);
-            if mirror.starts_with("http://") {
-                let text = format!(
-                    "{host}: BuildKit drops the scheme of a mirror and asks it over https, but where \
-                     [registry.\"{host}\"] says http = true"
-                );
-                node.notes.push(document.note(at, text));
-            }
             let root = format!("/v2{}", url.path().trim_end_matches('/'));
             let asked = Asked { url, root, part: Part::Mirror, at };
             let of_host = get(registries, host).map(table).transpose()?;
             // What its own entry says of TLS is noted and told there.
             let mut aside = self::node(Runtime::Buildkit, &document.name);
-            route.hops.push(hosted(&mut aside, document, of_host, asked)?);
+            let hop = hosted(&mut aside, document, of_host, asked)?;
+            let written = mirror.split_once("://").map(|(scheme, _)| scheme);
+            let scheme = &hop.endpoint.authority.scheme;
+            if written.is_some_and(|written| *written != **scheme) {
+                let text = format!(
+                    "BuildKit does not look at the scheme of a mirror: asked over {scheme}, unless http says otherwise in \
+                     [registry.\"{}\"]",
+                    keys::shown(host)
+                );
+                node.notes.push(document.note(at, text));
+            }
+            route.hops.push(hop);
         }
         let bad = || Flaw::new(at, format!("'{}' is not a registry", name.escape_debug()));
         let url = https(api_host(name)).ok_or_else(bad)?;
@@ -226,6 +230,10 @@ mod tests {
         ] {
             let node = parsed(&format!("[registry.\"docker.io\"]\n{text}\n")).unwrap();
             assert_eq!(&*node.routes[0].hops[0].endpoint.api_root, root, "{text}");
+            let said = text.split_once("[\"").and_then(|(_, rest)| rest.split_once("://"));
+            let is_other = said.is_some_and(|(scheme, _)| !root.starts_with(&format!("{scheme}://")));
+            let notes = format!("{:?}", node.notes);
+            assert_eq!(notes.contains("does not look at the scheme"), is_other, "{text}: {notes}");
         }
     }
 
@@ -247,7 +255,7 @@ mod tests {
         );
         let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
         for (told, expected) in told.iter().zip([
-            "buildkitd.toml:2: m.example: BuildKit drops the scheme of a mirror",
+            "buildkitd.toml:2: BuildKit does not look at the scheme of a mirror: asked over https, unless http says",
             "buildkitd.toml:3: n.example: http, and yet something is said of TLS: BuildKit asks it over https first",
             "buildkitd.toml:6: localhost:5000: http, and yet something",
         ]) {

@@ -17,7 +17,7 @@ use super::place::{api_host, endpoint, hop, https, https_first, node, secure, ur
 use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
-use crate::model::node::{End, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
@@ -150,17 +150,27 @@ fn explicit(configs: &Ordered<Option<Config>>) -> HashSet<String> {
     said.map(|(host, _)| host.to_ascii_lowercase()).collect()
 }
 
-fn route(
+fn patterns(
     node: &mut Node,
     document: &Document,
-    (registry, explicit): (&str, &HashSet<String>),
-    mirror: Mirror,
-) -> Result<Route, Error> {
-    let key = registry.to_ascii_lowercase();
-    let at = document.find(registry);
+    key: &str,
+    rules: &Ordered<Spanned<String>>,
+) -> Result<Vec<Pattern>, Error> {
     let mut patterns = Vec::new();
-    for (expression, to) in &mirror.rewrite.0 {
+    for (expression, to) in &rules.0 {
         let line = line_of(to);
+        if let Some(group) =
+            Pattern::new(expression, &to.value).ok().and_then(|pattern| pattern.missing_group())
+        {
+            let text = format!(
+                "{key}: '{}' names a group '{}' that '{}' has not, so nothing is put there: a digit or letter \
+                 behind a group needs ${{1}}",
+                keys::shown(&to.value),
+                keys::shown(&group),
+                keys::shown(expression)
+            );
+            node.notes.push(Note { place: document.line(line).into(), text: text.into() });
+        }
         let pattern = Pattern::new(expression, &to.value).map_err(|error| {
             let why = format!(
                 "rewrite '{}' is no regular expression: {}",
@@ -171,6 +181,18 @@ fn route(
         })?;
         patterns.push(pattern);
     }
+    Ok(patterns)
+}
+
+fn route(
+    node: &mut Node,
+    document: &Document,
+    (registry, explicit): (&str, &HashSet<String>),
+    mirror: Mirror,
+) -> Result<Route, Error> {
+    let key = registry.to_ascii_lowercase();
+    let at = document.find(registry);
+    let patterns = patterns(node, document, &key, &mirror.rewrite)?;
     if patterns.len() > 1 {
         let text =
             format!("{key}: k3s applies several rewrite rules in no fixed order; here in that of the file");
@@ -181,9 +203,10 @@ fn route(
         node.notes.push(document.note(at, text));
     }
     let scope = if key == "*" { Scope::Any } else { Scope::Registry(key.clone().into()) };
-    let own = (key != "*").then(|| format!("https://{}/v2", api_host(&key)));
+    let own = normalise(api_host(&key)).ok().map(|(full, _)| full).filter(|_| key != "*");
     let mut route =
         Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
+    let mut seen = HashSet::new();
     for written in &mirror.endpoint {
         let line = line_of(written);
         let error = |why: String| Error::unusable(document.line(line), why, advice::URL);
@@ -203,25 +226,28 @@ fn route(
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
         };
-        if route.hops.iter().any(|hop| hop.endpoint.api_root == found.api_root) {
+        if !seen.insert(full.clone()) {
             let text = format!("{key}: an endpoint that stands there before is dropped");
             node.notes.push(Note { place: document.line(line).into(), text: text.into() });
             continue;
         }
         let mut hop = hop(found, Part::Mirror, "endpoints, in listed order");
         if url.scheme() == "http" && explicit.contains(&host_of(&full).to_ascii_lowercase()) {
-            let at = document.start_of(line);
-            if host_of(&full).ends_with(":80") {
-                let text =
-                    format!("{}: TLS settings for a host that is asked over plain http: not used", full);
-                node.notes.push(document.note(at, text));
-            } else {
-                https_first(node, document, at, &mut hop, TlsSettings::default());
-            }
+            said_of_tls(node, document, (document.start_of(line), &full), &mut hop);
         }
         route.hops.push(hop);
     }
     Ok(route)
+}
+
+/// An http endpoint with TLS settings: only a port 80 that is written keeps containerd from https.
+fn said_of_tls(node: &mut Node, document: &Document, (at, full): (usize, &str), hop: &mut Hop) {
+    if host_of(full).ends_with(":80") {
+        let text = format!("{full}: TLS settings for a host that is asked over plain http: not used");
+        node.notes.push(document.note(at, text));
+    } else {
+        https_first(node, document, at, hop, TlsSettings::default());
+    }
 }
 
 fn line_of(value: &Spanned<String>) -> usize {
@@ -245,11 +271,11 @@ fn normalise(text: &str) -> Result<(String, String), String> {
     };
     let (scheme, rest) = full.split_once("://").ok_or("not a URL")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = match path.trim_end_matches('/') {
-        "" | "v2" => "/v2".to_owned(),
-        other => format!("/{other}"),
-    };
-    Ok((format!("{scheme}://{host}{path}"), path))
+    // k3s compares what is written: `/v2/` is another place than the default one, and gets its rewrites.
+    let written = if matches!(path, "" | "v2") { "v2" } else { path };
+    let root = written.trim_end_matches('/');
+    let root = if root.is_empty() { String::new() } else { format!("/{root}") };
+    Ok((format!("{scheme}://{host}/{written}"), root))
 }
 
 fn configure(
@@ -310,6 +336,7 @@ mod tests {
             ("https://h", "https://h/v2"),
             ("https://h/", "https://h/v2"),
             ("https://h/v2", "https://h/v2"),
+            ("https://h/v2/", "https://h/v2/"),
             ("https://b.example/hub", "https://b.example/hub"),
             ("https://b.example/v2/hub", "https://b.example/v2/hub"),
             ("reg.example:5000", "https://reg.example:5000/v2"),

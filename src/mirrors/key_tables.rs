@@ -190,6 +190,13 @@ fn every_key_of_a_registries_yaml() {
         let notes = read(text).notes;
         notes.into_iter().map(|note| format!("{}: {}", note.place, note.text)).collect::<Vec<_>>().join("\n")
     };
+    for (to, missing) in
+        [("$1", ""), ("${1}x", ""), ("$1x", "1x"), ("$2", "2"), ("$$2", ""), ("${n}-$0", "n")]
+    {
+        let told = texts(&format!("{MIRROR}    rewrite: {{\"^(.*)$\": \"{to}\"}}\n"));
+        let expected = format!("registries.yaml:4: docker.io: '{to}' names a group '{missing}' that");
+        assert_eq!(told.starts_with(&expected), !missing.is_empty(), "{to}: {told}");
+    }
     let plain = format!("{PLAIN}configs:\n  \"m.example:5000\":\n    tls: {{insecure_skip_verify: true}}\n");
     let told = texts(&plain);
     assert!(

@@ -50,6 +50,22 @@ impl Pattern {
         let expression = RegexBuilder::new(expression).size_limit(1 << 20).build()?;
         Ok(Self { expression, to: to.into() })
     }
+
+    /// The first group that the replacement names and the expression has not: it stands for nothing.
+    #[must_use]
+    pub fn missing_group(&self) -> Option<String> {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let to = self.to.replace("$$", "");
+        let mut names = to.split('$').skip(1).map(|rest| match rest.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').map_or("", |(name, _)| name),
+            None => &rest[..rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())],
+        });
+        let is_there = |name: &str| match name.parse::<usize>() {
+            Ok(number) => number < self.expression.captures_len(),
+            Err(_) => self.expression.capture_names().flatten().any(|known| known == name),
+        };
+        names.find(|name| !name.is_empty() && !is_there(name)).map(str::to_owned)
+    }
 }
 
 /// `prefix` of `registry/repository` is replaced by `to`.

@@ -121,3 +121,13 @@ fn a_dockerfile_that_is_folded_or_quoted_has_the_line_of_its_value() {
     let bake = "{\"target\": {\"a\": {\n\"dockerfile-inline\": \"# x\\nFROM a/one:1\"}}}";
     assert_found("docker-bake.json", bake, &["2 a/one:1"]);
 }
+
+#[test]
+fn arguments_before_the_first_stage_are_those_that_count() {
+    assert_found(
+        "Dockerfile",
+        "ARG A=x:1\nARG B\nARG C=${A} D=\"q:1\" E='$A'\nFROM $A AS one\nARG A\nARG B=late\nFROM $B\n\
+         FROM ${B:-d:1}\nFROM $C\nFROM $D\nFROM $E\nFROM ${A+alt}:2\nFROM ${B+alt}no:3\nCOPY --from=$A / /\n",
+        &["4 x:1", "7 ? $B", "8 d:1", "9 x:1", "10 q:1", "11 ! $E", "12 alt:2", "13 no:3", "14 ? $A"],
+    );
+}

@@ -142,13 +142,12 @@ const SNAPSHOTTER: &str = "containerd-snapshotter";
 /// Tells of the keys of `root`.
 pub(super) fn tell(node: &mut Node, document: &Document, root: &Map<String, Value>) {
     repeated(node, document);
-    let mut unknown = Vec::new();
+    let (mut unknown, mut told) = (Vec::new(), Vec::new());
     for key in root.keys() {
         let is_known = REPRESENTED.contains(&key.as_str()) || OTHERS.contains(&key.as_str());
         match TOLD.iter().find(|(told, _)| told == key) {
             Some((_, instead)) => {
-                let text = format!("'{key}' is not represented: {instead}");
-                node.notes.push(document.note(place(document, key), text));
+                told.push((place(document, key), format!("'{key}' is not represented: {instead}")));
             }
             // A search for each key of a file that is full of them would take for ever.
             None if !is_known && unknown.len() > keys::MAX_TOLD => unknown.push((key.as_str(), 0)),
@@ -156,6 +155,8 @@ pub(super) fn tell(node: &mut Node, document: &Document, root: &Map<String, Valu
             None => {}
         }
     }
+    told.sort_unstable();
+    node.notes.extend(told.into_iter().map(|(at, text)| document.note(at, text)));
     let all: Vec<&str> = REPRESENTED.into_iter().chain(TOLD.map(|(key, _)| key)).chain(OTHERS).collect();
     node.notes.extend(keys::tell(document, &unknown, |key| {
         let (shown, meant) = (keys::shown(key), keys::meant(key, &all));
