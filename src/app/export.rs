@@ -93,12 +93,10 @@ fn exit_code(best: &[Option<Standing>]) -> u8 {
 
 /// What is edited: what is named, else what is there where it will be written.
 fn base(args: &ExportArgs, target: Target) -> Result<Option<PathBuf>, Error> {
-    let named = args.base.as_deref();
-    let path = named.or_else(|| args.write.as_deref().filter(|path| fs::symlink_metadata(path).is_ok()));
-    for path in [path, args.write.as_deref().filter(|path| fs::symlink_metadata(path).is_ok())] {
-        if let Some(path) = path {
-            mirrors::usable_base(target, path).map_err(|error| Error::Mirrors(vec![error]))?;
-        }
+    let written = args.write.as_deref().filter(|path| fs::symlink_metadata(path).is_ok());
+    let path = args.base.as_deref().or(written);
+    for path in path.into_iter().chain(written) {
+        mirrors::usable_base(target, path).map_err(|error| Error::Mirrors(vec![error]))?;
     }
     if let Some(path) = args.write.as_deref() {
         can_write(path).map_err(|error| {
