@@ -34,7 +34,7 @@ pub(super) fn is_duration(text: &str) -> bool {
         rest = behind;
     }
     // Go counts nanoseconds in 64 bits.
-    !text.is_empty() && text != "+" && text != "-" && total < 9.223_372_036_854_775_8e18
+    !text.is_empty() && text != "+" && text != "-" && total < 2_f64.powi(63)
 }
 
 #[cfg(test)]
