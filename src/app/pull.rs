@@ -5,41 +5,39 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::pending;
-use url::Url;
 
 use super::options::CheckOptions;
 use super::{Error, judge, prepare};
 use crate::credentials::Sources;
 use crate::model::depth::Depth;
-use crate::model::endpoint::{Accepts, Authority, Endpoint, Role};
+use crate::model::endpoint::{Accepts, Endpoint, Role};
 use crate::model::mirror::MirrorMap;
 use crate::model::node::{Node, Rules, Step, Use, Walk};
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::Observation;
 use crate::model::plan::{Plan, PlannedImage};
 use crate::model::pull::{Comparison, End, Pull, Trial, Upstream};
 use crate::model::rewrite::{Rewrite, Template};
 use crate::model::run::Verdict;
 use crate::model::scope::Scope;
 use crate::model::status::Status;
-use crate::model::tls::Verification;
 use crate::probe::oci::{Ask, Registries};
 use crate::probe::schedule::{self, Event, Means};
 use crate::{plan, verdict};
 
 /// Asks as one node would.
-pub(super) struct Puller<'a> {
-    node: &'a Node,
+pub(super) struct Puller {
+    rules: Rules,
     registries: Arc<Registries>,
     per_host: usize,
 }
 
-impl<'a> Puller<'a> {
+impl Puller {
     /// Nothing asked so far. Of TLS and headers only what `node` was told holds, besides `options`.
     ///
     /// # Errors
     /// The HTTP client cannot be set up; files with certificates or keys cannot be used.
     pub(super) fn new(
-        node: &'a Node,
+        node: &Node,
         walks: &[Walk],
         mut options: CheckOptions,
         sources: Arc<Sources>,
@@ -55,7 +53,7 @@ impl<'a> Puller<'a> {
         options.mirrors = MirrorMap { nodes: vec![node.clone()], ..MirrorMap::default() };
         let client = Arc::new(prepare::client(prepare::hosts(&endpoints) + 1, &options)?);
         let registries = Arc::new(Registries::new(client, options.retry, sources, None));
-        Ok(Self { node, registries, per_host: options.per_host })
+        Ok(Self { rules: node.rules, registries, per_host: options.per_host })
     }
 
     /// Goes along `walk`. Places behind the one that serves are asked as well: they are what the next
@@ -78,38 +76,48 @@ impl<'a> Puller<'a> {
         let image = walk.asked().clone();
         let step = &mut walk.steps[at];
         let mut answer = self.observe(&step.endpoint, &image).await;
-        if matches!(answer.outcome, Outcome::Unreached { .. })
-            && let Some(plain) = plain_http(self.node.rules, step)
-        {
-            let name = step.repository.as_deref().unwrap_or_default();
-            step.url = Some(plain.manifest_url(&image, name, image.manifest_ref()).into());
+        let tries_http = verdict::pull::tries_http(walk.rules, &answer, &step.endpoint);
+        if let Some(plain) = step.plain.take_if(|_| tries_http) {
             step.why = format!("{}; https did not work: asked over http", step.why).into();
-            step.endpoint = Arc::new(plain);
+            (step.url, step.endpoint) = (Some(plain.url), plain.endpoint);
             answer = self.observe(&step.endpoint, &image).await;
         }
         verdict::pull::trial(walk.rules, answer, &walk.steps[at].endpoint.name)
     }
 
     async fn observe(&self, endpoint: &Endpoint, image: &crate::model::image::ImageRef) -> Observation {
-        self.registries.observe(endpoint, image, image.manifest_ref(), Ask::Head).await
+        // dockerd's own image store looks at what the manifest is of.
+        let ask = if self.rules == Rules::Dockerd { Ask::Get } else { Ask::Head };
+        self.registries.observe(endpoint, image, image.manifest_ref(), ask).await
     }
 
+    /// What served, beside what upstream serves: the place that this runtime takes for the registry itself, and without
+    /// one the image's own registry.
     async fn compare(&self, walk: &Walk, trials: &[Option<Trial>], end: End) -> (Upstream, Comparison) {
         let image = &walk.image;
-        let Ok(own) = plan::upstream(&image.registry_key(), &MirrorMap::default()) else {
-            return (Upstream { url: "".into(), verdict: None }, Comparison::Unknown);
+        let own = plan::upstream(&image.registry_key(), &MirrorMap::default());
+        let (own, url, asked) = match (primary(walk), own) {
+            (Some(at), _) => {
+                let step = &walk.steps[at];
+                let url = step.url.clone().unwrap_or_default();
+                (located(step, Role::Upstream), url, trials.get(at).and_then(Option::as_ref))
+            }
+            (None, Ok(own)) => {
+                let url = own.manifest_url(image, image.repository(), image.manifest_ref());
+                (own, url.into(), None)
+            }
+            (None, Err(_)) => return (Upstream { url: "".into(), verdict: None }, Comparison::Unknown),
         };
-        let url = own.manifest_url(image, image.repository(), image.manifest_ref());
+        if walk.refused.is_some() {
+            return (Upstream { url, verdict: None }, Comparison::Nothing);
+        }
         let served = match end {
             End::Served(at) => walk.steps.get(at).zip(trials[at].as_ref()),
             End::Nobody | End::Unknown => None,
         };
-        if walk.refused.is_some() {
-            return (Upstream { url: url.into(), verdict: None }, Comparison::Nothing);
-        }
-        let is_own = |step: &Step| step.url.as_deref() == Some(&*url);
-        let known = walk.steps.iter().zip(trials).find(|(step, trial)| is_own(step) && trial.is_some());
-        let said = match known.and_then(|(_, trial)| trial.as_ref()) {
+        let is_own = |step: &Step| step.url.as_ref() == Some(&url);
+        let same = walk.steps.iter().zip(trials).find(|(step, trial)| is_own(step) && trial.is_some());
+        let said = match asked.or_else(|| same.and_then(|(_, trial)| trial.as_ref())) {
             Some(trial) => trial.verdict.clone(),
             None => {
                 let answer = self.observe(&own, image).await;
@@ -125,21 +133,14 @@ impl<'a> Puller<'a> {
                 _ => Comparison::Unknown,
             },
         };
-        (Upstream { url: url.into(), verdict: Some(said) }, comparison)
+        (Upstream { url, verdict: Some(said) }, comparison)
     }
 
     /// How a check judges the difference: the same questions and rules.
     async fn judge(&self, walk: &Walk, step: &Step, own: &Arc<Endpoint>) -> Comparison {
-        let name = step.repository.as_deref().unwrap_or_default();
-        let rewrite = Rewrite { template: Template::constant(name), ..Rewrite::default() };
-        let mirror = Endpoint {
-            role: Role::Mirror,
-            rewrite,
-            accepts: Accepts::All,
-            ..Endpoint::clone(&step.endpoint)
-        };
+        let mirror = located(step, Role::Mirror);
         let plan = Arc::new(Plan {
-            endpoints: vec![Arc::new(mirror), Arc::clone(own)],
+            endpoints: vec![mirror, Arc::clone(own)],
             images: vec![PlannedImage {
                 image: Arc::new(walk.image.clone()),
                 upstream: 1,
@@ -172,56 +173,16 @@ impl<'a> Puller<'a> {
     }
 }
 
-/// The same place without TLS, for runtimes that fall back to that where a host is marked as insecure.
-fn plain_http(rules: Rules, step: &Step) -> Option<Endpoint> {
-    let is_insecure = step.tls.as_ref().is_some_and(|host| host.settings.verification == Verification::Off);
-    let falls_back = match (rules, step.role) {
-        // The scheme of a mirror of docker is written down, and kept to.
-        (Rules::Containerd, _) | (Rules::Dockerd, Role::Mirror) => false,
-        (Rules::Dockerd, Role::Upstream) | (Rules::Containers, _) => true,
-    };
-    if !falls_back || !is_insecure || &*step.endpoint.authority.scheme != "https" {
-        return None;
-    }
-    let plain = |text: &str| text.strip_prefix("https://").map(|rest| format!("http://{rest}"));
-    // The port as it was written: https' own is not http's.
-    let url = Url::parse(&plain(step.endpoint.url.as_str())?).ok()?;
-    Some(Endpoint {
-        api_root: plain(&step.endpoint.api_root)?.into(),
-        authority: Authority::of(&url)?,
-        url,
-        ..Endpoint::clone(&step.endpoint)
-    })
+/// The step that this runtime takes for the registry itself. Under a new name, that is the new name's registry, and not
+/// the one that the image is compared with.
+fn primary(walk: &Walk) -> Option<usize> {
+    let is_it = |step: &Step| step.role == Role::Upstream && step.use_ == Use::Asked;
+    walk.steps.iter().rposition(is_it).filter(|_| walk.renamed.is_none())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mirrors::import;
-    use crate::plan::walk;
-
-    #[test]
-    fn insecure_hosts_are_asked_over_http_where_the_runtime_would() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = |file: &str, text: &str, image: &str| {
-            let path = dir.path().join(file);
-            std::fs::write(&path, text).unwrap();
-            let node = import(&[path]).unwrap().remove(0);
-            let walk = walk::walk(&node, &image.parse().unwrap()).unwrap();
-            plain_http(node.rules, &walk.steps[0]).map(|endpoint| {
-                (endpoint.api_root.to_string(), endpoint.authority.to_string(), endpoint.authority.port)
-            })
-        };
-        let mirror = "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='m.example/p'\n";
-        let insecure = format!("{mirror}insecure=true\n");
-        let plain = |host: &str, port: u16| Some((format!("http://{host}/v2"), host.to_owned(), port));
-        assert_eq!(first("a.conf", &insecure, "a.io/x"), plain("m.example", 80));
-        assert_eq!(first("b.conf", mirror, "a.io/x"), None);
-        let daemon = r#"{"insecure-registries": ["reg.lan:5000", "m.example"], "registry-mirrors": ["https://m.example"]}"#;
-        assert_eq!(first("daemon.json", daemon, "reg.lan:5000/x"), plain("reg.lan:5000", 5000));
-        assert_eq!(first("daemon.json", daemon, "nginx"), None);
-        std::fs::create_dir_all(dir.path().join("a.io")).unwrap();
-        let hosts = "[host.\"https://m.example\"]\nskip_verify = true\n";
-        assert_eq!(first("a.io/hosts.toml", hosts, "a.io/x"), None);
-    }
+/// The place of a step, by the name that is asked for there.
+fn located(step: &Step, role: Role) -> Arc<Endpoint> {
+    let name = step.repository.as_deref().unwrap_or_default();
+    let rewrite = Rewrite { template: Template::constant(name), ..Rewrite::default() };
+    Arc::new(Endpoint { role, rewrite, accepts: Accepts::All, ..Endpoint::clone(&step.endpoint) })
 }

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
+use ::url::{Host, Url};
 use toml::de::DeTable;
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, strings, table, text};
-use super::place::{api_host, endpoint, hop, https, node, route, secure, url};
+use super::place::{api_host, endpoint, hop, https, https_first, node, route, secure, url};
 use super::{Error, advice, keys};
-use crate::model::endpoint::{Endpoint, Namespace, is_loopback};
-use crate::model::node::{End, Node, Part, Runtime, Scope};
+use crate::model::endpoint::{Namespace, Scheme, is_loopback};
+use crate::model::node::{End, Hop, Node, Part, Runtime, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 
@@ -53,49 +54,35 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
     let registries = table(registries)?;
     for (name, at, value) in entries(registries) {
         let settings = table(value)?;
-        let is_plain = flag(settings, "http")?;
         let mut route = route(document, at, Scope::Registry(name.to_ascii_lowercase().into()));
         for (mirror, at) in strings(settings, "mirrors", Single::Refused)? {
-            let host = mirror.split_once("://").map_or(mirror, |(_, rest)| rest);
-            let host = host.split('/').next().unwrap_or(host);
-            // As BuildKit does: this machine is asked over http unless `http = false` is said of it.
-            let is_local = https(host).and_then(|url| Some(is_loopback(&url.host()?))).unwrap_or(false);
+            let url = mirrored(mirror, at)?;
+            let host = host_of(mirror);
+            let root = format!("/v2{}", url.path().trim_end_matches('/'));
+            let asked = Asked { url, root, part: Part::Mirror, at };
             let of_host = get(registries, host).map(table).transpose()?;
-            let is_plain = match of_host {
-                Some(of_host) if get(of_host, "http").is_some() => flag(of_host, "http")?,
-                _ => is_local,
-            };
-            let endpoint = mirrored(mirror, at, is_plain)?;
+            // What its own entry says of TLS is noted and told there.
+            let mut aside = self::node(Runtime::Buildkit, &document.name);
+            let hop = hosted(&mut aside, document, of_host, asked)?;
             let written = mirror.split_once("://").map(|(scheme, _)| scheme);
-            if written.is_some_and(|written| *written != *endpoint.authority.scheme) {
+            let scheme = &hop.endpoint.authority.scheme;
+            if written.is_some_and(|written| *written != **scheme) {
                 let text = format!(
-                    "BuildKit does not look at the scheme of a mirror: asked over {}, unless http says otherwise in \
+                    "BuildKit does not look at the scheme of a mirror: asked over {scheme}, unless http says otherwise in \
                      [registry.\"{}\"]",
-                    endpoint.authority.scheme,
                     keys::shown(host)
                 );
                 node.notes.push(document.note(at, text));
             }
-            // Where `http = true` is said of it, its own entry tells.
-            if let Some(of_host) = of_host.filter(|of_host| is_local && get(of_host, "http").is_none()) {
-                let tls = tls(&mut Node { notes: Vec::new(), ..node.clone() }, document, of_host)?;
-                secure(&mut node, document, at, &endpoint.url, tls);
-            }
-            route.hops.push(hop(endpoint, Part::Mirror, "mirrors, in listed order"));
+            route.hops.push(hop);
         }
-        let host = api_host(name);
         let bad = || Flaw::new(at, format!("'{}' is not a registry", name.escape_debug()));
-        if is_plain {
-            let url = url(&format!("http://{host}"), at)?;
-            let own = endpoint(&url, "/v2", Namespace::Never, Rewrite::default()).ok_or_else(bad)?;
-            let tls = tls(&mut node, document, settings)?;
-            secure(&mut node, document, at, &url, tls);
-            route.hops.push(hop(own, Part::Primary, "the registry itself, http = true"));
+        let url = https(api_host(name)).ok_or_else(bad)?;
+        let asked = Asked { url, root: "/v2".to_owned(), part: Part::Primary, at };
+        let own = hosted(&mut node, document, Some(settings), asked)?;
+        if get(settings, "http").is_some() || &*own.endpoint.authority.scheme == "http" {
+            route.hops.push(own);
             route.end = End::Nothing;
-        } else {
-            let url = https(host).ok_or_else(bad)?;
-            let tls = tls(&mut node, document, settings)?;
-            secure(&mut node, document, at, &url, tls);
         }
         let unknown: Vec<_> = entries(settings).into_iter().map(|(key, at, _)| (key, at)).collect();
         node.notes.extend(keys::unrepresented(document, &unknown, &KEYS));
@@ -121,16 +108,63 @@ fn frontends(node: &mut Node, document: &Document, root: &DeTable<'_>) {
     }
 }
 
-/// A path goes behind `/v2`; a scheme counts for nothing.
-fn mirrored(text: &str, at: usize, is_plain: bool) -> Result<Endpoint, Flaw> {
-    let scheme = if is_plain { "http" } else { "https" };
-    if text.contains("://") {
-        url(text, at)?;
+/// Its scheme is dropped (`extractMirrorHostAndPath`), whatever it is.
+fn mirrored(text: &str, at: usize) -> Result<Url, Flaw> {
+    url(&format!("https://{}", text.split_once("://").map_or(text, |(_, rest)| rest)), at)
+}
+
+fn host_of(mirror: &str) -> &str {
+    let rest = mirror.split_once("://").map_or(mirror, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// A host with the path of its API, as it is written but for the scheme.
+struct Asked {
+    url: Url,
+    root: String,
+    part: Part,
+    at: usize,
+}
+
+/// How a host is asked by what its own entry says (`fillInsecureOpts`): this machine over http unless
+/// `http = false` is said of it; what is insecure besides, over https first.
+fn hosted(
+    node: &mut Node,
+    document: &Document,
+    entry: Option<&DeTable<'_>>,
+    Asked { url, root, part, at }: Asked,
+) -> Result<Hop, Flaw> {
+    let no_host = || Flaw::new(at, "no host");
+    let (namespace, what) = match part {
+        Part::Mirror => (Namespace::Always, "mirrors, in listed order"),
+        Part::Primary => (Namespace::Never, "the registry itself"),
+    };
+    let settings = entry.map(|entry| tls(node, document, entry)).transpose()?.unwrap_or_default();
+    let is_plain = match entry.filter(|entry| get(entry, "http").is_some()) {
+        Some(entry) => flag(entry, "http")?,
+        None => url.host().is_some_and(|host| is_this_machine(&host)),
+    };
+    let secured = endpoint(&url, &root, namespace, Rewrite::default()).ok_or_else(no_host)?;
+    if !is_plain {
+        secure(node, document, at, &url, settings);
+        return Ok(hop(secured, part, what));
     }
-    let place = text.split_once("://").map_or(text, |(_, place)| place);
-    let url = url(&format!("{scheme}://{place}"), at)?;
-    let root = format!("/v2{}", url.path().trim_end_matches('/'));
-    endpoint(&url, &root, Namespace::Always, Rewrite::default()).ok_or_else(|| Flaw::new(at, "no host"))
+    let plain = secured.over(Scheme::Http).ok_or_else(no_host)?;
+    if settings.verification == Verification::Full {
+        secure(node, document, at, &plain.url, settings);
+        return Ok(hop(plain, part, format!("{what}, over http")));
+    }
+    let why = format!(
+        "{what}; http and insecure: https without verification, then http (BuildKit of old: http only, or first)"
+    );
+    let mut both = hop(plain, part, why);
+    https_first(node, document, at, &mut both, settings);
+    Ok(both)
+}
+
+/// As `MatchLocalhost` sees it: names below `localhost` are none.
+fn is_this_machine(host: &Host<&str>) -> bool {
+    is_loopback(host) && !matches!(host, Host::Domain(name) if *name != "localhost")
 }
 
 fn tls(node: &mut Node, document: &Document, settings: &DeTable<'_>) -> Result<TlsSettings, Flaw> {
@@ -165,6 +199,7 @@ fn tls(node: &mut Node, document: &Document, settings: &DeTable<'_>) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::node::Schemes;
 
     fn parsed(text: &str) -> Result<Node, Error> {
         let document = Document::of("buildkitd.toml".to_owned(), "/etc".into(), text);
@@ -177,11 +212,6 @@ mod tests {
             ("mirrors = [\"localhost:5000\"]", "http://localhost:5000/v2"),
             ("mirrors = [\"127.0.0.1:5000/p\"]", "http://127.0.0.1:5000/v2/p"),
             ("mirrors = [\"https://localhost:5000\"]", "http://localhost:5000/v2"),
-            ("mirrors = [\"http://m.example\"]", "https://m.example/v2"),
-            (
-                "mirrors = [\"https://m.example\"]\n[registry.\"m.example\"]\nhttp = true",
-                "http://m.example/v2",
-            ),
             (
                 "mirrors = [\"localhost:5000\"]\n[registry.\"localhost:5000\"]\nhttp = false",
                 "https://localhost:5000/v2",
@@ -191,6 +221,12 @@ mod tests {
                 "http://localhost:5000/v2",
             ),
             ("mirrors = [\"m.example:5000\"]", "https://m.example:5000/v2"),
+            ("mirrors = [\"http://m.example/x\"]", "https://m.example/v2/x"),
+            (
+                "mirrors = [\"https://m.example/x/\"]\n[registry.\"m.example\"]\nhttp = true",
+                "http://m.example/v2/x",
+            ),
+            ("mirrors = [\"ftp://m.example\"]", "https://m.example/v2"),
         ] {
             let node = parsed(&format!("[registry.\"docker.io\"]\n{text}\n")).unwrap();
             assert_eq!(&*node.routes[0].hops[0].endpoint.api_root, root, "{text}");
@@ -199,6 +235,33 @@ mod tests {
             let notes = format!("{:?}", node.notes);
             assert_eq!(notes.contains("does not look at the scheme"), is_other, "{text}: {notes}");
         }
+    }
+
+    #[test]
+    fn what_is_insecure_and_http_is_asked_over_https_first() {
+        let node = parsed(
+            "[registry.\"docker.io\"]\nmirrors = [\"http://m.example/x\", \"n.example\", \"localhost:5000\"]\n\
+             [registry.\"n.example\"]\ninsecure = true\nhttp = true\n[registry.\"localhost:5000\"]\ninsecure = true\n",
+        )
+        .unwrap();
+        let hops = &node.route(&"nginx".parse().unwrap()).unwrap().hops;
+        let schemes: Vec<_> = hops.iter().map(|hop| hop.schemes).collect();
+        assert_eq!(schemes, [Schemes::AsWritten, Schemes::HttpsFirst, Schemes::HttpsFirst]);
+        assert!(hops[1].why.starts_with("mirrors, in listed order; http and insecure: https"), "{hops:?}");
+        let off = node.tls.iter().filter(|host| host.settings.verification == Verification::Off);
+        assert_eq!(
+            off.map(|host| host.authority.to_string()).collect::<Vec<_>>(),
+            ["n.example", "localhost:5000"]
+        );
+        let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        for (told, expected) in told.iter().zip([
+            "buildkitd.toml:2: BuildKit does not look at the scheme of a mirror: asked over https, unless http says",
+            "buildkitd.toml:3: n.example: http, and yet something is said of TLS: BuildKit asks it over https first",
+            "buildkitd.toml:6: localhost:5000: http, and yet something",
+        ]) {
+            assert!(told.starts_with(expected), "{told}");
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
     }
 
     #[test]
@@ -225,7 +288,10 @@ mod tests {
     fn what_cannot_be_meant_is_told_with_its_line() {
         for (text, part) in [
             ("[registry.\"docker.io\"]\nmirrors = \"x\"\n", "buildkitd.toml:2: expected a list"),
-            ("[registry.\"docker.io\"]\nmirrors = [\"ftp://x\"]\n", "buildkitd.toml:2: unsupported scheme"),
+            (
+                "[registry.\"docker.io\"]\nmirrors = [\"https://u:p@x\"]\n",
+                "buildkitd.toml:2: the URL holds user-info",
+            ),
             ("[[registry.\"a.io\".keypair]]\nkey = \"k\"\n", "buildkitd.toml:1: a keypair has cert and key"),
         ] {
             assert!(parsed(text).unwrap_err().to_string().starts_with(part), "{text}");

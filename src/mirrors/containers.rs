@@ -12,7 +12,7 @@ use super::place::{api_host, endpoint, hop, https, node, route, secure};
 use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
 use crate::model::image::is_repository;
-use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
 use crate::model::rewrite::{PrefixRule, Rewrite};
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -217,6 +217,13 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
     }
     let mut reading = Reading { document, scope: scope.clone(), hosts: Vec::new(), notes: Vec::new() };
     reading.unknown(table, &REGISTRY_KEYS);
+    if prefix.strip_prefix("*.").unwrap_or(&prefix).contains('*') || prefix == "*." {
+        let text = format!(
+            "no image matches the prefix '{}', so nothing here is used: a wildcard is *.example.com",
+            keys::shown(&prefix)
+        );
+        reading.notes.push(document.note(at, text));
+    }
     let (insecure, digests) = (flag(table, "insecure")?, flag(table, "mirror-by-digest-only")?);
     let mut route = route(document, at, scope);
     for mirror in get(table, "mirror").map(array).transpose()?.unwrap_or_default() {
@@ -292,17 +299,14 @@ impl Reading<'_> {
             return Err(invalid());
         }
         let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
-        let is_local = url.host().is_some_and(|host| is_loopback(&host));
-        if !(insecure && is_local) {
-            self.host(host, insecure, at);
+        self.host(host, insecure, at);
+        // A check asks a place on this machine over http.
+        if insecure && url.host().is_some_and(|host| is_loopback(&host)) {
+            url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
         }
-        let why = match (insecure, is_local) {
-            (false, _) => why,
-            (true, false) => format!("{why}; insecure: https without verification, then http"),
-            (true, true) => {
-                url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
-                format!("{why}; insecure: https first, then http, which is what is asked here on loopback")
-            }
+        let (why, schemes) = match insecure {
+            false => (why, Schemes::AsWritten),
+            true => (format!("{why}; insecure: https without verification, then http"), Schemes::HttpsFirst),
         };
         let rewrite = match &self.scope {
             Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
@@ -319,7 +323,7 @@ impl Reading<'_> {
         if !path.is_empty() {
             endpoint.name = format!("{}/{path}", endpoint.name).into();
         }
-        Ok(hop(endpoint, part, why))
+        Ok(Hop { schemes, registry: Some(host.into()), ..hop(endpoint, part, why) })
     }
 }
 
@@ -333,18 +337,14 @@ fn location(text: &str, at: usize) -> Result<String, Flaw> {
     Ok(text.to_owned())
 }
 
+/// Only what begins with `*.` is a wildcard; any other star is a letter, which no name has.
 fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
     let (host, path) = prefix.split_once('/').map_or((prefix, ""), |(host, path)| (host, path));
     let host = host.to_ascii_lowercase();
-    match host.strip_prefix('*') {
+    match host.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
         None if path.is_empty() => Ok(Scope::Prefix(host.into())),
         None => Ok(Scope::Prefix(format!("{host}/{path}").into())),
-        Some(domain)
-            if domain.len() > 1
-                && domain.starts_with('.')
-                && path.is_empty()
-                && !domain.contains([':', '*']) =>
-        {
+        Some(domain) if path.is_empty() && !domain.contains([':', '@']) => {
             Ok(Scope::Subdomains(domain.into()))
         }
         Some(_) => {
@@ -483,6 +483,21 @@ pull-from-mirror = 'all'
     }
 
     #[test]
+    fn prefixes_that_match_no_image_are_told_and_the_rest_of_the_file_counts() {
+        for prefix in ["**.example.com", "*", "*example.com", "*.*.com", "*.", "a.*.com", "*/x"] {
+            let text = format!(
+                "[[registry]]\nprefix='{prefix}'\nlocation='x.y'\n[[registry]]\nprefix='a.io'\nlocation='b.io'\n"
+            );
+            let node = parsed(&[&text]).unwrap();
+            assert!(node.route(&"yet.another.example.com/foo".parse().unwrap()).is_none(), "{prefix}");
+            assert!(node.route(&"a.io/x".parse().unwrap()).is_some(), "{prefix}");
+            let [note] = &node.notes[..] else { panic!("{prefix}: {:?}", node.notes) };
+            assert!(note.text.contains(&format!("no image matches the prefix '{prefix}'")), "{note:?}");
+        }
+        assert!(parsed(&["[[registry]]\nprefix='*.a.io'\nlocation='b.io'\n"]).unwrap().notes.is_empty());
+    }
+
+    #[test]
     fn a_host_that_is_insecure_at_one_place_only_is_told() {
         let node = parsed(&[
             "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'm.io/x'\ninsecure = true\n\
@@ -521,7 +536,7 @@ pull-from-mirror = 'all'
             ),
             ("[[registry]]\nprefix='*.a.io:5000'\nlocation='b.io'\n", "invalid prefix '*.a.io:5000'"),
             ("[[registry]]\nprefix='*.a.io/x'\nlocation='b.io'\n", "invalid prefix"),
-            ("[[registry]]\nprefix='*'\nlocation='b.io'\n", "invalid prefix"),
+            ("[[registry]]\nprefix='**.a.io'\n", ":1: [[registry]] has no location"),
             (
                 "[[registry]]\nlocation='a.io'\n[[registry]]\nprefix='b.io'\nlocation='a.io'\ninsecure=true\n",
                 ":3: 'a.io' stands twice",

@@ -12,7 +12,7 @@ use super::place::{endpoint, hop, https, node, route, secure, url};
 use super::{Error, advice};
 use crate::model::endpoint::Namespace;
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Network, Node, Part, Rules, Runtime, Scope};
+use crate::model::node::{Hop, Network, Node, Part, Rules, Runtime, Schemes, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::tls::{TlsSettings, Verification};
 
@@ -133,13 +133,36 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     }
     node.routes.push(mirrors);
     keys::tell(&mut node, document, &settings.root);
-    for text in settings.insecure_registries.iter().map(String::as_str).chain(LOOPBACK) {
+    // With the containerd image store, none of this counts where nothing is configured (`RegistryHosts`).
+    let counts = node.rules == Rules::Dockerd
+        || !settings.registry_mirrors.is_empty()
+        || !settings.insecure_registries.is_empty();
+    let implied = LOOPBACK.into_iter().filter(|_| counts);
+    for text in settings.insecure_registries.iter().map(String::as_str).chain(implied) {
         let at = document.find(&format!("\"{text}\""));
         if let Err(flaw) = insecure(&mut node, document, text, at) {
             errors.push(document.error(flaw));
         }
     }
+    if node.rules == Rules::Containerd {
+        falls_back(&mut node);
+    }
     if errors.is_empty() { Ok(node) } else { Err(errors) }
+}
+
+/// The containerd image store asks every insecure host over http where https does not work, mirrors too; dockerd's own
+/// keeps to the scheme that is written (`mergeLegacyConfig`, `lookupV2Endpoints`).
+fn falls_back(node: &mut Node) {
+    let is_insecure = |node: &Node, hop: &Hop| {
+        let tls = node.tls_of(&hop.endpoint.authority);
+        tls.is_some_and(|tls| tls.settings.verification == Verification::Off)
+    };
+    let mut routes = std::mem::take(&mut node.routes);
+    for hop in routes.iter_mut().flat_map(|route| &mut route.hops).filter(|hop| is_insecure(node, hop)) {
+        hop.schemes = Schemes::HttpsFirst;
+        hop.why = format!("{}; insecure: https without verification, then http", hop.why).into();
+    }
+    node.routes = routes;
 }
 
 /// `ValidateMirror`: a scheme, and nothing that a mirror cannot have.
@@ -177,8 +200,10 @@ fn insecure(node: &mut Node, document: &Document, text: &str, at: usize) -> Resu
         .ok_or_else(|| Flaw::new(at, format!("insecure registry '{}' is no host", text.escape_debug())))?;
     let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
     secure(node, document, at, &url, settings);
-    let text =
-        format!("{host}: dockerd falls back to plain http where https fails; only resolve --try does so");
+    let but = if node.rules == Rules::Dockerd { ", but for registry-mirrors" } else { "" };
+    let text = format!(
+        "{host}: dockerd falls back to plain http where https fails{but}; only resolve --try does so"
+    );
     node.notes.push(document.note(at, text));
     Ok(())
 }

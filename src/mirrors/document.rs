@@ -102,6 +102,11 @@ impl Document {
         format!("{}:{line}", self.name)
     }
 
+    /// The first byte of a line, counted from 1.
+    pub(super) fn start_of(&self, line: usize) -> usize {
+        self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
+    }
+
     /// The first byte of `words`, for readers that keep no places.
     pub(super) fn find(&self, words: &str) -> usize {
         self.text.find(words).unwrap_or(0)

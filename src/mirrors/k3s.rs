@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
-use super::place::{api_host, endpoint, hop, https, node, secure, url};
+use super::place::{api_host, endpoint, hop, https, https_first, node, secure, url};
 use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, Namespace, is_loopback};
@@ -121,8 +121,9 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let mut node = node(Runtime::K3s, &document.name);
     node.notes.extend(shape::unknown(document));
     let mut errors = Vec::new();
+    let explicit = explicit(&settings.configs);
     for (registry, mirror) in settings.mirrors.0 {
-        match route(&mut node, document, &registry, mirror.unwrap_or_default()) {
+        match route(&mut node, document, (&registry, &explicit), mirror.unwrap_or_default()) {
             Ok(route) => node.routes.push(route),
             Err(error) => errors.push(error),
         }
@@ -137,11 +138,26 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     if errors.is_empty() { Ok(node) } else { Err(errors) }
 }
 
-fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -> Result<Route, Error> {
-    let key = registry.to_ascii_lowercase();
-    let at = document.find(registry);
+/// Hosts of which something is said about TLS; in lower case.
+fn explicit(configs: &Ordered<Option<Config>>) -> HashSet<String> {
+    let is_said = |config: &Option<Config>| {
+        config.as_ref().is_some_and(|Config { tls, .. }| {
+            let files = [&tls.cert_file, &tls.key_file, &tls.ca_file];
+            tls.insecure_skip_verify || files.into_iter().any(Option::is_some)
+        })
+    };
+    let said = configs.0.iter().filter(|(_, config)| is_said(config));
+    said.map(|(host, _)| host.to_ascii_lowercase()).collect()
+}
+
+fn patterns(
+    node: &mut Node,
+    document: &Document,
+    key: &str,
+    rules: &Ordered<Spanned<String>>,
+) -> Result<Vec<Pattern>, Error> {
     let mut patterns = Vec::new();
-    for (expression, to) in &mirror.rewrite.0 {
+    for (expression, to) in &rules.0 {
         let line = line_of(to);
         if let Some(group) =
             Pattern::new(expression, &to.value).ok().and_then(|pattern| pattern.missing_group())
@@ -165,6 +181,18 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         })?;
         patterns.push(pattern);
     }
+    Ok(patterns)
+}
+
+fn route(
+    node: &mut Node,
+    document: &Document,
+    (registry, explicit): (&str, &HashSet<String>),
+    mirror: Mirror,
+) -> Result<Route, Error> {
+    let key = registry.to_ascii_lowercase();
+    let at = document.find(registry);
+    let patterns = patterns(node, document, &key, &mirror.rewrite)?;
     if patterns.len() > 1 {
         let text =
             format!("{key}: k3s applies several rewrite rules in no fixed order; here in that of the file");
@@ -175,7 +203,7 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         node.notes.push(document.note(at, text));
     }
     let scope = if key == "*" { Scope::Any } else { Scope::Registry(key.clone().into()) };
-    let own = (key != "*").then(|| format!("https://{}/v2", api_host(&key)));
+    let own = normalise(api_host(&key)).ok().map(|(full, _)| full).filter(|_| key != "*");
     let mut route =
         Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
     let mut seen = HashSet::new();
@@ -198,14 +226,28 @@ fn route(node: &mut Node, document: &Document, registry: &str, mirror: Mirror) -
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
         };
-        if !seen.insert(full) {
+        if !seen.insert(full.clone()) {
             let text = format!("{key}: an endpoint that stands there before is dropped");
             node.notes.push(Note { place: document.line(line).into(), text: text.into() });
             continue;
         }
-        route.hops.push(Hop { ..hop(found, Part::Mirror, "endpoints, in listed order") });
+        let mut hop = hop(found, Part::Mirror, "endpoints, in listed order");
+        if url.scheme() == "http" && explicit.contains(&host_of(&full).to_ascii_lowercase()) {
+            said_of_tls(node, document, (document.start_of(line), &full), &mut hop);
+        }
+        route.hops.push(hop);
     }
     Ok(route)
+}
+
+/// An http endpoint with TLS settings: only a port 80 that is written keeps containerd from https.
+fn said_of_tls(node: &mut Node, document: &Document, (at, full): (usize, &str), hop: &mut Hop) {
+    if host_of(full).ends_with(":80") {
+        let text = format!("{full}: TLS settings for a host that is asked over plain http: not used");
+        node.notes.push(document.note(at, text));
+    } else {
+        https_first(node, document, at, hop, TlsSettings::default());
+    }
 }
 
 fn line_of(value: &Spanned<String>) -> usize {
@@ -271,28 +313,13 @@ fn configure(
         verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
     };
     match asked {
-        Some(url) => {
-            for plain in plain_endpoints(node, &url) {
-                secure(node, document, at, &plain, settings.clone());
-            }
-            secure(node, document, at, &url, settings);
-        }
+        Some(url) => secure(node, document, at, &url, settings),
         None => {
             let text = format!("configs of '{}' are not represented: no host[:port]", keys::shown(host));
             node.notes.push(document.note(at, text));
         }
     }
     Ok(())
-}
-
-/// The endpoints at `host` that are asked over http, each host and port once.
-fn plain_endpoints(node: &Node, host: &::url::Url) -> Vec<::url::Url> {
-    let endpoints = node.routes.iter().flat_map(|route| &route.hops).map(|hop| &hop.endpoint.url);
-    let is_there = |url: &&::url::Url| {
-        // Without a port the key stands for that of either scheme.
-        url.scheme() == "http" && url.host() == host.host() && url.port() == host.port()
-    };
-    endpoints.filter(is_there).take(1).cloned().collect()
 }
 
 #[cfg(test)]

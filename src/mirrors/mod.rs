@@ -9,6 +9,7 @@ mod containerd;
 mod containers;
 mod docker_daemon;
 mod document;
+mod duration;
 mod export;
 mod image_repository;
 mod k3s;

@@ -6,11 +6,11 @@ use ::url::Url;
 
 use super::advice;
 use super::document::{Document, Flaw};
-use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Namespace, Role, Scheme};
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{End, Hop, Node, Part, Route, Rules, Runtime, Scope, ShortNames};
+use crate::model::node::{End, Hop, Node, Part, Route, Rules, Runtime, Schemes, Scope, ShortNames};
 use crate::model::rewrite::Rewrite;
-use crate::model::tls::{HostTls, TlsSettings, Verification};
+use crate::model::tls::{HostTls, TlsSettings};
 
 /// Where Docker Hub's API is.
 pub(super) const HUB_HOST: &str = "registry-1.docker.io";
@@ -82,7 +82,14 @@ pub(super) fn endpoint(url: &Url, path: &str, namespace: Namespace, rewrite: Rew
 }
 
 pub(super) fn hop(endpoint: Endpoint, part: Part, why: impl Into<Box<str>>) -> Hop {
-    Hop { endpoint: Arc::new(endpoint), part, why: why.into(), headers: Vec::new() }
+    Hop {
+        endpoint: Arc::new(endpoint),
+        part,
+        why: why.into(),
+        headers: Vec::new(),
+        schemes: Schemes::AsWritten,
+        registry: None,
+    }
 }
 
 /// Notes how a host is asked over TLS; the first word on a host counts.
@@ -92,18 +99,7 @@ pub(super) fn secure(node: &mut Node, document: &Document, at: usize, host: &Url
         return;
     }
     if host.scheme() != "https" {
-        let text = match node.runtime {
-            // Port 80 is what http has without a port, too.
-            Runtime::Containerd | Runtime::K3s if host.port_or_known_default() != Some(80) => format!(
-                "{authority}: with its TLS settings containerd asks this host over https first, then over http; \
-                 here it is asked over http only, without them"
-            ),
-            Runtime::Buildkit if settings.verification == Verification::Off => format!(
-                "{authority}: insecure beside http: BuildKit asks this host over https first, then over http; \
-                 here it is asked over http only"
-            ),
-            _ => format!("{authority}: TLS settings for a host that is asked over plain http: not used"),
-        };
+        let text = format!("{authority}: TLS settings for a host that is asked over plain http: not used");
         node.notes.push(document.note(at, text));
         return;
     }
@@ -115,6 +111,27 @@ pub(super) fn secure(node: &mut Node, document: &Document, at: usize, host: &Url
         }
         None => node.tls.push(HostTls { place: document.place(at).into(), authority, settings }),
     }
+}
+
+/// Turns an endpoint that is written as http into one that the runtime asks over https first: what is said of
+/// TLS holds for that, and a check asks it as it is written.
+pub(super) fn https_first(
+    node: &mut Node,
+    document: &Document,
+    at: usize,
+    hop: &mut Hop,
+    settings: TlsSettings,
+) {
+    let Some(secured) = hop.endpoint.over(Scheme::Https) else { return };
+    hop.schemes = Schemes::HttpsFirst;
+    let text = format!(
+        "{}: http, and yet something is said of TLS: {} asks it over https first, then over http; a check asks it over \
+         http only",
+        hop.endpoint.authority,
+        node.runtime.program()
+    );
+    node.notes.push(document.note(at, text));
+    secure(node, document, at, &secured.url, settings);
 }
 
 /// The URL of a host that stands in a configuration without scheme or path.

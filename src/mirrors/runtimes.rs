@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document::{Document, get};
+use super::keys::MAX_TOLD;
 use super::place::node;
 use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
 use crate::model::endpoint::Endpoint;
@@ -31,8 +32,13 @@ enum Kind {
 /// Every path that cannot be read or made out, and every fault in the files.
 pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
     let (mut nodes, mut errors) = (Vec::new(), Vec::new());
-    let (mut roots, mut confs) = (Vec::new(), Vec::new());
+    let (mut roots, mut confs, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
+        let inside = within(path);
+        if inside.is_some() {
+            unread.extend(others(path));
+        }
+        let path = inside.as_ref().unwrap_or(path);
         let read = match kind(path) {
             Ok(Kind::CertsFolder) => {
                 roots.push(path.clone());
@@ -69,9 +75,13 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
     }
     let mut seen = HashSet::new();
     confs.retain(|path: &PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    let conf = |mut node: Node| {
+        node.notes.splice(0..0, std::mem::take(&mut unread));
+        node
+    };
     let together = [
         (!roots.is_empty()).then(|| containerd::read(&roots)),
-        (!confs.is_empty()).then(|| containers::read(&confs)),
+        (!confs.is_empty()).then(|| containers::read(&confs).map(conf)),
     ];
     for read in together.into_iter().flatten() {
         match read {
@@ -179,6 +189,28 @@ fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
     node
 }
 
+/// A folder like `/etc/containers`: it stands for the `registries.conf` in it, with the drop-ins that belong to that.
+fn within(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if name.ends_with(".conf.d") || name == "certs.d" {
+        return None;
+    }
+    let (file, folder) = (path.join("registries.conf"), path.join("registries.conf.d"));
+    let has_drop_ins = |folder: &PathBuf| containers::drop_ins(folder).is_ok_and(|files| !files.is_empty());
+    if file.is_file() { Some(file) } else { Some(folder).filter(has_drop_ins) }
+}
+
+/// Files beside a `registries.conf` that might have been meant for drop-ins. Its usual neighbours say nothing of mirrors.
+fn others(folder: &Path) -> Vec<Note> {
+    const NEIGHBOURS: [&str; 4] = ["registries.conf", "containers.conf", "storage.conf", "mounts.conf"];
+    let files = containers::drop_ins(folder).unwrap_or_default();
+    let is_other =
+        |path: &&PathBuf| path.file_name().is_none_or(|name| NEIGHBOURS.iter().all(|known| name != *known));
+    let text = "not read: beside a registries.conf only those of registries.conf.d are";
+    let note = |path: &PathBuf| Note { place: path.display().to_string().into(), text: text.into() };
+    files.iter().filter(is_other).take(MAX_TOLD).map(note).collect()
+}
+
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".d");
@@ -284,6 +316,26 @@ mod tests {
             ("containers", 3),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_folder_with_registries_conf_is_that_file_and_its_drop_ins() {
+        let own = ("c/registries.conf", "[[registry]]\nlocation='a.io'\n");
+        let drop_in = ("c/registries.conf.d/1.conf", "[[registry]]\nlocation='b.io'\n");
+        let others = [("c/storage.conf", "[storage]\n"), ("c/mine.conf", "[[registry]]\nlocation='c.io'\n")];
+        let all = [&[own, drop_in], &others[..]].concat();
+        for (files, routes, told) in
+            [(&all[..], 2, 1), (&[own, drop_in], 2, 0), (&[drop_in], 1, 0), (&[own], 1, 0)]
+        {
+            let [node] = &imported(files, &["c"])[..] else { panic!("{files:?}") };
+            assert_eq!(
+                (node.runtime.as_str(), node.routes.len(), node.notes.len()),
+                ("containers", routes, told)
+            );
+            for note in &node.notes {
+                assert!(note.place.ends_with("mine.conf") && note.text.starts_with("not read"), "{note:?}");
+            }
+        }
     }
 
     #[test]

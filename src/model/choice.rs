@@ -12,6 +12,8 @@ pub struct Choice {
     pub registry: Box<str>,
     /// What was checked.
     pub images: Vec<Arc<ImageRef>>,
+    /// How the registry itself was asked, if it was.
+    pub upstream: Option<Arc<Endpoint>>,
     /// Those to be asked, in this order.
     pub chosen: Vec<Chosen>,
     /// Those that do more harm than good.

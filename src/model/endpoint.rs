@@ -42,6 +42,15 @@ impl fmt::Display for Authority {
     }
 }
 
+/// How requests travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the open.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
 /// What an endpoint is to the images it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -221,6 +230,25 @@ impl Endpoint {
         Ok(url)
     }
 
+    /// The same place by another scheme: on the same port where one is said, else on the scheme's own.
+    #[must_use]
+    pub fn over(&self, scheme: Scheme) -> Option<Self> {
+        let word = match scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        let (_, rest) = self.url.as_str().split_once("://")?;
+        let url = Url::parse(&format!("{word}://{rest}")).ok()?;
+        let (_, root) = self.api_root.split_once("://")?;
+        let path = root.find('/').map_or("", |at| &root[at..]);
+        Some(Self {
+            authority: Authority::of(&url)?,
+            api_root: format!("{}{path}", url.origin().ascii_serialization()).into(),
+            url,
+            ..self.clone()
+        })
+    }
+
     /// The registry that goes along as `?ns=`, if it does.
     #[must_use]
     pub fn namespace_for<'a>(&self, image: &'a ImageRef) -> Option<&'a str> {
@@ -271,6 +299,20 @@ mod tests {
             namespace: Namespace::Always,
             accepts: Accepts::All,
             seen: None,
+        }
+    }
+
+    #[test]
+    fn a_place_keeps_its_port_and_path_by_another_scheme() {
+        for (url, api_root, scheme, expected) in [
+            ("http://m.example", "http://m.example/v2", Scheme::Https, "https://m.example/v2"),
+            ("https://m.example/p", "https://m.example/p/v2", Scheme::Http, "http://m.example/p/v2"),
+            ("http://[::1]:5000", "http://[::1]:5000/v2", Scheme::Https, "https://[::1]:5000/v2"),
+            ("https://m.example:80", "https://m.example:80", Scheme::Http, "http://m.example"),
+        ] {
+            let other = endpoint(url, api_root).over(scheme).unwrap();
+            let authority = Authority::of(&Url::parse(expected).unwrap()).unwrap();
+            assert_eq!((&*other.api_root, &other.authority), (expected, &authority), "{url}");
         }
     }
 

@@ -131,6 +131,8 @@ pub enum Content {
 pub enum ImageKind {
     /// An image to run: the config says for which platform, and when it was made.
     Container,
+    /// What may be one: the config's type says nothing, as those of old tools, or no more than whose it is.
+    Vague,
     /// Anything else that is kept in registries: a Helm chart, a signature, an SBOM.
     Artifact,
 }
@@ -140,8 +142,15 @@ impl ImageKind {
     fn of(media_type: &str) -> Self {
         let essence = media_type.split(';').next().unwrap_or(media_type).trim();
         let known = [oci::IMAGE_CONFIG_MEDIA_TYPE, oci::IMAGE_DOCKER_CONFIG_MEDIA_TYPE];
-        if known.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        let vague = ["", "application/octet-stream", "application/json", "text/html"];
+        let essence = essence.to_ascii_lowercase();
+        let is_of_images = ["application/vnd.oci.image.", "application/vnd.docker."]
+            .iter()
+            .any(|known| essence.starts_with(known));
+        if known.iter().any(|known| known.eq_ignore_ascii_case(&essence)) {
             Self::Container
+        } else if vague.contains(&&*essence) || is_of_images {
+            Self::Vague
         } else {
             Self::Artifact
         }

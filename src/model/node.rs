@@ -40,6 +40,17 @@ impl Runtime {
             Self::Buildkit => "buildkit",
         }
     }
+
+    /// What does the pulls, in sentences.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Containerd | Self::K3s => "containerd",
+            Self::Docker => "dockerd",
+            Self::Containers => "containers/image",
+            Self::Buildkit => "BuildKit",
+        }
+    }
 }
 
 /// Which program walks along a route: each has rules of its own for what ends the walk.
@@ -170,6 +181,20 @@ pub struct Hop {
     pub why: Box<str>,
     /// Names of extra headers.
     pub headers: Vec<Box<str>>,
+    /// Over what it is asked.
+    pub schemes: Schemes,
+    /// The registry in the image's new name, where the runtime makes one (registries.conf).
+    pub registry: Option<Box<str>>,
+}
+
+/// Over what a runtime asks a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Schemes {
+    /// As its URL says.
+    #[default]
+    AsWritten,
+    /// Https, and http where that does not work.
+    HttpsFirst,
 }
 
 /// What a hop is to the runtime.
@@ -211,6 +236,8 @@ pub struct Step {
     pub repository: Option<Box<str>>,
     /// The manifest URL.
     pub url: Option<Box<str>>,
+    /// What is asked where https does not work.
+    pub plain: Option<Plain>,
     /// Whether it is asked for this image.
     pub use_: Use,
     /// Why, or why not.
@@ -221,6 +248,15 @@ pub struct Step {
     pub asked_as: AskedAs,
     /// What is said of TLS.
     pub tls: Option<HostTls>,
+}
+
+/// A place over plain http.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// Where.
+    pub endpoint: Arc<Endpoint>,
+    /// The manifest URL.
+    pub url: Box<str>,
 }
 
 /// Whether a runtime asks an endpoint for an image.
@@ -319,7 +355,10 @@ impl Node {
         if let Some(known) = self.tls.iter().find(|known| known.authority == *host) {
             return Some(known.clone());
         }
-        let address: IpAddr = host.host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+        // Of all names this one needs no resolver.
+        let is_local = host.host.rsplit('.').next() == Some("localhost");
+        let text = if is_local { "127.0.0.1" } else { &*host.host };
+        let address: IpAddr = text.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
         self.networks.iter().any(|network| network.contains(address)).then(|| HostTls {
             place: self.source.clone(),
             authority: host.clone(),

@@ -1,18 +1,16 @@
 //! What a node's runtime would ask for one image, in order: its mirrors, then what it takes for the
 //! registry itself. Nothing is asked here.
 
+mod own;
+
 use std::sync::Arc;
 
-use url::Url;
-
-use super::{DOCKER_HUB_ENDPOINT, upstream};
-use crate::model::endpoint::{Accepts, Authority, Endpoint, Role};
-use crate::model::image::{DOCKER_HUB, ImageRef, ManifestRef};
-use crate::model::mirror::MirrorMap;
-use crate::model::node::{End, Hop, Node, Part, Route, Runtime, Scope, Step, Use, Walk};
+use crate::model::endpoint::{Accepts, Authority, Endpoint, Role, Scheme};
+use crate::model::image::{ImageRef, ManifestRef};
+use crate::model::node::{End, Hop, Node, Part, Plain, Route, Runtime, Schemes, Scope, Step, Use, Walk};
 use crate::model::observation::AskedAs;
 use crate::model::rewrite::Template;
-use crate::model::tls::Verification;
+use crate::model::tls::HostTls;
 
 /// The way of `image` through `node`; credentials are still to be looked up.
 ///
@@ -41,9 +39,42 @@ pub fn walk(node: &Node, image: &ImageRef) -> Result<Walk, String> {
             Some(route) if !route.hops.is_empty() => "the image's own registry, asked last",
             _ => "the image's own registry; no mirror is configured for it",
         };
-        walk.steps.push(plain(node, own(node, image)?, image, (Role::Upstream, why)));
+        walk.steps.push(at(node, own::place(node, route, image)?, image, (Role::Upstream, why)));
+    }
+    walk.refused = route.and_then(|route| unnamed(route, image)).map(Into::into);
+    if walk.refused.is_some() {
+        for step in walk.steps.iter_mut().filter(|step| step.use_ == Use::Asked) {
+            step.use_ = Use::PassedOver;
+            step.why = "not asked: the pull fails first".into();
+        }
     }
     Ok(walk)
+}
+
+/// Why containers/image gives a pull up before it asks anybody: it makes the image's names at all places first,
+/// and each must be a whole one (`pullSourcesFromReference`).
+fn unnamed(route: &Route, image: &ImageRef) -> Option<String> {
+    let is_used = |hop: &&Hop| hop.endpoint.accepts.takes(image.manifest_ref());
+    route.hops.iter().filter(is_used).find_map(|hop| {
+        let kept = kept_port(route, image);
+        let registry = hop.registry.as_deref()?;
+        let ported = kept.and_then(|port| ported(&hop.endpoint, port));
+        let why = match ported.as_ref().unwrap_or(&hop.endpoint).repository(image) {
+            Err(error) => error.to_string(),
+            Ok(name) => {
+                let port = kept.map_or(String::new(), |port| format!(":{port}"));
+                let full = format!("{registry}{port}/{name}");
+                let read = full.parse::<ImageRef>().ok();
+                let is_whole =
+                    read.is_some_and(|read| format!("{}/{}", read.registry(), read.repository()) == full);
+                if is_whole {
+                    return None;
+                }
+                format!("the image would be '{full}' there, which is no whole name with its registry")
+            }
+        };
+        Some(format!("{}: {why}: the pull fails before anybody is asked", hop.endpoint.name))
+    })
 }
 
 /// The mirrors that stand in for an image's registry in a check: what the runtimes would ask, but for
@@ -54,7 +85,7 @@ pub(super) fn stand_ins(image: &ImageRef, upstream: &Endpoint, nodes: &[Node]) -
         let Some(route) = node.route(image).filter(|route| route.end != End::Blocked) else { continue };
         for hop in &route.hops {
             let endpoint =
-                ported(node, route, &hop.endpoint, image).unwrap_or_else(|| Arc::clone(&hop.endpoint));
+                moved(node, route, &hop.endpoint, image).unwrap_or_else(|| Arc::clone(&hop.endpoint));
             let is_upstream = endpoint.api_root == upstream.api_root
                 && endpoint.repository(image).is_ok_and(|name| name == image.repository());
             if endpoint.accepts != Accepts::Nothing && !is_upstream {
@@ -66,19 +97,42 @@ pub(super) fn stand_ins(image: &ImageRef, upstream: &Endpoint, nodes: &[Node]) -
 }
 
 fn step(node: &Node, route: Option<&Route>, hop: &Hop, image: &ImageRef) -> Step {
-    let endpoint = route.and_then(|route| ported(node, route, &hop.endpoint, image));
+    let endpoint = route.and_then(|route| moved(node, route, &hop.endpoint, image));
     let endpoint = endpoint.unwrap_or_else(|| Arc::clone(&hop.endpoint));
     let role = match hop.part {
         Part::Mirror => Role::Mirror,
         Part::Primary => Role::Upstream,
     };
-    let mut step = plain(node, endpoint, image, (role, &hop.why));
+    let mut step = at(node, Place::of(node, endpoint, hop.schemes), image, (role, &hop.why));
     step.headers.clone_from(&hop.headers);
     step
 }
 
-fn plain(node: &Node, endpoint: Arc<Endpoint>, image: &ImageRef, (role, why): (Role, &str)) -> Step {
+/// A place with all that is known of how it is asked.
+struct Place {
+    first: Arc<Endpoint>,
+    /// Over http, where https does not work.
+    then: Option<Arc<Endpoint>>,
+    tls: Option<HostTls>,
+}
+
+impl Place {
+    fn of(node: &Node, endpoint: Arc<Endpoint>, schemes: Schemes) -> Self {
+        let both = match schemes {
+            Schemes::AsWritten => None,
+            Schemes::HttpsFirst => endpoint.over(Scheme::Https).zip(endpoint.over(Scheme::Http)),
+        };
+        let (first, then) = match both {
+            None => (endpoint, None),
+            Some((first, then)) => (Arc::new(first), Some(Arc::new(then))),
+        };
+        Self { tls: node.tls_of(&first.authority), first, then }
+    }
+}
+
+fn at(node: &Node, place: Place, image: &ImageRef, (role, why): (Role, &str)) -> Step {
     let reference = image.manifest_ref();
+    let endpoint = place.first;
     let (repository, mut use_, mut why) = match endpoint.repository(image) {
         Ok(name) => (Some(name), Use::Asked, why.to_owned()),
         Err(error) => (None, Use::PassedOver, format!("not used: {error}")),
@@ -94,46 +148,40 @@ fn plain(node: &Node, endpoint: Arc<Endpoint>, image: &ImageRef, (role, why): (R
             (_, ManifestRef::Digest(_)) => "not used for digests: it is for tags only".to_owned(),
         };
     }
+    let url = |endpoint: &Endpoint, name: &str| endpoint.manifest_url(image, name, reference).into();
+    let plain = place.then.zip(repository.as_ref());
     Step {
         role,
-        url: repository.as_ref().map(|name| endpoint.manifest_url(image, name, reference).into()),
+        url: repository.as_ref().map(|name| url(&endpoint, name)),
+        plain: plain.map(|(endpoint, name)| Plain { url: url(&endpoint, name), endpoint }),
         repository: repository.map(Into::into),
         use_,
         why: why.into(),
         headers: Vec::new(),
         asked_as: AskedAs::Nobody,
-        tls: node.tls_of(&endpoint.authority),
+        tls: place.tls,
         endpoint,
     }
 }
 
-/// The image's own registry, as this runtime asks it where nothing else is said.
-fn own(node: &Node, image: &ImageRef) -> Result<Arc<Endpoint>, String> {
-    let key = image.registry().to_ascii_lowercase();
-    let endpoint = upstream(&key, &MirrorMap::default())?;
-    // containers/image asks even this machine over https, unless it is told that it is insecure.
-    if node.runtime != Runtime::Containers || &*endpoint.authority.scheme != "http" {
-        return Ok(endpoint);
-    }
-    let host = if key == DOCKER_HUB { DOCKER_HUB_ENDPOINT } else { &key };
-    let url = Url::parse(&format!("https://{host}")).map_err(|error| error.to_string())?;
-    let authority = Authority::of(&url).ok_or("no host")?;
-    if node.tls_of(&authority).is_some_and(|tls| tls.settings.verification == Verification::Off) {
-        return Ok(endpoint);
-    }
-    let api_root = format!("{}/v2", url.as_str().trim_end_matches('/')).into();
-    Ok(Arc::new(Endpoint { url, api_root, authority, ..Arc::unwrap_or_clone(endpoint) }))
+/// `endpoint` with the port that the rewriting keeps, if it keeps one.
+fn moved(node: &Node, route: &Route, endpoint: &Arc<Endpoint>, image: &ImageRef) -> Option<Arc<Endpoint>> {
+    let port = kept_port(route, image).filter(|_| node.runtime == Runtime::Containers)?;
+    ported(endpoint, port)
 }
 
 /// Where a prefix of registries.conf ends before the port of the image's registry, the port is kept
 /// behind the location (a wart of `sysregistriesv2`).
-fn ported(node: &Node, route: &Route, endpoint: &Arc<Endpoint>, image: &ImageRef) -> Option<Arc<Endpoint>> {
-    if node.runtime != Runtime::Containers || matches!(route.scope, Scope::Any | Scope::Registry(_)) {
+fn kept_port(route: &Route, image: &ImageRef) -> Option<u16> {
+    if matches!(route.scope, Scope::Any | Scope::Registry(_)) {
         return None;
     }
     let name = format!("{}/{}", image.registry().to_ascii_lowercase(), image.repository());
     let rest = name.get(route.scope.matched(&name)?..)?.strip_prefix(':')?;
-    let port: u16 = rest.split('/').next()?.parse().ok()?;
+    rest.split('/').next()?.parse().ok()
+}
+
+fn ported(endpoint: &Endpoint, port: u16) -> Option<Arc<Endpoint>> {
     let mut ported = Endpoint::clone(endpoint);
     if endpoint.rewrite.template != Template::default() || endpoint.url.port().is_some() {
         // Behind a path or a port, a second port makes a name that cannot be read; so does this.
@@ -149,6 +197,8 @@ fn ported(node: &Node, route: &Route, endpoint: &Arc<Endpoint>, image: &ImageRef
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
     use crate::model::endpoint::Namespace;
     use crate::model::node::{Rules, ShortNames};
@@ -192,6 +242,8 @@ mod tests {
                 part: Part::Primary,
                 why: "location".into(),
                 headers: Vec::new(),
+                schemes: Schemes::AsWritten,
+                registry: Some("example.com".into()),
             };
             let node = Node {
                 runtime: Runtime::Containers,

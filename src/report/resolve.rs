@@ -60,6 +60,8 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct Entry<'a> {
     url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain_url: Option<&'a str>,
     role: &'static str,
     used: bool,
     why: &'a str,
@@ -94,6 +96,7 @@ fn shown(path: &Path) -> String {
 fn entry<'a>(step: &'a Step, trial: Option<&'a Trial>) -> Entry<'a> {
     Entry {
         url: step.url.as_deref(),
+        plain_url: step.plain.as_ref().map(|plain| &*plain.url),
         role: step.role.as_str(),
         used: step.use_ == Use::Asked,
         why: &step.why,
@@ -184,6 +187,9 @@ pub fn table(resolved: &[Resolved<'_>], out: &mut dyn io::Write) -> io::Result<(
 fn details(step: &Step) -> Vec<String> {
     let entry = entry(step, None);
     let mut lines = Vec::new();
+    if let Some(url) = entry.plain_url {
+        lines.push(format!("where https does not work: {url}"));
+    }
     if !step.headers.is_empty() {
         lines.push(format!("headers: {}", step.headers.join(", ")));
     }

@@ -24,6 +24,7 @@ pub fn choices(run: &Run) -> Vec<Choice> {
             None => found.push(Choice {
                 registry: key.into(),
                 images: vec![Arc::clone(image)],
+                upstream: None,
                 chosen: Vec::new(),
                 left_out: Vec::new(),
             }),
@@ -43,7 +44,11 @@ fn rank(run: &Run, choice: &mut Choice) {
             result.endpoint == at && image.registry_key() == *choice.registry
         };
         let results: Vec<_> = run.results.iter().filter(is_here).collect();
-        if results.is_empty() || endpoint.role != Role::Mirror {
+        if results.is_empty() {
+            continue;
+        }
+        if endpoint.role == Role::Upstream {
+            choice.upstream = Some(Arc::clone(endpoint));
             continue;
         }
         let part = if results.len() < choice.images.len() { Part::Some } else { Part::All };

@@ -7,13 +7,15 @@
 use super::unserved;
 use super::verdict;
 use crate::model::code::Code;
-use crate::model::endpoint::Role;
+use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::{NetFault, RedirectFault, seconds};
+use crate::model::manifest::{Content, ImageKind, MediaType};
 use crate::model::node::{Rules, Step, Use, Walk};
-use crate::model::observation::{Breakage, NotAsked, Note, Observation, Outcome};
+use crate::model::observation::{Breakage, Facts, NotAsked, Note, Observation, Outcome};
 use crate::model::pull::{Comparison, End, Finding, FindingKind, Reaction, Trial};
 use crate::model::run::Verdict;
 use crate::model::status::Status;
+use crate::model::tls::TlsFault;
 
 /// What `answer` of `host` means by itself, and what a runtime with these rules does about it.
 #[must_use]
@@ -33,6 +35,7 @@ fn reaction(rules: Rules, answer: &Observation) -> (Reaction, String) {
         Outcome::Found(_) if answer.notes.contains(&Note::WithoutNamespace) => {
             told(FallsThrough, "it answers only without ?ns=, which this runtime always sends")
         }
+        Outcome::Found(facts) if rules == Rules::Dockerd => by_dockerd(facts),
         Outcome::Found(_) => told(Takes, "the manifest is there"),
         Outcome::Missing(_) => told(FallsThrough, "a 404 leads to the next"),
         Outcome::Refused(_) => told(FallsThrough, "a refusal leads to the next"),
@@ -45,6 +48,27 @@ fn reaction(rules: Rules, answer: &Observation) -> (Reaction, String) {
         Outcome::NotAsked(NotAsked::Name(_)) => told(FallsThrough, "the name cannot be asked for there"),
         Outcome::NotAsked(_) => told(Unknown, "it was not asked"),
     }
+}
+
+/// dockerd's own image store looks at what a manifest is of (`checkSupportedMediaType`, `validateMediaType`), and does not
+/// go on after all that it refuses (`continueOnError`).
+fn by_dockerd(facts: &Facts) -> (Reaction, String) {
+    let manifest = facts.manifest.as_ref();
+    let told = match manifest.map(|manifest| (&manifest.content, manifest.media_type)) {
+        Some((Content::Image { kind: ImageKind::Artifact, .. }, MediaType::DockerManifest)) => (
+            Reaction::FallsThrough,
+            "the config is not an image's: in a manifest of docker's own that leads to the next",
+        ),
+        Some((Content::Image { kind: ImageKind::Artifact, .. }, _)) => (
+            Reaction::Stops,
+            "the config is not an image's: an unsupported media type ends the pull, nobody else is asked",
+        ),
+        Some((Content::Schema1, _)) => {
+            (Reaction::FallsThrough, "schema 1 is no longer taken, which leads to the next")
+        }
+        _ => (Reaction::Takes, "the manifest is there"),
+    };
+    (told.0, told.1.to_owned())
 }
 
 fn broken(rules: Rules, answer: &Observation, breakage: &Breakage) -> (Reaction, String) {
@@ -106,6 +130,22 @@ fn unreached(rules: Rules, fault: &NetFault) -> String {
     }
 }
 
+/// Whether a runtime that may ask `endpoint` over http does so after this answer over https: containerd where no TLS is
+/// spoken there (`NewHTTPFallback`), or where another port is asked then; the others where https did not work.
+#[must_use]
+pub fn tries_http(rules: Rules, answer: &Observation, endpoint: &Endpoint) -> bool {
+    let Outcome::Unreached { fault, .. } = &answer.outcome else { return false };
+    match (rules, fault) {
+        (Rules::Dockerd | Rules::Containers, _)
+        // Whether the connection or the handshake took too long, nothing here tells.
+        | (Rules::Containerd, NetFault::Tls(TlsFault::NotTls) | NetFault::TimeoutConnect(_)) => true,
+        (Rules::Containerd, NetFault::ConnectRefused | NetFault::TimeoutFirstByte(_)) => {
+            endpoint.url.port().is_none()
+        }
+        (Rules::Containerd, _) => false,
+    }
+}
+
 /// How the walk ends. `trials` stand beside its steps.
 #[must_use]
 pub fn end(walk: &Walk, trials: &[Option<Trial>]) -> End {
@@ -130,12 +170,6 @@ fn says_no(trial: &Trial) -> bool {
     is_odd
         || is_nameless
         || matches!(trial.verdict.code.status(), Status::Missing | Status::Invalid | Status::Incomplete)
-}
-
-/// Whether the step that served is upstream itself, under the image's own name.
-#[must_use]
-pub fn is_upstream(step: &Step, url: &str) -> bool {
-    step.url.as_deref().is_some_and(|asked| asked == url)
 }
 
 /// What a person should know of how the walk ended.
@@ -187,7 +221,7 @@ mod tests {
     use super::*;
     use crate::model::digest::Digest;
     use crate::model::fault::Shut;
-    use crate::model::observation::{Answer, AskedAs, DigestSource, Facts, Refusal};
+    use crate::model::observation::{Answer, AskedAs, DigestSource, Refusal};
 
     fn observed(outcome: Outcome, http_status: Option<u16>) -> Observation {
         Observation { http_status, attempts: 1, ..Observation::unasked(outcome, OffsetDateTime::UNIX_EPOCH) }
@@ -296,6 +330,56 @@ mod tests {
         ] {
             let reactions = RULES.map(|rules| reaction(rules, &answer).0);
             assert_eq!(reactions, expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn dockerd_takes_images_only_and_stops_at_an_oci_manifest_of_anything_else() {
+        use Reaction::{FallsThrough as Next, Stops, Takes};
+        const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+        const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
+        let digest = Digest::sha256(b"x");
+        for (own, config, by_dockerd) in [
+            (OCI, "application/vnd.oci.image.config.v1+json", Takes),
+            (OCI, "application/octet-stream", Takes),
+            (OCI, "application/vnd.docker.plugin.v1+json", Takes),
+            (OCI, "application/vnd.cncf.helm.config.v1+json", Stops),
+            (OCI, "application/vnd.oci.empty.v1+json", Stops),
+            (OCI, "application/vnd.oci.images.x", Stops),
+            (DOCKER, "application/vnd.docker.container.image.v1+json", Takes),
+            (DOCKER, "application/vnd.cncf.helm.config.v1+json", Next),
+        ] {
+            let body = format!(
+                r#"{{"schemaVersion": 2, "mediaType": "{own}", "layers": [],
+                    "config": {{"mediaType": "{config}", "digest": "{digest}", "size": 2}}}}"#
+            );
+            let manifest = crate::model::manifest::Manifest::parse(body.as_bytes(), None).unwrap();
+            let mut answer = found();
+            let Outcome::Found(facts) = &mut answer.outcome else { unreachable!() };
+            facts.manifest = Some(std::sync::Arc::new(manifest));
+            let reactions = RULES.map(|rules| reaction(rules, &answer).0);
+            assert_eq!(reactions, [Takes, by_dockerd, Takes], "{own} {config}");
+        }
+    }
+
+    #[test]
+    fn http_is_tried_where_no_tls_is_spoken_and_by_some_wherever_https_does_not_work() {
+        let endpoint =
+            |text: &str| crate::plan::upstream(text, &crate::model::mirror::MirrorMap::default()).unwrap();
+        let expired = TlsFault::UnknownIssuer { issuer: "x".into() };
+        let second = Duration::from_secs(1);
+        for (answer, host, expected) in [
+            (net(NetFault::Tls(TlsFault::NotTls)), "m.io:5000", [true, true, true]),
+            (net(NetFault::Tls(expired)), "m.io", [false, true, true]),
+            (net(NetFault::TimeoutConnect(second)), "m.io:5000", [true, true, true]),
+            (net(NetFault::ConnectRefused), "m.io:5000", [false, true, true]),
+            (net(NetFault::ConnectRefused), "m.io", [true, true, true]),
+            (net(NetFault::Dns("no such host".into())), "m.io", [false, true, true]),
+            (missing(), "m.io", [false, false, false]),
+            (found(), "m.io", [false, false, false]),
+        ] {
+            let tried = RULES.map(|rules| tries_http(rules, &answer, &endpoint(host)));
+            assert_eq!(tried, expected, "{answer:?}");
         }
     }
 

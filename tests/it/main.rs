@@ -67,6 +67,7 @@ mod referrers;
 mod request_counts;
 mod retries;
 mod saved_reports;
+mod schemes;
 mod shards;
 mod shared_content;
 mod shells;

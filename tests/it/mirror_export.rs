@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::support::tool::{Output, Tool};
 
+mod forms;
+
 /// An upstream, a mirror that works, one that has another image under the tag, and one that is down.
 struct World {
     upstream: Registry,
@@ -60,7 +62,7 @@ impl World {
     }
 }
 
-/// The mirrors that the runtime would ask with what was exported, in order.
+/// The mirrors that the runtime would ask with what was exported, in order; over http where it would try that too.
 fn mirrors(file: &str, text: &str) -> Vec<String> {
     let path = file.split('/').next().unwrap();
     let output =
@@ -69,7 +71,9 @@ fn mirrors(file: &str, text: &str) -> Vec<String> {
     let told: Value = serde_json::from_str(&output.stdout).unwrap();
     let endpoints = told["endpoints"].as_array().unwrap().iter();
     let urls = endpoints.filter(|endpoint| endpoint["role"] == "mirror");
-    urls.map(|endpoint| endpoint["url"].as_str().unwrap().split('?').next().unwrap().to_owned()).collect()
+    let url =
+        |endpoint: &Value| endpoint["plain_url"].as_str().or(endpoint["url"].as_str()).unwrap().to_owned();
+    urls.map(|endpoint| url(endpoint).split('?').next().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -244,14 +248,14 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line_and_stays_as_it_was() {
         (
             "k3s",
             "registries.yaml",
-            "mirrors: {docker.io: {endpoint: []}}\n",
-            "registries.yaml:1: not in the plain block form",
+            "mirrors:\n  docker.io: &hub {endpoint: [\"https://x\"]}\n",
+            "registries.yaml:2: not edited: neither lines of its own nor a plain {…}",
         ),
         (
             "k3s",
             "registries.yaml",
-            "mirrors:\n  docker.io: {endpoint: [\"https://x\"]}\n",
-            "registries.yaml:2: not in the plain block form",
+            "mirrors:\n  docker.io: {endpoint: [\n    \"https://x\" # ours\n  ]}\n",
+            "registries.yaml:2: not edited: a list of several lines within {…}",
         ),
         (
             "k3s",
@@ -280,8 +284,8 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line_and_stays_as_it_was() {
         (
             "registries-conf",
             "registries.conf",
-            "registry = [{location = \"docker.io\"}]\n",
-            "registries.conf:1: 'registry' is not written as [[registry]] tables",
+            "[registry]\nlocation = \"docker.io\"\n",
+            "registries.conf:1: expected a list",
         ),
         (
             "containerd",
@@ -539,9 +543,13 @@ fn headers_are_not_carried_into_another_file_and_that_is_told() {
     assert!(other.stderr.contains("hosts.toml:1: the headers for http://127.0.0.1"), "{other:?}");
     // In its own file everything stays.
     let same = run("--base certs.d");
+    let own = format!(
+        "warn: docker.io: the registry itself was asked at {}, which is not written\n",
+        world.upstream.url()
+    );
     assert_eq!(
         (&*same.stdout, &*same.stderr),
-        (&*format!("# docker.io/hosts.toml\n{hosts}"), ""),
+        (&*format!("# docker.io/hosts.toml\n{hosts}"), &*own),
         "{same:?}"
     );
 }

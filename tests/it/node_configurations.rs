@@ -159,6 +159,7 @@ fn docker_verifies_no_certificate_of_insecure_registries() {
     let verified: Vec<_> = lines.iter().map(|line| &line["endpoints"][0]["tls"]["verified"]).collect();
     assert_eq!(verified, [&Value::Bool(false), &Value::Bool(false), &Value::Null]);
     assert_eq!(told(&lines[0]), ["upstream https://reg.lan:5000/v2/x/manifests/1"]);
+    assert_eq!(lines[0]["endpoints"][0]["plain_url"], "http://reg.lan:5000/v2/x/manifests/1");
     assert!(output.stderr.contains("falls back to plain http"), "{}", output.stderr);
 }
 
@@ -415,7 +416,8 @@ fn skopeo_asks_what_resolve_says_in_the_same_order() {
         .run();
     let resolved: Value = serde_json::from_str(&ours.stdout).expect("one object");
     let used = resolved["endpoints"].as_array().unwrap().iter().filter(|endpoint| endpoint["used"] == true);
-    let urls: Vec<_> = used.map(|endpoint| endpoint["url"].as_str().unwrap()).collect();
+    // Insecure: https first, which nobody speaks here.
+    let urls: Vec<_> = used.map(|endpoint| endpoint["plain_url"].as_str().unwrap()).collect();
     let expected: Vec<_> = registries
         .iter()
         .zip(["ns/", "", "prim/"])

@@ -154,7 +154,10 @@ fn skopeo_and_we_end_at_the_rewritten_location_where_all_mirrors_lack_the_image(
         "/v2/prim/app/manifests/1.0 200",
     ];
     let told = agree(&daemons, "", ":1.0", &way);
-    assert_eq!((&told["pull"]["role"], &told["pull"]["comparison"]), (&"upstream".into(), &"equal".into()));
+    assert_eq!(
+        (&told["pull"]["role"], &told["pull"]["comparison"]),
+        (&"upstream".into(), &"upstream_itself".into())
+    );
     assert_eq!(told["findings"][0]["kind"], "silent-fallback-to-upstream");
     let text = told["findings"][0]["text"].as_str().unwrap();
     assert!(text.contains("ns-a: ") && text.contains("ns-b: "), "{text}");
@@ -179,6 +182,62 @@ fn skopeo_and_we_take_the_stale_image_of_the_first_mirror_and_we_say_so() {
     assert_eq!(told["findings"][0]["kind"], "stale-mirror-wins", "{told:#}");
     // The mirror behind it would do: that is worth knowing, and was asked.
     assert_eq!(told["endpoints"][1]["answer"]["digest"], daemons.digest());
+}
+
+#[test]
+fn a_stale_mirror_of_a_name_that_nobody_but_the_runtime_knows_is_said_to_be_so() {
+    let daemons = Daemons::with(Some("old"), Some("new"));
+    let [first, primary] = [&daemons.first, &daemons.primary].map(DockerRegistry::authority);
+    let conf = format!(
+        "[[registry]]\nprefix = \"reg.test/team\"\nlocation = \"{primary}/prim\"\ninsecure = true\n\
+         [[registry.mirror]]\nlocation = \"{first}/ns-a\"\ninsecure = true\n"
+    );
+    let files = [("registries.conf".to_owned(), conf)];
+    let told = line(&tried(&files, "-f json --mirrors-from registries.conf", "reg.test/team/app:1.0"));
+    let upstream = &told["pull"]["upstream"];
+    assert_eq!(upstream["url"], format!("http://{primary}/v2/prim/app/manifests/1.0"), "{told:#}");
+    assert_eq!((&upstream["code"], &told["pull"]["comparison"]), (&"served".into(), &"differs".into()));
+    assert_eq!(told["findings"][0]["kind"], "stale-mirror-wins");
+    assert_eq!(told["findings"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn skopeo_and_we_ask_nobody_where_one_mirrors_name_would_be_no_name() {
+    let upstream = app();
+    let authority = upstream.authority();
+    let image = format!("{authority}/team/app:1.0");
+    for (location, shown) in
+        [("z", "'z/app'"), ("docker.io", "'docker.io/app'"), ("index.docker.io/x", "'index.docker.io/x/app'")]
+    {
+        let conf = format!(
+            "[[registry]]\nlocation = \"{authority}/team\"\ninsecure = true\n[[registry.mirror]]\nlocation = \"{location}\"\n"
+        );
+        let theirs = Tool::of("skopeo")
+            .file("registries.conf", &conf)
+            .line("--registries-conf registries.conf inspect --raw")
+            .args([format!("docker://{image}")])
+            .run();
+        assert!(
+            theirs.stderr.contains("rewriting reference: repository name must be canonical"),
+            "{theirs:?}"
+        );
+        let files = [("registries.conf".to_owned(), conf.clone())];
+        let output = tried(&files, "-f json --mirrors-from registries.conf", &image);
+        let told = line(&output);
+        assert_eq!((output.code, &told["pull"]["outcome"]), (Some(1), &"nobody".into()), "{output:?}");
+        let why = told["refused"].as_str().unwrap();
+        assert!(why.contains(shown) && why.ends_with("the pull fails before anybody is asked"), "{why}");
+        assert_eq!((upstream.connections(), &told["endpoints"][1]["used"]), (0, &Value::Bool(false)));
+        // By digest the same mirror would do no harm if it were for tags only.
+        let tags = files[0].1.clone() + "pull-from-mirror = \"tag-only\"\n";
+        let pinned = format!("{authority}/team/app@sha256:{}", "0".repeat(64));
+        let other = Tool::new()
+            .file("registries.conf", tags)
+            .line("resolve -f json --mirrors-from registries.conf")
+            .args([pinned])
+            .run();
+        assert_eq!(line(&other)["refused"], Value::Null, "{other:?}");
+    }
 }
 
 #[test]
@@ -225,6 +284,35 @@ fn a_web_page_ends_containerds_pull_and_not_dockerds() {
     assert_eq!(told["endpoints"][0]["answer"]["code"], "html-answer");
     // What upstream has is told all the same.
     assert_eq!(told["pull"]["upstream"]["code"], "served");
+}
+
+#[test]
+fn a_chart_ends_dockerds_pull_unless_its_manifest_is_dockers_own() {
+    let chart = |own: &'static str| {
+        let mut store = Store::new();
+        let config = r#"{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}"#;
+        let body = format!(r#"{{"schemaVersion":2,"mediaType":"{own}","config":{config},"layers":[]}}"#);
+        let document = content::Document::new(own, body);
+        let digest = document.digest.clone();
+        store.put_raw("team/app", document);
+        store.retag("team/app", "1.0", &digest);
+        Registry::start(store).unwrap()
+    };
+    for (own, outcome, then) in [
+        ("application/vnd.oci.image.manifest.v1+json", "nobody", "stops"),
+        ("application/vnd.docker.distribution.manifest.v2+json", "served", "falls_through"),
+    ] {
+        let (first, second) = (chart(own), app());
+        let daemon = format!(r#"{{"registry-mirrors": ["{}", "{}"]}}"#, first.url(), second.url());
+        let files = [("daemon.json".to_owned(), daemon)];
+        let told = line(&tried(&files, "-f json --mirrors-from daemon.json --retries 0", "team/app:1.0"));
+        assert_eq!(
+            (&told["pull"]["outcome"], &told["endpoints"][0]["answer"]["then"]),
+            (&outcome.into(), &then.into()),
+            "{told:#}"
+        );
+        assert_eq!(told["endpoints"][1]["answer"]["then"], "takes");
+    }
 }
 
 #[test]
@@ -355,7 +443,9 @@ fn kubeadms_images_are_taken_from_another_prefix_and_others_are_not() {
     let lines: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["image"], "registry.k8s.io/coredns/coredns:v1");
     assert_eq!(lines[0]["pulled_as"], format!("{}/mirror/coredns:v1", prefix.authority()));
-    assert_eq!(lines[0]["endpoints"][0]["url"], format!("{}/v2/mirror/coredns/manifests/v1", prefix.url()));
+    let plain = format!("{}/v2/mirror/coredns/manifests/v1", prefix.url());
+    assert_eq!(lines[0]["endpoints"][0]["plain_url"], plain);
+    assert_eq!(lines[0]["endpoints"][0]["url"], plain.replace("http:", "https:"));
     assert_eq!(lines[1]["pulled_as"], Value::Null);
     assert_eq!(
         lines[1]["endpoints"][0]["url"],

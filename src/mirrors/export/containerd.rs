@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::super::document::{Document, Flaw};
-use super::super::place::node;
+use super::super::place::{api_host, node};
 use super::super::{Error, advice, containerd};
 use super::Wanted;
 use super::entry::Entry;
+use super::own::Own;
 use crate::model::endpoint::Accepts;
 use crate::model::image::ImageRef;
 use crate::model::node::{Node, Runtime, Scope};
@@ -60,6 +61,9 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     })?;
     let probe: ImageRef =
         format!("{}/zz9-one/zz9-two", wanted.registry).parse().map_err(|_| Flaw::new(0, "not a registry"))?;
+    if wanted.own == Own::Plain && !wanted.entries.is_empty() && !edited.contains_key("server") {
+        edited.insert("server", value(format!("http://{}", api_host(wanted.registry))));
+    }
     let hosts = edited.entry("host").or_insert_with(|| {
         let mut table = Table::new();
         table.set_implicit(true);

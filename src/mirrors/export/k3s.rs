@@ -1,6 +1,8 @@
 //! `registries.yaml`: the lines of one `endpoint` list. No YAML library writes a file back as it was, so this
-//! edits lines, in the plain block form that people write. Whatever is written otherwise is refused; and what
-//! comes out must hold all that was there before, but for that list.
+//! edits lines, in the plain block form that people write, and lists and maps in flow form within it (`flow`). Whatever is
+//! written otherwise is refused; and what comes out must hold all that was there before, but for that list.
+
+mod flow;
 
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use super::super::k3s;
 use super::Wanted;
 use super::entry::{Entry, place};
 use crate::model::image::ImageRef;
+use flow::unquoted;
 
 pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
     let mut lines = Lines(document.text.lines().map(str::to_owned).collect());
@@ -86,6 +89,10 @@ impl Lines {
         if let Some(at) = self.0.iter().position(|line| line.contains('\t') || line.starts_with("...")) {
             return Err(by_hand(self, at));
         }
+        let first = self.0.iter().position(|line| !says_nothing(line) && line.trim_end() != "---");
+        if let Some(at) = first.filter(|at| self.0[*at].starts_with('{')) {
+            return self.in_flow(at, 0, &["mirrors", wanted.registry, "endpoint"], wanted);
+        }
         let whole = Block { at: 0, end: self.0.len(), indent: 0 };
         let Some(mirrors) = self.child(whole, 0, "mirrors") else {
             let mut added = vec!["mirrors:".to_owned(), format!("  {}:", quoted_key(wanted.registry))];
@@ -94,8 +101,8 @@ impl Lines {
             let end = self.0.len();
             return Ok(self.insert(end, added));
         };
-        if key_of(&self.0[mirrors.at]).is_none_or(|(_, rest)| !rest.is_empty()) {
-            return Err(by_hand(self, mirrors.at));
+        if let Some(column) = self.behind(mirrors.at) {
+            return self.in_flow(mirrors.at, column, &[wanted.registry, "endpoint"], wanted);
         }
         let inner = self.inner_indent(mirrors).unwrap_or(2);
         let Some(registry) = self.child(mirrors, inner, wanted.registry) else {
@@ -105,8 +112,8 @@ impl Lines {
             added.extend(items(&[], &self.0, wanted, &format!("{blanks}    ")));
             return Ok(self.insert(self.last_line(mirrors), added));
         };
-        if key_of(&self.0[registry.at]).is_none_or(|(_, rest)| !rest.is_empty()) {
-            return Err(by_hand(self, registry.at));
+        if let Some(column) = self.behind(registry.at) {
+            return self.in_flow(registry.at, column, &["endpoint"], wanted);
         }
         let deeper = self.inner_indent(registry).unwrap_or(inner + 2);
         let list = self.child(registry, deeper, "endpoint");
@@ -122,23 +129,8 @@ impl Lines {
     /// Puts the wanted list where `list` is.
     fn replace(&mut self, list: Block, wanted: &Wanted<'_>) -> Option<String> {
         let (key, rest) = key_of(&self.0[list.at])?;
-        let blanks = " ".repeat(list.indent);
         if !rest.is_empty() {
-            // One line of it: `[a, b]`.
-            let inside = rest.strip_prefix('[')?.strip_suffix(']')?;
-            if inside.contains(['#', '[', '&', '*']) {
-                return None;
-            }
-            let old: Vec<Item> = inside
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(|text| Item { lines: vec![format!("{blanks}  - {text}")], url: unquoted(text) })
-                .collect();
-            let mut new = vec![format!("{blanks}{key}:")];
-            new.extend(items(&old, &self.0, wanted, &format!("{blanks}  ")));
-            self.0.splice(list.at..=list.at, new);
-            return Some(self.text());
+            return self.replace_flow(list, key, wanted);
         }
         let mut old: Vec<Item> = Vec::new();
         let mut pending = Vec::new();
@@ -168,6 +160,95 @@ impl Lines {
         let new = items(&old, &self.0, wanted, &depth);
         self.0.splice(list.at + 1..end, new);
         Some(self.text())
+    }
+
+    /// Puts the wanted list where one in flow form is: as one of lines, which has room for comments.
+    fn replace_flow(&mut self, list: Block, key: String, wanted: &Wanted<'_>) -> Option<String> {
+        let blanks = " ".repeat(list.indent);
+        let text = self.text();
+        let (found, end) = flow::list(&text, self.start_of(list.at) + self.behind(list.at)?)?;
+        let rest = text[end..].lines().next().unwrap_or_default();
+        if !says_nothing(rest) {
+            return None;
+        }
+        let written = |item: &flow::Item<'_>| {
+            let behind = item.behind.map_or(String::new(), |comment| format!(" {comment}"));
+            let mut lines: Vec<_> = item.above.iter().map(|comment| format!("{blanks}  {comment}")).collect();
+            lines.push(format!("{blanks}  - {}{behind}", item.text));
+            Item { lines, url: unquoted(item.text) }
+        };
+        let old: Vec<Item> = found.iter().map(written).collect();
+        let mut new = vec![format!("{blanks}{key}:{}", rest.trim_end())];
+        new.extend(items(&old, &self.0, wanted, &format!("{blanks}  ")));
+        let last = text[..end].matches('\n').count();
+        self.0.splice(list.at..=last, new);
+        Some(self.text())
+    }
+
+    /// Puts the wanted list where `path` leads in the map that begins in this column of this line.
+    fn in_flow(
+        &self,
+        line: usize,
+        column: usize,
+        path: &[&str],
+        wanted: &Wanted<'_>,
+    ) -> Result<String, Flaw> {
+        let text = self.text();
+        let start = self.start_of(line);
+        let refuse = |why: &str| Flaw::new(start, format!("not edited: {why}"));
+        let mut at = start + column;
+        for (depth, name) in path.iter().enumerate() {
+            let other = || {
+                refuse("neither lines of its own nor a plain {…}: anchors, aliases and tags are not followed")
+            };
+            let entries = flow::map(&text, at).ok_or_else(other)?;
+            let found = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(name));
+            let is_nothing = |value: &str| matches!(value, "" | "~" | "null" | "{}" | "[]");
+            match found.map(|entry| (entry, &text[entry.value.0..entry.value.1])) {
+                Some((entry, value)) if is_nothing(value) => {
+                    let (new, notes) = in_place(&[], &text, wanted);
+                    let value = nested(&path[depth + 1..], &new);
+                    let (before, behind) = (&text[..entry.value.0], &text[entry.value.1..]);
+                    let blank = if before.ends_with(' ') { "" } else { " " };
+                    return Ok(format!("{before}{blank}{value}{behind}{notes}"));
+                }
+                Some((entry, value)) if depth + 1 == path.len() => {
+                    let list = flow::list(&text, entry.value.0).filter(|(_, end)| *end == entry.value.1);
+                    let (old, _) = list.ok_or_else(|| refuse("the endpoints are no plain list"))?;
+                    if value.contains('\n')
+                        || old.iter().any(|item| !item.above.is_empty() || item.behind.is_some())
+                    {
+                        return Err(refuse(
+                            "a list of several lines within {…}: write `endpoint:` on a line of its own",
+                        ));
+                    }
+                    let (new, notes) = in_place(&old, &text, wanted);
+                    return Ok(format!("{}{new}{}{notes}", &text[..entry.value.0], &text[entry.value.1..]));
+                }
+                Some((entry, _)) => at = entry.value.0,
+                None => {
+                    let (new, notes) = in_place(&[], &text, wanted);
+                    let key = if depth + 1 == path.len() { (*name).to_owned() } else { quoted_key(name) };
+                    let comma = if entries.is_empty() { "" } else { ", " };
+                    let added = format!("{key}: {}{comma}", nested(&path[depth + 1..], &new));
+                    return Ok(format!("{}{added}{}{notes}", &text[..=at], &text[at + 1..]));
+                }
+            }
+        }
+        Err(refuse("no place for the endpoints was found"))
+    }
+
+    /// The byte at which a line begins.
+    fn start_of(&self, line: usize) -> usize {
+        self.0[..line].iter().map(|line| line.len() + 1).sum()
+    }
+
+    /// The column of what stands behind the key of a line, if anything does.
+    fn behind(&self, line: usize) -> Option<usize> {
+        let line = &self.0[line];
+        let (_, rest) = key_of(line)?;
+        // Both are parts of the same text.
+        (!rest.is_empty()).then(|| rest.as_ptr() as usize - line.as_ptr() as usize)
     }
 
     /// The key of this name among those at `indent` inside `parent`.
@@ -214,9 +295,22 @@ struct Item {
     url: String,
 }
 
-fn unquoted(text: &str) -> String {
-    let bare = |quote| text.strip_prefix(quote).and_then(|text: &str| text.strip_suffix(quote));
-    bare('"').or_else(|| bare('\'')).unwrap_or(text).to_owned()
+/// The new list in flow form, and the notes, which have no room in it and go to the end of the file.
+fn in_place(old: &[flow::Item<'_>], text: &str, wanted: &Wanted<'_>) -> (String, String) {
+    let old: Vec<Item> =
+        old.iter().map(|item| Item { lines: vec![item.text.to_owned()], url: unquoted(item.text) }).collect();
+    let known: Vec<String> = text.lines().map(str::to_owned).collect();
+    let lines = items(&old, &known, wanted, "");
+    let (notes, urls): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with('#'));
+    let urls: Vec<_> = urls.iter().map(|line| line.strip_prefix("- ").unwrap_or(line)).collect();
+    let notes = notes.into_iter().fold(String::new(), |all, note| all + &note + "\n");
+    (format!("[{}]", urls.join(", ")), notes)
+}
+
+/// `value` within maps of one entry each.
+fn nested(path: &[&str], value: &str) -> String {
+    let wrap = |value: String, name: &&str| format!("{{{}: {value}}}", quoted_key(name));
+    path.iter().rev().fold(value.to_owned(), wrap)
 }
 
 fn quoted_key(registry: &str) -> String {

@@ -9,6 +9,7 @@ mod docker_daemon;
 mod entry;
 mod held;
 mod k3s;
+mod own;
 mod registries_conf;
 #[cfg(test)]
 mod round_trip;
@@ -23,6 +24,7 @@ use crate::model::node::{Node, Part as HopPart};
 use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
+use own::Own;
 
 /// Which configuration is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,7 @@ struct Wanted<'a> {
     left_out: Vec<(Entry, String)>,
     best: Option<Standing>,
     tls: &'a [HostTls],
+    own: Own,
 }
 
 /// Writes `choices` for a runtime; `base` is what it has been told until now, if anything.
@@ -260,7 +263,8 @@ fn wanted<'a>(
     notes: &mut Vec<String>,
 ) -> Wanted<'a> {
     let registry = &*choice.registry;
-    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls };
+    let own = Own::of(target, choice, tls);
+    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls, own };
     for chosen in &choice.chosen {
         let name = &chosen.endpoint.name;
         let entry = match chosen.part {
@@ -282,6 +286,9 @@ fn wanted<'a>(
             }
             Err(why) => notes.push(format!("{registry}: {name} cannot be written here: {why}")),
         }
+    }
+    if !wanted.entries.is_empty() {
+        notes.extend(wanted.own.unsaid(target).map(|text| format!("{registry}: {text}")));
     }
     for left in &choice.left_out {
         let why = one_line(&left.why);

@@ -1,67 +1,115 @@
-//! `registries.conf` version 2: the `[[registry.mirror]]` tables of one `[[registry]]`.
+//! `registries.conf` version 2: the `[[registry.mirror]]` tables of one `[[registry]]`, or the lists that people write in their
+//! place (`inline`).
 
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+mod inline;
+
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 use super::super::document::{Document, Flaw};
 use super::Wanted;
 use super::entry::{Entry, is_unverified};
+use super::own::Own;
 use crate::model::endpoint::Accepts;
 
 pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
     let mut edited: DocumentMut = document.text.parse().map_err(|error: toml_edit::TomlError| {
         Flaw::new(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", "))
     })?;
-    let by_hand = |what: &str| {
-        let why = format!("'{what}' is not written as [[{what}]] tables");
+    let registries = edited.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    let comments = match registries {
+        Item::ArrayOfTables(registries) => {
+            let at = registries.iter().position(|table| is_of(table, wanted.registry));
+            let at = at.unwrap_or_else(|| {
+                let mut table = Table::new();
+                table.decor_mut().set_prefix(if document.text.trim().is_empty() { "" } else { "\n" });
+                table.insert("location", value(wanted.registry));
+                registries.push(table);
+                registries.len() - 1
+            });
+            registries.get_mut(at).and_then(|table| reorder(table, wanted))
+        }
+        Item::Value(Value::Array(registries)) => within(registries, wanted),
+        _ => None,
+    };
+    let comments = comments.ok_or_else(|| {
+        let why = "'registry' and 'mirror' are neither tables nor a list of tables";
         Flaw::new(document.find("registry"), why)
-    };
-    let registries = edited
-        .entry("registry")
-        .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()))
-        .as_array_of_tables_mut()
-        .ok_or_else(|| by_hand("registry"))?;
-    let at = registries.iter().position(|table| is_of(table, wanted.registry));
-    let at = at.unwrap_or_else(|| {
-        let mut table = Table::new();
-        table.decor_mut().set_prefix(if document.text.trim().is_empty() { "" } else { "\n" });
-        table.insert("location", value(wanted.registry));
-        registries.push(table);
-        registries.len() - 1
-    });
-    let registry = registries.get_mut(at).ok_or_else(|| by_hand("registry"))?;
-    let position = registry.position();
-    let (mut new, comments) = {
-        let mirrors = registry
-            .entry("mirror")
-            .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()))
-            .as_array_of_tables_mut()
-            .ok_or_else(|| by_hand("registry.mirror"))?;
-        let old: Vec<Table> = mirrors.iter().cloned().collect();
-        mirrors.clear();
-        order(old, wanted)
-    };
-    let mirrors = registry.get_mut("mirror").and_then(Item::as_array_of_tables_mut);
-    let mirrors = mirrors.ok_or_else(|| by_hand("registry.mirror"))?;
-    for table in &mut new {
-        table.set_position(position);
-        mirrors.push(table.clone());
-    }
-    if mirrors.is_empty() {
-        registry.remove("mirror");
-    }
+    })?;
     let mut text = edited.to_string();
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    for line in comments.lines().filter(|line| !document.text.contains(line)) {
-        text.push_str(line);
-        text.push('\n');
-    }
+    // Said once is enough, however often this is done.
+    let new = comments
+        .lines()
+        .filter(|line| !text.contains(line))
+        .fold(String::new(), |all, line| all + line + "\n");
+    text.push_str(&new);
     Ok(text)
 }
 
+/// Puts the wanted mirrors into a `[[registry]]`; what is left out, for a comment.
+fn reorder(registry: &mut Table, wanted: &Wanted<'_>) -> Option<String> {
+    let position = registry.position();
+    say_insecure(registry, wanted);
+    let mirrors = registry.entry("mirror").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    let (comments, is_empty) = match mirrors {
+        Item::ArrayOfTables(mirrors) => {
+            let old: Vec<Table> = mirrors.iter().cloned().collect();
+            mirrors.clear();
+            let (new, comments) = order(old, wanted);
+            for mut table in new {
+                table.set_position(position);
+                mirrors.push(table);
+            }
+            (comments, mirrors.is_empty())
+        }
+        Item::Value(Value::Array(mirrors)) => (inline::reorder(mirrors, wanted)?, mirrors.is_empty()),
+        _ => return None,
+    };
+    if is_empty {
+        registry.remove("mirror");
+    }
+    Some(comments)
+}
+
+/// The same where all registries stand in one list.
+fn within(registries: &mut Array, wanted: &Wanted<'_>) -> Option<String> {
+    let is_it = |value: &Value| value.as_inline_table().is_some_and(|table| is_of(table, wanted.registry));
+    let known = registries.iter().position(is_it);
+    let at = match known {
+        Some(at) => at,
+        None => {
+            let mut table = InlineTable::new();
+            table.insert("location", wanted.registry.into());
+            inline::push(registries, table)?;
+            registries.len() - 1
+        }
+    };
+    let registry = registries.get_mut(at)?.as_inline_table_mut()?;
+    say_insecure(registry, wanted);
+    let mirrors = registry.entry("mirror").or_insert_with(|| Array::new().into()).as_array_mut()?;
+    let comments = inline::reorder(mirrors, wanted)?;
+    if mirrors.is_empty() {
+        registry.remove("mirror");
+    }
+    Some(comments)
+}
+
+/// Http, and https without a look at the certificate, are one word here. Only of the registry itself, where it is asked
+/// under its own name.
+fn say_insecure(registry: &mut dyn TableLike, wanted: &Wanted<'_>) {
+    let location = registry.get("location").and_then(Item::as_str).unwrap_or_default();
+    let is_itself =
+        location.is_empty() || location.trim_end_matches('/').eq_ignore_ascii_case(wanted.registry);
+    let is_wanted = matches!(wanted.own, Own::Plain | Own::Unverified) && !wanted.entries.is_empty();
+    if is_wanted && is_itself && !registry.contains_key("insecure") {
+        registry.insert("insecure", value(true));
+    }
+}
+
 /// Whether this `[[registry]]` is about the whole of `registry`.
-fn is_of(table: &Table, registry: &str) -> bool {
+fn is_of(table: &dyn TableLike, registry: &str) -> bool {
     let text = |key: &str| table.get(key).and_then(Item::as_str).filter(|text| !text.is_empty());
     let prefix = text("prefix").or_else(|| text("location")).unwrap_or_default();
     prefix.trim_end_matches('/').eq_ignore_ascii_case(registry)

@@ -51,6 +51,7 @@ fn choice(registry: &str, endpoints: &[Arc<Endpoint>]) -> Choice {
     Choice {
         registry: registry.into(),
         images: images.map(|name| Arc::new(format!("{registry}/{name}").parse().unwrap())).to_vec(),
+        upstream: None,
         chosen: endpoints.iter().map(chosen).collect(),
         left_out: Vec::new(),
     }

@@ -89,7 +89,7 @@ fn accept_names_each_known_type_once_without_weights() {
 
 #[test]
 fn an_image_manifest_gives_config_and_layers_in_order() {
-    let kind = ImageKind::Artifact;
+    let kind = ImageKind::Vague;
     let content = Content::Image { config: blob_ref('c'), kind, layers: vec![blob_ref('a'), blob_ref('b')] };
     for (document, header, media_type) in [
         (image(), None, MediaType::OciManifest),
@@ -147,7 +147,7 @@ fn an_artifact_may_have_no_layers() {
         let read = parse(&with(image(), "layers", layers)).unwrap();
         assert_eq!(
             read.content,
-            Content::Image { config: blob_ref('c'), kind: ImageKind::Artifact, layers: vec![] }
+            Content::Image { config: blob_ref('c'), kind: ImageKind::Vague, layers: vec![] }
         );
     }
     assert_eq!(parse(&without(image(), "layers")), Err(ManifestError::Kind));
@@ -544,7 +544,10 @@ fn what_an_image_is_tells_its_config_whatever_else_is_odd() {
         ("application/vnd.docker.container.image.v1+JSON; a=b", ImageKind::Container),
         ("application/vnd.cncf.helm.config.v1+json", ImageKind::Artifact),
         ("application/vnd.oci.empty.v1+json", ImageKind::Artifact),
-        ("", ImageKind::Artifact),
+        ("application/vnd.oci.images.config", ImageKind::Artifact),
+        ("", ImageKind::Vague),
+        ("application/octet-stream", ImageKind::Vague),
+        ("application/vnd.docker.plugin.v1+json", ImageKind::Vague),
     ] {
         for size in [json!(2), json!("2")] {
             let config = json!({"mediaType": media_type, "size": size, "digest": digest('c')});

@@ -149,7 +149,7 @@ pub(super) fn image(bytes: &[u8]) -> Result<Content, ManifestError> {
     let image: Image<'_> = read(bytes)?;
     let layers = image.layers.unwrap_or_default();
     Ok(Content::Image {
-        kind: image.config.media_type().map_or(ImageKind::Artifact, |text| ImageKind::of(&text)),
+        kind: image.config.media_type().map_or(ImageKind::Vague, |text| ImageKind::of(&text)),
         config: image.config.read(),
         layers: layers.into_iter().map(Blob::read).collect(),
     })

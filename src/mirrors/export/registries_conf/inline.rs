@@ -1,0 +1,109 @@
+//! Lists of tables on one line or several: `mirror = [{ location = "m" }]`. A comment behind the comma is about the
+//! table before it, though the format has it in front of the next.
+
+use toml_edit::{Array, InlineTable, Table, Value};
+
+use super::super::Wanted;
+use super::order;
+
+/// A table of a list with what stands around it.
+struct Kept {
+    table: InlineTable,
+    /// From the line end on; empty where it stands on the line of the one before.
+    above: String,
+    /// Up to the line end.
+    behind: String,
+}
+
+/// A list apart: what stands behind its bracket, its tables, and what stands in front of the other bracket.
+struct Parts {
+    start: String,
+    tables: Vec<Kept>,
+    end: String,
+}
+
+fn cut(text: &str) -> (&str, &str) {
+    text.split_at(text.find('\n').unwrap_or(0))
+}
+
+impl Parts {
+    fn of(list: &Array) -> Option<Self> {
+        let (trailing_head, end) = cut(list.trailing().as_str()?);
+        let mut parts = Self { start: String::new(), tables: Vec::new(), end: end.to_owned() };
+        for value in list {
+            let table = value.as_inline_table()?.clone();
+            let before = value.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+            let (head, above) = cut(before);
+            parts.ends(head);
+            parts.tables.push(Kept { table, above: above.to_owned(), behind: String::new() });
+        }
+        parts.ends(trailing_head);
+        Some(parts)
+    }
+
+    fn ends(&mut self, head: &str) {
+        let place = self.tables.last_mut().map_or(&mut self.start, |last| &mut last.behind);
+        head.clone_into(place);
+    }
+
+    fn write(self, list: &mut Array) {
+        list.clear();
+        let is_tall = self.end.contains('\n');
+        let mut before = self.start;
+        for (number, mut kept) in self.tables.into_iter().enumerate() {
+            let blank = if kept.above.is_empty() && number > 0 { " " } else { "" };
+            kept.table.decor_mut().set_prefix(format!("{before}{}{blank}", kept.above));
+            list.push_formatted(Value::InlineTable(kept.table));
+            before = kept.behind;
+        }
+        list.set_trailing(format!("{before}{}", self.end));
+        list.set_trailing_comma(is_tall && !list.is_empty());
+    }
+
+    /// What stands above a new one: a line end where the others have lines of their own.
+    fn line(&self) -> String {
+        let blanks = self.tables.iter().find_map(|kept| kept.above.rsplit_once('\n'));
+        blanks.map_or(String::new(), |(_, blanks)| format!("\n{blanks}"))
+    }
+}
+
+impl From<InlineTable> for Kept {
+    fn from(table: InlineTable) -> Self {
+        Self { table, above: String::new(), behind: String::new() }
+    }
+}
+
+/// Puts the wanted mirrors first; what is left out, for a comment. Nothing where it is no list of tables.
+pub(super) fn reorder(mirrors: &mut Array, wanted: &Wanted<'_>) -> Option<String> {
+    let mut parts = Parts::of(mirrors)?;
+    let located = |table: &Table| table.get("location").and_then(|item| item.as_str().map(str::to_owned));
+    let old = parts.tables.iter().map(|kept| kept.table.clone().into_table()).collect();
+    let (new, mut comments) = order(old, wanted);
+    let line = parts.line();
+    let mut tables = Vec::new();
+    for mut table in new {
+        let is_it = |kept: &Kept| located(&kept.table.clone().into_table()) == located(&table);
+        tables.push(match parts.tables.iter().position(is_it) {
+            Some(at) => parts.tables.remove(at),
+            None => {
+                table.decor_mut().clear();
+                Kept { above: line.clone(), ..Kept::from(table.into_inline_table()) }
+            }
+        });
+    }
+    // What people wrote of those that are gone.
+    for gone in std::mem::replace(&mut parts.tables, tables) {
+        let lines = gone.above.lines().chain(gone.behind.lines()).map(str::trim);
+        comments.extend(lines.filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")));
+    }
+    parts.write(mirrors);
+    Some(comments)
+}
+
+/// Adds a table behind the others.
+pub(super) fn push(list: &mut Array, table: InlineTable) -> Option<()> {
+    let mut parts = Parts::of(list)?;
+    parts.tables.push(Kept { above: parts.line(), ..Kept::from(table) });
+    parts.write(list);
+    Some(())
+}
