@@ -94,7 +94,7 @@ impl Ended<'_> {
             tell_decision(decision.outcome, |outcome| decision.count(outcome));
         }
         if !outputs.are_for_people() {
-            for finding in findings(&view).iter().filter(|finding| finding.bearing != Bearing::NotCounted) {
+            for finding in findings(&view).iter().filter(|finding| finding.bearing() != Bearing::NotCounted) {
                 log::warn!("{}", escape::terminal(&finding.text));
             }
         }

@@ -51,7 +51,8 @@ fn mended_for_fish(script: &str, command: &Command) -> String {
     for subcommand in command.get_subcommands() {
         script += &values_for_fish(command, subcommand, subcommand.get_name());
         for below in subcommand.get_subcommands() {
-            let path = format!("{}; and __fish_seen_subcommand_from {}", subcommand.get_name(), below.get_name());
+            let path =
+                format!("{}; and __fish_seen_subcommand_from {}", subcommand.get_name(), below.get_name());
             script += &values_for_fish(command, below, &path);
         }
     }
@@ -62,10 +63,14 @@ fn mended_for_fish(script: &str, command: &Command) -> String {
 fn values_for_fish(main: &Command, command: &Command, path: &str) -> String {
     let choices = command.get_positionals().map(clap::Arg::get_possible_values);
     let lines = choices.filter(|choices| !choices.is_empty()).map(|choices| {
-        let names: Vec<_> = choices.iter().filter(|choice| !choice.is_hide_set()).map(PossibleValue::get_name).collect();
+        let names: Vec<_> =
+            choices.iter().filter(|choice| !choice.is_hide_set()).map(PossibleValue::get_name).collect();
         let name = main.get_name();
         let function = name.replace('-', "_");
-        format!("complete -c {name} -n \"__fish_{function}_using_subcommand {path}\" -f -a \"{}\"\n", names.join(" "))
+        format!(
+            "complete -c {name} -n \"__fish_{function}_using_subcommand {path}\" -f -a \"{}\"\n",
+            names.join(" ")
+        )
     });
     lines.collect()
 }

@@ -6,6 +6,7 @@
 //! Accepting more never fails more: levels only fall, and whether a problem is known does not hang on them.
 
 mod baseline;
+mod code;
 mod exception;
 mod glob;
 mod latency;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use baseline::{Baseline, Better, Change, Comparison, Key, Pace, Problem, is_found_out, severity};
+pub use code::GateCode;
 pub use exception::{Exception, State, What};
 pub use glob::Glob;
 pub use latency::{MIN_SAMPLES, MirrorLatency, NOISE, Ruling, pace, percentile};

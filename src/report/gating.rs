@@ -1,7 +1,7 @@
 //! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
+use crate::gate::{Change, Exception, GateCode, Level, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
@@ -13,10 +13,8 @@ use super::view::{Bearing, Timestamp, View};
 /// One thing that the gate found, whatever the images came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// [`Bearing::Fails`], [`Bearing::Warns`], or [`Bearing::NotCounted`] for what is only told.
-    pub bearing: Bearing,
-    /// What kind it is, for programs.
-    pub kind: &'static str,
+    /// What kind it is.
+    pub kind: GateCode,
     /// Whom it is about, for fingerprints: the exception without its line, or the mirror; not escaped.
     pub about: String,
     /// Where the configuration speaks of it, as `file:line`; none for what no line of a file says.
@@ -32,23 +30,29 @@ impl Finding {
         Some((file, line.parse().ok().filter(|line| *line > 0)?))
     }
 
+    /// How it bears on the run: [`Bearing::NotCounted`] for what is only told.
+    #[must_use]
+    pub const fn bearing(&self) -> Bearing {
+        match self.kind.level() {
+            Level::Fail => Bearing::Fails,
+            Level::Warn => Bearing::Warns,
+            Level::Pass | Level::Undecided => Bearing::NotCounted,
+        }
+    }
+
     /// How grave it is where findings are listed; `None` for what is only told.
     pub(super) const fn severity(&self) -> Option<Severity> {
-        match self.bearing {
-            Bearing::Fails => Some(Severity::Error),
-            Bearing::Warns => Some(Severity::Warning),
-            _ => None,
+        match self.kind.level() {
+            Level::Fail => Some(Severity::Error),
+            Level::Warn => Some(Severity::Warning),
+            Level::Pass | Level::Undecided => None,
         }
     }
 
     /// The word for its bearing in reports.
     #[must_use]
     pub const fn level(&self) -> &'static str {
-        match self.bearing {
-            Bearing::Fails => "fail",
-            Bearing::Warns => "warn",
-            _ => "note",
-        }
+        self.kind.word()
     }
 }
 
@@ -63,8 +67,7 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
     });
     let idle =
         (view.policy.latency.max_slowdown.is_some() && view.decision.comparison.is_none()).then(|| Finding {
-            bearing: Bearing::NotCounted,
-            kind: "no-baseline",
+            kind: GateCode::NoBaseline,
             about: "max_slowdown".to_owned(),
             place: None,
             text: "no baseline: slowdown not judged".to_owned(),
@@ -77,8 +80,7 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
     match state {
         State::Applied(_) => None,
         State::Unused => Some(Finding {
-            bearing: Bearing::Warns,
-            kind: "exception-unused",
+            kind: GateCode::ExceptionUnused,
             place: Some(place.clone()),
             text: format!(
                 "{place}: the exception for {about} changes nothing: it can go ({})",
@@ -96,7 +98,7 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
     let (kind, text) = match mirror.ruling {
         Ruling::Within => return None,
         Ruling::TooSlow => (
-            "mirror-too-slow",
+            GateCode::MirrorTooSlow,
             format!(
                 "{name}: 95 of 100 first bytes came within {}, where {} is the most",
                 seconds(mirror.p95),
@@ -104,7 +106,7 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
             ),
         ),
         Ruling::Slower => (
-            "mirror-slower",
+            GateCode::MirrorSlower,
             format!(
                 "{name}: the median time to the first byte is {}, where it was {} and may grow by {}",
                 seconds(mirror.median),
@@ -113,19 +115,18 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
             ),
         ),
         Ruling::TooFew => (
-            "too-few-answers",
+            GateCode::TooFewAnswers,
             format!("{name}: {}: times are judged from {MIN_SAMPLES} on", answers(mirror.samples)),
         ),
         Ruling::TooFewBefore => (
-            "too-few-answers",
+            GateCode::TooFewAnswers,
             format!(
                 "{name}: {} in the baseline: times are compared from {MIN_SAMPLES} on",
                 answers(mirror.before.map_or(0, |before| before.samples))
             ),
         ),
     };
-    let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
-    Some(Finding { bearing, kind, about: name.to_string(), place, text })
+    Some(Finding { kind, about: name.to_string(), place, text })
 }
 
 /// The results that fail or leave it open and that the baseline does not have, or not so bad.
@@ -271,7 +272,7 @@ mod tests {
     fn slow_mirrors_stand_where_they_are_configured_or_else_where_the_list_begins() {
         let fixture = with_slow_mirrors();
         let kinds: Vec<_> =
-            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind)).collect();
+            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind.as_str())).collect();
         assert_eq!(
             kinds,
             [("fail", "mirror-too-slow"), ("fail", "mirror-slower"), ("note", "too-few-answers")]
@@ -311,7 +312,7 @@ mod tests {
         let fixture = with_exception("x");
         let found = findings(&fixture.view());
         let told: Vec<_> =
-            found.iter().map(|finding| (finding.level(), finding.kind, &*finding.text)).collect();
+            found.iter().map(|finding| (finding.level(), finding.kind.as_str(), &*finding.text)).collect();
         assert_eq!(
             told,
             [(

@@ -75,7 +75,7 @@ impl Serialize for Issues<'_> {
                 let (path, line) = findings::place_of_gate(&self.0, &finding);
                 list.serialize_element(&Issue {
                     description: escape::terminal(&finding.text).into_owned(),
-                    check_name: finding.kind,
+                    check_name: finding.kind.as_str(),
                     fingerprint: fingerprints.of_gate(&finding),
                     severity: severity(grave),
                     location: Location { path, lines: Lines { begin: line } },

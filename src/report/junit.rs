@@ -76,12 +76,12 @@ fn gate(view: &View<'_>) -> Option<TestSuite> {
     let mut suite = TestSuite::new("(gate)");
     suite.extra.insert("timestamp".into(), Timestamp(view.run.started_at).to_string().into());
     for finding in found {
-        let is_failure = finding.bearing == Bearing::Fails;
+        let is_failure = finding.bearing() == Bearing::Fails;
         let mut status = TestCaseStatus::success();
         if is_failure {
             status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(text(&finding.text));
-            status.set_type(finding.kind);
+            status.set_type(finding.kind.as_str());
         }
         let mut case = TestCase::new(text(&format!("{}: {}", finding.kind, finding.about)), status);
         case.set_classname("(gate)");

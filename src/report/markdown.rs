@@ -53,7 +53,7 @@ fn write_gate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n## Gate\n")?;
         for finding in &found {
             let text = escape::markdown(&bounded(&finding.text, MAX_REMOTE_CHARS));
-            writeln!(out, "- {} {text}", symbol(finding.bearing))?;
+            writeln!(out, "- {} {text}", symbol(finding.bearing()))?;
         }
     }
     let (Some(comparison), Some(words)) = (&view.decision.comparison, gating::comparison(view)) else {

@@ -11,12 +11,13 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::escape;
+use super::explain::{AnyCode, GATE};
 use super::findings::{self, Finding, Fingerprints, Severity};
 use super::gating;
 use super::json::{self, Depth};
 use super::view::{Timestamp, View};
-use crate::gate::Level;
-use crate::model::code::Code;
+use crate::gate::{GateCode, Level};
+use crate::model::code::{Cause, Code};
 use crate::model::run::Ending;
 use crate::model::status::Status;
 
@@ -182,7 +183,7 @@ fn run<'a>(view: &View<'a>) -> Run<'a> {
         exit_code: view.exit_code,
     };
     let mut rules: Vec<_> = RULES.iter().map(|code| rule(view, *code)).collect();
-    rules.extend(GATE_RULES.iter().map(|(kind, text)| gate_rule(kind, text)));
+    rules.extend(gate_rules().map(gate_rule));
     Run {
         tool: Tool { driver: Driver { name: "registry-check", semantic_version: view.tool_version, rules } },
         // Ends with a slash: a category, not one run (section 3.17.3).
@@ -199,7 +200,7 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
         Level::Warn => "note",
         Level::Pass => "none",
     };
-    let (meaning, advice) = (code.meaning(), code.advice());
+    let meaning = code.meaning();
     Rule {
         id: code.as_str(),
         name: pascal_case(code.as_str()),
@@ -207,39 +208,42 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
         full_description: Message {
             text: message(&format!("{meaning} The status of such results is {}.", code.status())),
         },
-        help: Help {
-            text: message(&format!("{meaning} What to try: {advice}.")),
-            markdown: message(&format!(
-                "{}\n\n**What to try**: {}.",
-                escape::markdown(meaning),
-                escape::markdown(advice)
-            )),
-        },
+        help: help(AnyCode::Result(code)),
         default_configuration: Configuration { level },
         properties: RuleProperties { tags: ["container-image", code.status().as_str()] },
     }
 }
 
-/// What the gate itself may find: kind, meaning and what to try.
-const GATE_RULES: [(&str, &str); 3] = [
-    ("exception-unused", "An exception of the policy changes nothing: it can go."),
-    ("mirror-too-slow", "The first bytes of a mirror came later than --max-latency allows."),
-    (
-        "mirror-slower",
-        "The first bytes of a mirror come later than in the baseline by more than --max-slowdown allows.",
-    ),
-];
+/// Meaning, then each cause with what to try.
+fn help(code: AnyCode) -> Help {
+    let (mut text, mut markdown) = (code.meaning().to_owned(), escape::markdown(code.meaning()));
+    markdown.push('\n');
+    for Cause { cause, remedy } in code.causes() {
+        text += &format!(" Cause: {cause}. Try: {remedy}.");
+        let [cause, remedy] = [cause, remedy].map(|words| escape::markdown(words));
+        markdown += &format!("\n- **Cause**: {cause}. **Try**: {remedy}.");
+    }
+    text += &format!(" In short: {}.", code.advice());
+    markdown += &format!("\n\n**In short**: {}.", escape::markdown(code.advice()));
+    Help { text: message(&text), markdown: message(&markdown) }
+}
 
-fn gate_rule(kind: &'static str, text: &str) -> Rule {
-    let level = if kind == "exception-unused" { "warning" } else { "error" };
+/// What the gate itself may find, but for what is only told.
+fn gate_rules() -> impl Iterator<Item = GateCode> {
+    GateCode::ALL.into_iter().filter(|code| code.level() != Level::Pass)
+}
+
+fn gate_rule(code: GateCode) -> Rule {
     Rule {
-        id: kind,
-        name: pascal_case(kind),
-        short_description: Message { text: message(text) },
-        full_description: Message { text: message(text) },
-        help: Help { text: message(text), markdown: message(&escape::markdown(text)) },
-        default_configuration: Configuration { level },
-        properties: RuleProperties { tags: ["container-image", "gate"] },
+        id: code.as_str(),
+        name: pascal_case(code.as_str()),
+        short_description: Message { text: message(code.meaning()) },
+        full_description: Message { text: message(code.meaning()) },
+        help: help(AnyCode::Gate(code)),
+        default_configuration: Configuration {
+            level: if code.level() == Level::Fail { "error" } else { "warning" },
+        },
+        properties: RuleProperties { tags: ["container-image", GATE] },
     }
 }
 
@@ -265,9 +269,9 @@ impl Serialize for Results<'_> {
             if let Some(severity) = finding.severity() {
                 let (file, line) = findings::place_of_gate(&self.0, &finding);
                 let own = fingerprints.of_gate(&finding);
-                let of_kind = GATE_RULES.iter().position(|(kind, _)| *kind == finding.kind);
+                let of_kind = gate_rules().position(|code| code == finding.kind);
                 list.serialize_element(&ResultLine {
-                    rule_id: finding.kind,
+                    rule_id: finding.kind.as_str(),
                     rule_index: of_kind.map(|at| RULES.len() + at),
                     level: level(severity),
                     message: Message { text: message(&finding.text) },
@@ -436,7 +440,7 @@ mod tests {
         let fixture = fixture::all_statuses();
         let log = parsed(&fixture);
         let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
-        assert_eq!(rules.len(), RULES.len() + GATE_RULES.len());
+        assert_eq!(rules.len(), RULES.len() + gate_rules().count());
         let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
         let rows: Vec<Row<'_>> = findings::all(&fixture.view()).map(|finding| finding.row).collect();
         assert_eq!(results.len(), rows.len());

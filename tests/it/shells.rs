@@ -82,7 +82,10 @@ fn offered_by_fish(lines: &[Line]) -> Vec<Vec<String>> {
     for line in lines {
         ask += &format!("echo (complete -C '{}' | string split -f1 \\t)\n", line.join(" "));
     }
-    offered(Tool::of("fish").args(["--no-config", "-c", &ask]).file("script", printed("completions fish")), lines)
+    offered(
+        Tool::of("fish").args(["--no-config", "-c", &ask]).file("script", printed("completions fish")),
+        lines,
+    )
 }
 
 fn line(typed: &str) -> Line {
@@ -131,7 +134,8 @@ fn completes_every_flag_and_value(offered: impl Fn(&[Line]) -> Vec<Vec<String>>)
         values.sort();
         assert_eq!(words, values, "{line:?}");
     }
-    let lines = [line("registry-check rend"), line("registry-check mirrors exp"), line("registry-check baseline wr")];
+    let lines =
+        [line("registry-check rend"), line("registry-check mirrors exp"), line("registry-check baseline wr")];
     assert_eq!(offered(&lines), [["render"], ["export"], ["write"]]);
 }
 

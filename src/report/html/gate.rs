@@ -17,7 +17,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if !found.is_empty() {
         writeln!(out, "<section aria-labelledby=\"gate\">\n<h2 id=\"gate\">Gate</h2>\n<ul class=\"where\">")?;
         for finding in &found {
-            let (tone, level) = (tone(finding.bearing), finding.level());
+            let (tone, level) = (tone(finding.bearing()), finding.level());
             writeln!(out, "<li><span class=\"badge {tone}\">{level}</span> {}</li>", text(&finding.text))?;
         }
         writeln!(out, "</ul>\n</section>")?;
