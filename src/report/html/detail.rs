@@ -4,10 +4,12 @@
 use std::io::{self, Write};
 
 use crate::model::anatomy::{Anatomy, PlatformState};
+use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::manifest::MediaType;
 use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::CheckResult;
+use crate::model::status::Status;
 
 use super::super::depth;
 use super::super::matrix::who;
@@ -163,7 +165,11 @@ fn facts(result: &CheckResult, bearing: Bearing) -> Vec<String> {
     let mut facts = Vec::new();
     facts.extend(result.http_status.map(|status| format!("HTTP {status}")));
     facts.extend(result.latency.map(|latency| format!("first byte after {}", latency::time(latency))));
-    facts.push(count(u64::from(result.attempts), "attempt"));
+    let is_spared = result.attempts == 0
+        && result.verdict.code.status() == Status::Unreachable
+        && result.verdict.code != Code::NoFilesLeft;
+    let spared = if is_spared { ": its host had been found down" } else { "" };
+    facts.push(count(u64::from(result.attempts), "attempt") + spared);
     let at = Timestamp(result.checked_at).to_string();
     // The date is that of the run, which stands at the top.
     facts.push(at.split_once('T').map_or(at.clone(), |(_, time)| time.to_owned()));
