@@ -143,7 +143,8 @@ fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result
     policy::hold_to_images(&options.policy, images.clone(), endpoints)?;
     match (&options.baseline, &args.gate.baseline) {
         (Some(baseline), Some(path)) => {
-            baseline::hold_to_images(baseline, path, images)?;
+            baseline::hold_to_images(baseline, path, images.clone())?;
+            baseline::warn_of_images(baseline, path, args.shard, images);
             baseline::hold_to_vantages(baseline, path, plan.endpoints.iter().map(|endpoint| &**endpoint))?;
             baseline::warn_of_place(baseline, path, args.vantage.as_ref());
             Ok(())

@@ -58,7 +58,9 @@ fn again(
     hold_to_run(&policy, &run)?;
     graces.grant(&mut run)?;
     if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
-        baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
+        let images = run.images.iter().map(|image| &**image);
+        baseline::hold_to_images(baseline, path, images.clone())?;
+        baseline::warn_of_images(baseline, path, run.scope.part.as_ref().map(|part| part.shard), images);
         baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
         baseline::warn_of_place(baseline, path, run.scope.vantage.as_ref());
     }
