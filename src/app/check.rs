@@ -111,6 +111,7 @@ impl Ended<'_> {
         if let Some(job) = job {
             errors.extend(job.tell(&view, annotations).err());
         }
+        errors.extend(outputs.write_templates(&view, &style));
         if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
     }
 }

@@ -1,5 +1,6 @@
 //! One file for each command: the only place where the stages meet.
 
+pub mod apart;
 mod asker;
 mod auth;
 mod baseline;
@@ -41,7 +42,7 @@ use crate::model::dynamic::Dynamic;
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, credentials, exit, gate, inputs, mirrors, report, stored};
+use crate::{config, credentials, exit, gate, inputs, mirrors, stored};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -74,7 +75,7 @@ pub enum Error {
     #[error("{} that cannot be asked for", count(.0.len(), "image"))]
     Images(Vec<String>),
     /// The policy.
-    #[error(transparent)]
+    #[error("{0}")]
     Policy(#[from] gate::PolicyError),
     /// More mirrors demanded than there are.
     #[error("{place} {required}, but {registry} has only {}", count(*.available, "mirror"))]
@@ -122,7 +123,7 @@ pub enum Error {
     },
     /// A template that is none.
     #[error("{0}")]
-    Template(report::template::TemplateError),
+    Template(String),
     /// A template that nothing is written by.
     #[error("--template is used by no report")]
     TemplateUnused,
