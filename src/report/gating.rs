@@ -6,6 +6,7 @@ use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
 
+use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::findings::Severity;
 use super::summary::count;
 use super::view::{Bearing, Timestamp, View};
@@ -89,6 +90,17 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
             about,
         }),
     }
+}
+
+/// `synchronised on Mondays (until 2030-01-01)`, where an exception changes how a result is judged; not escaped.
+pub(super) fn excepted(view: &View<'_>, result: &CheckResult) -> Option<String> {
+    view.excepted(result).and_then(|at| exception_words(view, at))
+}
+
+/// The same of the exception at this index.
+pub(super) fn exception_words(view: &View<'_>, at: usize) -> Option<String> {
+    let Exception { reason, expires, .. } = view.policy.exceptions.get(at)?;
+    Some(format!("{} (until {expires})", bounded(reason, MAX_REMOTE_CHARS)))
 }
 
 fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> Option<Finding> {
@@ -208,9 +220,81 @@ mod tests {
         Fixture::new(run, policy, exit_code)
     }
 
+    /// Half of the images are missing at `half`, which this exception is about.
+    fn excepted_as(level: Level, reason: &str) -> Fixture {
+        let Fixture { run, mut policy, exit_code, .. } = fixture::many(4);
+        policy.exceptions.push(Exception {
+            image: None,
+            mirror: Some("half".into()),
+            what: Some(What::Status(Status::Missing)),
+            level,
+            reason: reason.into(),
+            expires: date!(2030 - 01 - 01),
+            place: "conf/registry-check.toml:48".into(),
+        });
+        Fixture::new(run, policy, exit_code)
+    }
+
+    #[test]
+    fn the_reason_of_an_exception_stands_wherever_what_it_judges_is_told() {
+        let words = "MONDAYS (until 2030-01-01)";
+        for (level, formats) in [
+            (Level::Pass, &[Format::Table, Format::Markdown, Format::Html, Format::Junit][..]),
+            (
+                Level::Warn,
+                &[
+                    Format::Table,
+                    Format::Markdown,
+                    Format::Html,
+                    Format::Junit,
+                    Format::Sarif,
+                    Format::Github,
+                    Format::Gitlab,
+                ],
+            ),
+        ] {
+            for format in Format::ALL {
+                let told = excepted_as(level, "MONDAYS").told(format).to_lowercase();
+                let exception = match format {
+                    Format::Html => format!("<b>exception</b> {words}</p>"),
+                    _ => format!("exception: {words}"),
+                };
+                assert_eq!(
+                    told.contains(&exception.to_lowercase()),
+                    formats.contains(&format),
+                    "{format}: {told}"
+                );
+            }
+        }
+        // One that makes no difference is no reason.
+        let same = excepted_as(Level::Fail, "MONDAYS");
+        assert!(!same.told(Format::Table).contains("MONDAYS (until"), "{}", same.told(Format::Table));
+    }
+
+    #[test]
+    fn results_are_grouped_apart_by_the_exception_that_judges_them() {
+        let mut fixture = excepted_as(Level::Warn, "MONDAYS");
+        let second = Exception {
+            image: Some(Glob::new("acme/app-1:*")),
+            reason: "TUESDAYS".into(),
+            ..fixture.policy.exceptions[0].clone()
+        };
+        fixture.policy.exceptions.insert(0, second);
+        fixture = Fixture::new(fixture.run, fixture.policy, 1);
+        let table = fixture.told(Format::Table);
+        assert_eq!(
+            (table.matches("exception: MONDAYS").count(), table.matches("exception: TUESDAYS").count()),
+            (1, 1),
+            "{table}"
+        );
+    }
+
     #[test]
     fn hostile_policies_break_no_format() {
         for format in Format::ALL {
+            let [plain, hostile] = ["x", HOSTILE].map(|words| excepted_as(Level::Warn, words).told(format));
+            assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
+            assert!(format != Format::Markdown || !hostile.contains("<script"), "{hostile}");
             let [plain, hostile] = ["x", HOSTILE].map(|words| with_exception(words).told(format));
             assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
             let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");

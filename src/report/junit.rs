@@ -110,7 +110,8 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let endpoint = view.endpoint(result);
     let row = Row::new(view.image(result.image), place, endpoint, result);
     let known = findings::since_baseline(view.bearing(result), view.worsened(result));
-    let said = format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason());
+    let said =
+        told(view, result, format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason()));
     let status = status(view, result, &row);
     let mut case = TestCase::new(row.artifact.to_string(), status);
     case.set_classname(text(&who(endpoint)));
@@ -121,6 +122,14 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
         case.set_system_out(text(&said));
     }
     case
+}
+
+/// With the exception by which it is judged.
+fn told(view: &View<'_>, result: &CheckResult, said: String) -> String {
+    match gating::excepted(view, result) {
+        Some(words) => format!("{said}; exception: {words}"),
+        None => said,
+    }
 }
 
 /// Where it stands.
@@ -146,7 +155,8 @@ fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatu
         _ => return TestCaseStatus::success(),
     };
     let known = findings::since_baseline(view.bearing(result), view.worsened(result));
-    status.set_message(text(&format!("{}{known}: {}", row.status().label(), row.reason())));
+    let said = format!("{}{known}: {}", row.status().label(), row.reason());
+    status.set_message(text(&told(view, result, said)));
     if !matches!(status, TestCaseStatus::Skipped { .. }) {
         status.set_type(row.code.as_str());
     }

@@ -259,6 +259,9 @@ fn write_group(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut dy
     let images = summary::count(group.total, "image");
     let all = if group.extent == Extent::Whole { ", all that were asked for here" } else { "" };
     writeln!(out, "{images}{all}. {}", escape::markdown(code.meaning()))?;
+    if let Some(words) = group.exception.and_then(|at| gating::exception_words(view, at)) {
+        writeln!(out, "Exception: {}.", escape::markdown(&words))?;
+    }
     if !code.advice().is_empty() {
         writeln!(out, "What to try: {}.", escape::markdown(code.advice()))?;
     }

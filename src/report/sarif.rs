@@ -263,7 +263,7 @@ impl Serialize for Results<'_> {
         let mut fingerprints = Fingerprints::default();
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
-            list.serialize_element(&result(&finding, &mut fingerprints))?;
+            list.serialize_element(&result(&self.0, &finding, &mut fingerprints))?;
         }
         for finding in gating::findings(&self.0) {
             if let Some(severity) = finding.severity() {
@@ -285,14 +285,14 @@ impl Serialize for Results<'_> {
     }
 }
 
-fn result<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultLine<'a> {
+fn result<'a>(view: &View<'_>, finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultLine<'a> {
     let row = &finding.row;
     let own = fingerprints.of(finding);
     ResultLine {
         rule_id: row.code.as_str(),
         rule_index: RULE_INDEX.get(&row.code).copied(),
         level: level(finding.severity),
-        message: Message { text: message(&finding.told()) },
+        message: Message { text: message(&finding.told(view)) },
         locations: [Location { physical_location: place(finding) }],
         partial_fingerprints: prints(own),
         properties: Some(ResultProperties {

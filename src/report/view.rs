@@ -225,6 +225,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The index of the exception by which a result is judged otherwise than by its status.
+    pub(super) fn excepted(&self, result: &CheckResult) -> Option<usize> {
+        let Treated { level, exception, .. } = self.decision.treated(result)?;
+        exception.filter(|_| *level != self.policy.level_of(result))
+    }
+
     /// What a result was in the baseline, where it fails or leaves it open and got worse.
     pub(super) fn worsened(&self, result: &CheckResult) -> Option<Status> {
         match self.decision.treated(result) {

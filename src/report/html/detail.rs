@@ -12,6 +12,7 @@ use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
 use super::super::depth;
+use super::super::gating;
 use super::super::matrix::who;
 use super::super::problems::{remark, worse};
 use super::super::summary::count;
@@ -105,6 +106,7 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
     if !result.verdict.reason.is_empty() {
         lines.push(text(&result.verdict.reason));
     }
+    lines.extend(gating::excepted(view, result).map(|words| format!("Exception: {}", text(&words))));
     // Of referrers the reason has said it.
     let untold = result.notes.iter().filter(|note| !note.starts_with(NOT_FOUND_OUT));
     lines.extend(untold.map(|note| format!("Note: {}", text(note))));
