@@ -29,6 +29,7 @@ mod saved;
 mod shell;
 mod sources;
 mod template;
+mod vantage;
 mod whole;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};

@@ -21,16 +21,19 @@ pub enum GateCode {
     TooFewAnswers,
     /// Times that are not judged, for want of a baseline.
     NoBaseline,
+    /// A requirement about mirrors as they are seen from somewhere else.
+    JudgedElsewhere,
 }
 
 impl GateCode {
     /// Every one, the gravest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::MirrorTooSlow,
         Self::MirrorSlower,
         Self::ExceptionUnused,
         Self::TooFewAnswers,
         Self::NoBaseline,
+        Self::JudgedElsewhere,
     ];
 
     /// The kebab-case name.
@@ -42,6 +45,7 @@ impl GateCode {
             Self::MirrorSlower => "mirror-slower",
             Self::TooFewAnswers => "too-few-answers",
             Self::NoBaseline => "no-baseline",
+            Self::JudgedElsewhere => "judged-elsewhere",
         }
     }
 
@@ -51,7 +55,7 @@ impl GateCode {
         match self {
             Self::MirrorTooSlow | Self::MirrorSlower => Level::Fail,
             Self::ExceptionUnused => Level::Warn,
-            Self::TooFewAnswers | Self::NoBaseline => Level::Pass,
+            Self::TooFewAnswers | Self::NoBaseline | Self::JudgedElsewhere => Level::Pass,
         }
     }
 
@@ -77,6 +81,9 @@ impl GateCode {
             Self::TooFewAnswers => {
                 "A mirror gave too few timed answers, now or in the baseline: its times are not judged."
             }
+            Self::JudgedElsewhere => {
+                "A requirement hangs on mirrors as they are seen from other places: it is not judged in this run."
+            }
             Self::NoBaseline => {
                 "The policy limits how much slower mirrors may get, and there is no baseline: not judged."
             }
@@ -95,6 +102,7 @@ impl GateCode {
                 "look at what changed since the baseline; make a new one if that is how it stays"
             }
             Self::TooFewAnswers => "check more images, or judge no times here",
+            Self::JudgedElsewhere => "merge the reports of all places, and let that decide",
             Self::NoBaseline => "name the last run's report with --baseline, or take max_slowdown out",
         }
     }
@@ -156,6 +164,10 @@ impl GateCode {
                     remedy: "make a new baseline that has it",
                 },
             ],
+            Self::JudgedElsewhere => &[Cause {
+                cause: "require or a group names mirrors by place, and this run was made from another one (--vantage)",
+                remedy: "merge the reports of all places under the same policy; or have a group for each place",
+            }],
             Self::NoBaseline => &[Cause {
                 cause: "max_slowdown stands in the configuration, and the run was started without --baseline",
                 remedy: "name the last run's report with --baseline; on the first run there is none, and this may stay",

@@ -58,6 +58,9 @@ pub enum Require {
     AtLeast(NonZeroUsize),
     /// These; where none of them stands in for an image's registry, every one.
     Named(Vec<Box<str>>),
+    /// These, and mirrors as they are seen from somewhere else: where none of these stands in for an image's registry,
+    /// none.
+    Elsewhere(Vec<Box<str>>),
 }
 
 impl FromStr for Require {
@@ -202,6 +205,19 @@ pub struct Policy {
     pub mirror_places: BTreeMap<Box<str>, Box<str>>,
     /// What each status does, exceptions aside.
     pub levels: Levels,
+    /// What of the policy is not judged in this run.
+    pub unjudged: Vec<Unjudged>,
+}
+
+/// A requirement that hangs on mirrors as they are seen from somewhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// `require`, or the name of the group.
+    pub what: Box<str>,
+    /// Where it is said.
+    pub place: Box<str>,
+    /// The mirrors that are seen from elsewhere, as the policy names them.
+    pub elsewhere: Vec<Box<str>>,
 }
 
 /// What each status does.
@@ -224,6 +240,7 @@ impl Default for Policy {
             latency: LatencyLimits::default(),
             mirror_places: BTreeMap::new(),
             levels: Levels::default(),
+            unjudged: Vec::new(),
         }
     }
 }

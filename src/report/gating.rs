@@ -1,7 +1,9 @@
 //! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, GateCode, Level, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
+use crate::gate::{
+    Change, Exception, GateCode, Level, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State, Unjudged,
+};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
@@ -73,7 +75,21 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
             place: None,
             text: "no baseline: slowdown not judged".to_owned(),
         });
-    exceptions.chain(latency).chain(idle).collect()
+    exceptions.chain(latency).chain(idle).chain(unjudged(view.policy)).collect()
+}
+
+/// What of a policy is not judged where this run was made.
+pub fn unjudged(policy: &Policy) -> impl Iterator<Item = Finding> {
+    policy.unjudged.iter().map(|Unjudged { what, place, elsewhere }| {
+        let names: Vec<_> = elsewhere.iter().map(|name| format!("'{name}'")).collect();
+        let said = if &**place == "--require" { place.to_string() } else { format!("{place}: {what}") };
+        Finding {
+            kind: GateCode::JudgedElsewhere,
+            about: what.to_string(),
+            place: Some(place.clone()),
+            text: format!("{said} hangs on {}, seen from elsewhere: not judged here", names.join(", ")),
+        }
+    })
 }
 
 fn of_exception(exception: &Exception, state: State) -> Option<Finding> {

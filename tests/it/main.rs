@@ -50,6 +50,7 @@ mod outages;
 mod outputs;
 mod peers;
 mod pipelines;
+mod places;
 mod private_daemons;
 mod pulls;
 mod real_registries;
