@@ -282,6 +282,10 @@ mod tests {
                 );
             }
         }
+        let mut everything = excepted_as(Level::Warn, "MONDAYS");
+        everything.policy.exceptions[0].what = None;
+        let html = Fixture::new(everything.run, everything.policy, 1).told(Format::Html);
+        assert!(!html.contains("<b>half: OK</b> <code>digest-equal</code><p>Exception"), "{html}");
         // One that makes no difference is no reason.
         let same = excepted_as(Level::Fail, "MONDAYS");
         assert!(!same.told(Format::Table).contains("MONDAYS (until"), "{}", same.told(Format::Table));

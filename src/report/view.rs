@@ -225,10 +225,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The index of the exception by which a result is judged otherwise than by its status.
+    /// The index of the exception by which a result that is not fine is judged otherwise than by its status.
     pub(super) fn excepted(&self, result: &CheckResult) -> Option<usize> {
         let Treated { level, exception, .. } = self.decision.treated(result)?;
-        exception.filter(|_| *level != self.policy.level_of(result))
+        let is_told = *level != self.policy.level_of(result) && self.bearing(result) != Bearing::Fine;
+        exception.filter(|_| is_told)
     }
 
     /// What a result was in the baseline, where it fails or leaves it open and got worse.
