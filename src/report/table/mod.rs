@@ -6,7 +6,7 @@
 
 mod dynamic;
 mod gate;
-mod layout;
+pub(super) mod layout;
 mod order;
 mod paint;
 mod place;
