@@ -16,6 +16,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const ANSWERS_AT_ONCE: usize = 32;
 
 fn main() -> ExitCode {
+    if let Some(code) = app::apart::run() {
+        return code;
+    }
     let cli = Cli::from_arguments();
     log::start(match (cli.common.quiet, cli.common.verbose) {
         (true, _) => Verbosity::Quiet,

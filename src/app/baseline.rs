@@ -1,6 +1,6 @@
 //! Baselines: read for a check, and `registry-check baseline write`, which makes small ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::exit;
 use crate::gate::Baseline;
 use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
-use crate::model::scope::Vantage;
-use crate::report::baseline::Kind;
+use crate::model::scope::{Shard, Vantage};
+use crate::report::baseline::{Kind, Unusable};
 use crate::report::{self, escape};
 use crate::stored;
 
@@ -37,9 +37,11 @@ fn read(path: &Path) -> Result<Baseline, String> {
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     // A report is held to what every command holds it to: one that does not add up would let through what it lacks.
-    match report::baseline::kind(bytes).map_err(|error| error.to_string())? {
-        Kind::Report => drop(stored::read(bytes).map_err(|error| format!("it {error}"))?),
-        Kind::Baseline => {}
+    match report::baseline::kind(bytes) {
+        Ok(Kind::Baseline) => {}
+        Err(unknown @ Unusable::UnknownSchema(_)) => return Err(unknown.to_string()),
+        // What is nothing of ours is told as every command tells it.
+        Ok(Kind::Report) | Err(_) => drop(stored::read(bytes).map_err(|error| format!("it {error}"))?),
     }
     report::baseline::read(bytes).map_err(|error| error.to_string())
 }
@@ -61,6 +63,26 @@ pub(super) fn hold_to_images<'a>(
         "{}: is of another list: none of its {checked} images is checked here",
         path.display()
     )]))
+}
+
+/// Warns where most of a baseline is about images that are not checked here: it may be that of another list, or of an old one.
+/// Of a shard nothing is told, as the others have the rest.
+pub(super) fn warn_of_images<'a>(
+    baseline: &Baseline,
+    path: &Path,
+    part: Option<Shard>,
+    images: impl Iterator<Item = &'a ImageRef>,
+) {
+    let checked: HashSet<String> = images.map(ToString::to_string).collect();
+    let shared = baseline.images.iter().filter(|image| checked.contains(&***image)).count();
+    let all = baseline.images.len();
+    if part.is_none() && shared * 2 < all {
+        log::warn!(
+            "{}: only {shared} of its {all} images are among the {} checked here: is it the baseline of this list?",
+            escape::terminal(&path.display().to_string()),
+            checked.len()
+        );
+    }
 }
 
 /// What is put together from several vantage points names its mirrors by them: held against a baseline that does not,

@@ -20,17 +20,18 @@ use super::options::{self, CheckOptions};
 use super::output::Outputs;
 use super::prepare::{self, Prepared, prepare_with};
 use super::rows::Rows;
-use super::{Error, baseline, policy, template};
+use super::{Error, baseline, policy, template, vantage};
 use crate::cli::{CheckArgs, CommonArgs, ReportArgs};
 use crate::credentials::Sources;
 use crate::exit;
-use crate::gate::{self, Decision, Outcome, Policy, Terms};
+use crate::gate::{self, Decision, GateCode, Outcome, Policy, Terms};
 use crate::inputs::STDIN_ARGUMENT;
+use crate::model::endpoint::Endpoint;
 use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
 use crate::plan::part;
 use crate::probe::schedule::Event;
-use crate::report::gating::findings;
+use crate::report::gating::{Finding, findings};
 use crate::report::ndjson::{self, End};
 use crate::report::{Bearing, Format, Places, View, escape};
 use crate::ui::progress::Progress;
@@ -51,9 +52,9 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     if is_stream && !options.need_whole_run() {
         return endless::run((&args, common), forms, options, &interruptions).await;
     }
-    let Prepared { options, plan, sources, read } = prepare_with(options, &args)?;
+    let Prepared { mut options, plan, sources, read } = prepare_with(options, &args)?;
     // Globs and requirements are held to the whole list, not to a part of it.
-    hold_to_plan(&options, &args, &plan)?;
+    hold_to_plan(&mut options, &args, &plan)?;
     let outputs = Outputs::open(&args.outputs, forms, &read, &interruptions).map_err(Error::Outputs)?;
     let job = Job::open(&args.reports, &read, &outputs)?;
     let plan = scoped(plan, &args, &outputs);
@@ -94,7 +95,10 @@ impl Ended<'_> {
             tell_decision(decision.outcome, |outcome| decision.count(outcome));
         }
         if !outputs.are_for_people() {
-            for finding in findings(&view).iter().filter(|finding| finding.bearing != Bearing::NotCounted) {
+            let is_grave = |finding: &&Finding| {
+                finding.bearing() != Bearing::NotCounted || finding.kind == GateCode::JudgedElsewhere
+            };
+            for finding in findings(&view).iter().filter(is_grave) {
                 log::warn!("{}", escape::terminal(&finding.text));
             }
         }
@@ -111,6 +115,7 @@ impl Ended<'_> {
         if let Some(job) = job {
             errors.extend(job.tell(&view, annotations).err());
         }
+        errors.extend(outputs.write_templates(&view, &style));
         if errors.is_empty() { Ok(exit_code) } else { Err(Error::Outputs(errors)) }
     }
 }
@@ -135,15 +140,18 @@ pub(super) fn view<'a>(run: &'a Run, decision: &'a Decision, policy: &'a Policy,
 }
 
 /// What the policy and the baseline are about must be in the plan.
-fn hold_to_plan(options: &CheckOptions, args: &CheckArgs, plan: &Plan) -> Result<(), Error> {
+fn hold_to_plan(options: &mut CheckOptions, args: &CheckArgs, plan: &Plan) -> Result<(), Error> {
     policy::hold_to_requirement(&options.policy, policy::asked(plan))?;
     let images = plan.images.iter().map(|planned| &*planned.image);
     let configured = options.mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint);
     let endpoints = plan.endpoints.iter().map(|endpoint| &**endpoint).chain(configured);
+    let known: Vec<_> = endpoints.clone().map(Endpoint::own_name).collect();
+    vantage::except_here(&mut options.policy, args.vantage.as_ref(), &known);
     policy::hold_to_images(&options.policy, images.clone(), endpoints)?;
     match (&options.baseline, &args.gate.baseline) {
         (Some(baseline), Some(path)) => {
-            baseline::hold_to_images(baseline, path, images)?;
+            baseline::hold_to_images(baseline, path, images.clone())?;
+            baseline::warn_of_images(baseline, path, args.shard, images);
             baseline::hold_to_vantages(baseline, path, plan.endpoints.iter().map(|endpoint| &**endpoint))?;
             baseline::warn_of_place(baseline, path, args.vantage.as_ref());
             Ok(())

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::template::Template;
 use crate::report::Format;
-use crate::report::template::Template;
 
 /// What `-o` calls the user's template.
 const TEMPLATE: &str = "template";
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_template_stands_where_nothing_else_is_said() {
-        let template = || Template::read("t", String::new()).ok();
+        let template = || Some(Template { file: "t".to_owned(), source: String::new() });
         let forms = Forms { format: None, template: template() };
         assert_eq!(forms.of_stdout(), Form::Template);
         assert_eq!(read(&forms, "a.page"), Ok((Form::Template, Some("a.page".to_owned()))));

@@ -38,7 +38,7 @@ use crate::model::scope::{Scope, Vantage};
 use crate::plan;
 use crate::probe::schedule::{self, Event};
 use crate::report::ndjson::{self, End};
-use crate::report::{Places, Summary};
+use crate::report::{Places, Summary, escape, gating};
 use crate::ui::progress::Progress;
 use crate::verdict;
 
@@ -169,6 +169,9 @@ pub(super) async fn run(
     mut options: CheckOptions,
     interruptions: &Interruptions,
 ) -> Result<u8, Error> {
+    for finding in gating::unjudged(&options.policy) {
+        log::warn!("{}", escape::terminal(&finding.text));
+    }
     let mut known: Vec<_> =
         options.mirrors.mirrors.iter().map(|mirror| Arc::clone(&mirror.endpoint)).collect();
     let mirrors = known.len();

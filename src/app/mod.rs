@@ -1,5 +1,6 @@
 //! One file for each command: the only place where the stages meet.
 
+pub mod apart;
 mod asker;
 mod auth;
 mod baseline;
@@ -28,6 +29,7 @@ mod saved;
 mod shell;
 mod sources;
 mod template;
+mod vantage;
 mod whole;
 
 pub use options::{CONCURRENCY, CheckOptions, PER_HOST};
@@ -41,7 +43,7 @@ use crate::model::dynamic::Dynamic;
 use crate::net::client::ClientError;
 use crate::net::tls::TlsError;
 use crate::plan::UnaskableRegistry;
-use crate::{config, credentials, exit, gate, inputs, mirrors, report, stored};
+use crate::{config, credentials, exit, gate, inputs, mirrors, stored};
 
 /// Why a command could not do its job: one variant for each stage.
 #[derive(Debug, Error)]
@@ -74,7 +76,7 @@ pub enum Error {
     #[error("{} that cannot be asked for", count(.0.len(), "image"))]
     Images(Vec<String>),
     /// The policy.
-    #[error(transparent)]
+    #[error("{0}")]
     Policy(#[from] gate::PolicyError),
     /// More mirrors demanded than there are.
     #[error("{place} {required}, but {registry} has only {}", count(*.available, "mirror"))]
@@ -125,7 +127,7 @@ pub enum Error {
     },
     /// A template that is none.
     #[error("{0}")]
-    Template(report::template::TemplateError),
+    Template(String),
     /// A template that nothing is written by.
     #[error("--template is used by no report")]
     TemplateUnused,

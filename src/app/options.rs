@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Error, baseline, policy, saved};
+use super::{Error, baseline, policy, saved, vantage};
 use crate::cli::{
     CheckArgs, ColorArg, CommonArgs, DepthArg, MirrorArg, OnlyArg, ProgressArg, ReportArgs, SortArg,
 };
@@ -87,8 +87,9 @@ pub(super) fn resolve(args: &CheckArgs, common: &CommonArgs) -> Result<CheckOpti
     let tls = TlsOptions { hosts: mirrors.tls.clone(), ..defaults.tls };
     let logins = mirrors.nodes.iter().flat_map(|node| node.logins.iter().cloned()).collect();
     let credentials = credentials::Options { nodes: logins, ..defaults.credentials };
-    let policy = policy::resolve(&args.gate, config.gate)?;
+    let mut policy = policy::resolve(&args.gate, config.gate)?;
     let known: Vec<&str> = mirrors.mirrors.iter().map(|mirror| &*mirror.endpoint.name).collect();
+    vantage::require_here(&mut policy, args.vantage.as_ref(), &known);
     policy::hold_to_mirrors(&policy, &known)?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
     Ok(CheckOptions { mirrors, tls, credentials, reach, policy, baseline, ..defaults })

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::OutputError;
 use super::destination::{Destination, Form, Forms};
 use super::interrupt::Interruptions;
 use super::reader::{self, Reader};
 use super::rows::{self, Rows};
-use crate::report::template::Template;
+use super::template::Template;
+use super::{OutputError, apart};
 use crate::report::{self, Format, TableStyle, View, escape};
 
 /// As many as Linux follows.
@@ -202,15 +202,23 @@ impl Outputs {
     /// Writes every report that is a file and was not written while results came, and gives it its name. One that fails does not keep the others from
     /// being written.
     pub(super) fn write_files(&mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
-        let is_file = |output: &mut Output| !output.is_rows() && matches!(output.target, Target::File { .. });
+        let is_file = |output: &mut Output| {
+            !output.is_rows() && output.form != Form::Template && matches!(output.target, Target::File { .. })
+        };
         let files = self.places.extract_if(.., is_file).collect();
         self.write(files, view, style)
     }
 
     /// Writes every other report: after the files, as it may take for ever.
-    pub(super) fn write_rest(mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
-        let rest = std::mem::take(&mut self.places);
+    pub(super) fn write_rest(&mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
+        let rest = self.places.extract_if(.., |output| output.form != Form::Template).collect();
         self.write(rest, view, style)
+    }
+
+    /// Writes what is written by the user's template: after all else, as it may take all the memory there is.
+    pub(super) fn write_templates(mut self, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
+        let templates = std::mem::take(&mut self.places);
+        self.write(templates, view, style)
     }
 
     fn write(&self, places: Vec<Output>, view: &View<'_>, style: &TableStyle) -> Vec<OutputError> {
@@ -356,7 +364,7 @@ fn render(
     match (form, template) {
         (Form::Format(format), _) => report::render(format, view, style, out),
         (Form::Template, Some(template)) => {
-            out.write_all(template.render(view).map_err(io::Error::other)?.as_bytes())
+            out.write_all(&apart::fill_in(template, view).map_err(io::Error::other)?)
         }
         (Form::Template, None) => Err(io::Error::other("there is no template")),
     }

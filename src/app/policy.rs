@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use time::{Date, OffsetDateTime};
 
-use super::Error;
+use super::{Error, vantage};
 use crate::cli::GateArgs;
 use crate::config::GateSpec;
 use crate::gate::{Exception, Group, Level, Policy, PolicyError, Require};
@@ -87,7 +87,7 @@ pub(super) fn hold_to_mirrors(policy: &Policy, known: &[&str]) -> Result<(), Err
             faults.push(format!("{place}: {key}{}", no_such(name, known)));
         }
     };
-    if let Require::Named(names) = &policy.require {
+    if let Require::Named(names) | Require::Elsewhere(names) = &policy.require {
         hold(&policy.require_place, "require", names);
     }
     for group in &policy.groups {
@@ -106,6 +106,13 @@ pub(super) fn names<'a>(endpoints: impl Iterator<Item = &'a Endpoint> + Clone) -
 fn no_such(name: &str, known: &[&str]) -> String {
     let mut seen = BTreeSet::new();
     let known: Vec<&str> = known.iter().copied().filter(|name| seen.insert(*name)).collect();
+    if let Some((own, place)) = vantage::parts(name).filter(|(own, _)| known.contains(own)) {
+        return format!(
+            "no mirror is called '{}' (that is '{}' from {place}: say from where a check is made, --vantage {place})",
+            name.escape_debug(),
+            own.escape_debug()
+        );
+    }
     let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
     let hint = match nearest {
         Some((distance, known)) if distance <= known.len().max(3) / 2 => {

@@ -9,7 +9,7 @@ use super::check::Ended;
 use super::github::Job;
 use super::interrupt::Interruptions;
 use super::output::Outputs;
-use super::{Error, SavedError, SavedFault, baseline, policy, template};
+use super::{Error, SavedError, SavedFault, baseline, policy, template, vantage};
 use crate::cli::{AgainArgs, CommonArgs, MergeArgs, RenderArgs};
 use crate::config::{self, Config};
 use crate::gate::{Policy, Terms};
@@ -17,7 +17,7 @@ use crate::inputs::{STDIN_ARGUMENT, STDIN_NAME};
 use crate::mirrors;
 use crate::model::age::{Grace, History};
 use crate::model::code::Code;
-use crate::model::endpoint::Role;
+use crate::model::endpoint::{Endpoint, Role};
 use crate::model::run::{CheckResult, Run};
 use crate::report::escape;
 use crate::stored::{self, Named, Saved};
@@ -51,14 +51,16 @@ fn again(
     let config = config::load(args.config.as_deref())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let graces = Graces::of(args.grace, &config);
-    let policy = policy::resolve(&args.gate, config.gate)?;
+    let mut policy = policy::resolve(&args.gate, config.gate)?;
     policy::hold_to_day(&policy, policy::today())?;
     let baseline = args.gate.baseline.as_deref().map(baseline::load).transpose()?;
     let Saved { mut run, tool_version } = one(read_all(paths)?)?;
-    hold_to_run(&policy, &run)?;
+    hold_to_run(&mut policy, &run)?;
     graces.grant(&mut run)?;
     if let (Some(baseline), Some(path)) = (&baseline, &args.gate.baseline) {
-        baseline::hold_to_images(baseline, path, run.images.iter().map(|image| &**image))?;
+        let images = run.images.iter().map(|image| &**image);
+        baseline::hold_to_images(baseline, path, images.clone())?;
+        baseline::warn_of_images(baseline, path, run.scope.part.as_ref().map(|part| part.shard), images);
         baseline::hold_to_vantages(baseline, path, run.endpoints.iter().map(|endpoint| &**endpoint))?;
         baseline::warn_of_place(baseline, path, run.scope.vantage.as_ref());
     }
@@ -165,9 +167,12 @@ fn bytes(from: impl Read) -> Result<Vec<u8>, SavedFault> {
 }
 
 /// A policy that speaks of nothing in the run is a mistake, as it is in a check.
-fn hold_to_run(policy: &Policy, run: &Run) -> Result<(), Error> {
+fn hold_to_run(policy: &mut Policy, run: &Run) -> Result<(), Error> {
     let endpoints = run.endpoints.iter().map(|endpoint| &**endpoint);
-    policy::hold_to_mirrors(policy, &policy::names(endpoints.clone()))?;
+    let (here, mirrors) = (run.scope.vantage.as_ref(), policy::names(endpoints.clone()));
+    vantage::require_here(policy, here, &mirrors);
+    vantage::except_here(policy, here, &endpoints.clone().map(Endpoint::own_name).collect::<Vec<_>>());
+    policy::hold_to_mirrors(policy, &mirrors)?;
     let asked = run.results.chunk_by(|one, other| one.image == other.image).filter_map(|results| {
         let mirrors = results.iter().filter(|result| result.role(run) == Role::Mirror);
         let mirrors = mirrors.map(|result| &*run.endpoints[result.endpoint as usize]).collect();

@@ -4,13 +4,21 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::destination::{Form, Forms};
+use super::{Error, apart};
 use crate::report::Format;
-use crate::report::template::Template;
 
 /// Most bytes of a template.
 const MOST_BYTES: u64 = 1024 * 1024;
+
+/// The user's template, which is read and filled in by [`apart`] alone.
+#[derive(Debug)]
+pub(super) struct Template {
+    /// What it is called in errors.
+    pub(super) file: String,
+    /// Its text.
+    pub(super) source: String,
+}
 
 /// The forms that the command line names.
 ///
@@ -35,7 +43,9 @@ fn read(path: &Path) -> Result<Template, Error> {
     if text.len() as u64 > MOST_BYTES {
         return Err(fail("is larger than 1 MiB".to_owned()));
     }
-    Template::read(&file, text).map_err(Error::Template)
+    let template = Template { file: file.clone(), source: text };
+    apart::check(&template).map_err(Error::Template)?;
+    Ok(template)
 }
 
 /// A template that nothing is written by is a mistake: an extension or `-f` has taken its place.

@@ -8,7 +8,7 @@ use crate::report::Format;
 /// `registry-check explain CODE...`
 #[derive(Clone, Debug, Args)]
 pub struct ExplainArgs {
-    /// Codes, or statuses for all codes of theirs
+    /// Codes, or statuses for all codes of theirs; gate for what the gate itself finds
     #[arg(value_name = "CODE", required_unless_present = "list", conflicts_with = "list")]
     pub codes: Vec<String>,
     /// Every code, one a line

@@ -5,6 +5,7 @@
 mod auth;
 mod baseline;
 mod check;
+mod completions;
 mod demo;
 mod explain;
 mod gate;
@@ -21,6 +22,7 @@ mod shell;
 pub use auth::AuthArgs;
 pub use baseline::{BaselineArgs, BaselineCommand, BaselineWriteArgs};
 pub use check::{CheckArgs, DepthArg, TimeArgs};
+pub use completions::{Shell, completions};
 pub use demo::DemoArgs;
 pub use explain::ExplainArgs;
 pub use gate::GateArgs;
@@ -32,7 +34,7 @@ pub use parse::{MirrorArg, duration};
 pub use reports::{OnlyArg, ReportArgs, SortArg};
 pub use resolve::ResolveArgs;
 pub use saved::{AgainArgs, MergeArgs, RenderArgs};
-pub use shell::{CompletionsArgs, Shell, completions, man};
+pub use shell::{CompletionsArgs, man};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -1,5 +1,5 @@
-//! The command line for shells and manuals: completion scripts and the manual page, made from the very types
-//! that read it. Text only; who prints it is for the caller.
+//! The command line for manuals: the manual page, made from the very types that read it, and the arguments of
+//! `completions`. Text only; who prints it is for the caller.
 
 use std::io;
 
@@ -7,8 +7,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::Cli;
-
-pub use clap_complete::Shell;
+use super::completions::Shell;
 
 /// `registry-check completions`
 #[derive(Debug, Args)]
@@ -16,16 +15,6 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
-}
-
-/// The script that completes this command line in `shell`.
-#[must_use]
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut command = Cli::command();
-    let name = command.get_name().to_owned();
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut script);
-    script
 }
 
 /// The manual page in roff: the main job, then a section for each subcommand.

@@ -285,7 +285,7 @@ impl Reader<'_> {
                         self.fault(at, &fault);
                     }
                 }
-                Require::All | Require::Any | Require::AtLeast(_) => {}
+                Require::All | Require::Any | Require::AtLeast(_) | Require::Elsewhere(_) => {}
             }
             let mirrors = mirrors.into_iter().map(String::into_boxed_str).collect();
             groups.push(Group { name: name.into(), mirrors, require, place: (self.place)(at).into() });

@@ -6,6 +6,7 @@
 //! Accepting more never fails more: levels only fall, and whether a problem is known does not hang on them.
 
 mod baseline;
+mod code;
 mod exception;
 mod glob;
 mod latency;
@@ -17,10 +18,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use baseline::{Baseline, Better, Change, Comparison, Key, Pace, Problem, is_found_out, severity};
+pub use code::GateCode;
 pub use exception::{Exception, State, What};
 pub use glob::Glob;
 pub use latency::{MIN_SAMPLES, MirrorLatency, NOISE, Ruling, pace, percentile};
-pub use policy::{Group, LatencyLimits, Level, Levels, Policy, PolicyError, Require, Slowdown};
+pub use policy::{Group, LatencyLimits, Level, Levels, Policy, PolicyError, Require, Slowdown, Unjudged};
 
 use crate::model::code::Code;
 use crate::model::endpoint::{Endpoint, Role};
@@ -261,10 +263,10 @@ fn outcome_of_image(
     };
     let outcome = |require: &Require, is_meant: &dyn Fn(&CheckResult) -> bool| {
         let is_named = |result: &CheckResult| match require {
-            Require::Named(names) => is_meant(result) && is_among(names, result),
+            Require::Named(names) | Require::Elsewhere(names) => is_meant(result) && is_among(names, result),
             Require::All | Require::Any | Require::AtLeast(_) => is_meant(result),
         };
-        let some_named = asked().any(is_named);
+        let some_named = asked().any(is_named) || matches!(require, Require::Elsewhere(_));
         let mut tally = Tally::default();
         for result in asked().filter(|result| if some_named { is_named(result) } else { is_meant(result) }) {
             tally.add(judged(result));
@@ -314,7 +316,7 @@ impl Tally {
     fn raw(self, require: &Require) -> Outcome {
         let asked = self.passed + self.undecided + self.failed;
         let needed = match require {
-            Require::All | Require::Named(_) => asked,
+            Require::All | Require::Named(_) | Require::Elsewhere(_) => asked,
             Require::Any => asked.min(1),
             Require::AtLeast(number) => number.get().min(asked),
         };

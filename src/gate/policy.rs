@@ -58,6 +58,9 @@ pub enum Require {
     AtLeast(NonZeroUsize),
     /// These; where none of them stands in for an image's registry, every one.
     Named(Vec<Box<str>>),
+    /// These, and mirrors as they are seen from somewhere else: where none of these stands in for an image's registry,
+    /// none.
+    Elsewhere(Vec<Box<str>>),
 }
 
 impl FromStr for Require {
@@ -105,6 +108,14 @@ pub enum PolicyError {
     /// Not a share of one hundred.
     #[error("'{0}' is no share such as 15%")]
     Slowdown(String),
+    /// A share without its sign: 0.15 may be meant as either.
+    #[error("'{text}' has no sign, and means nothing without: write {meant}")]
+    Unsigned {
+        /// What was typed.
+        text: String,
+        /// What may have been meant.
+        meant: String,
+    },
 }
 
 /// Mirrors with a requirement of their own.
@@ -127,7 +138,7 @@ pub struct Slowdown(pub u32);
 impl FromStr for Slowdown {
     type Err = PolicyError;
 
-    /// `15%`, `7.5%`; the sign may be left out.
+    /// `15%`, `7.5%`: never without the sign.
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         let fault = || PolicyError::Slowdown(text.to_owned());
         let number = text.strip_suffix('%').unwrap_or(text).trim();
@@ -138,7 +149,15 @@ impl FromStr for Slowdown {
         }
         let hundredths: u32 = format!("{part:0<2}").parse().map_err(|_| fault())?;
         let whole: u32 = whole.parse().map_err(|_| fault())?;
-        Ok(Self(whole * 100 + hundredths))
+        let slowdown = Self(whole * 100 + hundredths);
+        match (text.ends_with('%'), slowdown.0) {
+            (true, _) => Ok(slowdown),
+            (false, 1..100) => {
+                let meant = format!("{slowdown} or {}", Self(slowdown.0 * 100));
+                Err(PolicyError::Unsigned { text: text.to_owned(), meant })
+            }
+            (false, _) => Err(PolicyError::Unsigned { text: text.to_owned(), meant: slowdown.to_string() }),
+        }
     }
 }
 
@@ -186,6 +205,19 @@ pub struct Policy {
     pub mirror_places: BTreeMap<Box<str>, Box<str>>,
     /// What each status does, exceptions aside.
     pub levels: Levels,
+    /// What of the policy is not judged in this run.
+    pub unjudged: Vec<Unjudged>,
+}
+
+/// A requirement that hangs on mirrors as they are seen from somewhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// `require`, or the name of the group.
+    pub what: Box<str>,
+    /// Where it is said.
+    pub place: Box<str>,
+    /// The mirrors that are seen from elsewhere, as the policy names them.
+    pub elsewhere: Vec<Box<str>>,
 }
 
 /// What each status does.
@@ -208,6 +240,7 @@ impl Default for Policy {
             latency: LatencyLimits::default(),
             mirror_places: BTreeMap::new(),
             levels: Levels::default(),
+            unjudged: Vec::new(),
         }
     }
 }
@@ -285,18 +318,22 @@ mod tests {
 
     #[test]
     fn slowdowns_are_shares() {
-        for (text, hundredths, shown) in [
-            ("15%", 1500, "15%"),
-            ("15", 1500, "15%"),
-            ("7.5%", 750, "7.5%"),
-            ("0.25%", 25, "0.25%"),
-            ("0%", 0, "0%"),
-        ] {
+        for (text, hundredths, shown) in
+            [("15%", 1500, "15%"), ("7.5%", 750, "7.5%"), ("0.25%", 25, "0.25%"), ("0%", 0, "0%")]
+        {
             let slowdown: Slowdown = text.parse().unwrap();
             assert_eq!((slowdown.0, &*slowdown.to_string()), (hundredths, shown));
         }
         for text in ["", "%", "-5%", "1e3%", "15 percent", "1.234%", ".5%", "5.%", "999999%"] {
             assert_eq!(text.parse::<Slowdown>(), Err(PolicyError::Slowdown(text.to_owned())), "{text}");
+        }
+        for (text, told) in [
+            ("0.15", "'0.15' has no sign, and means nothing without: write 0.15% or 15%"),
+            ("15", "'15' has no sign, and means nothing without: write 15%"),
+            ("0", "'0' has no sign, and means nothing without: write 0%"),
+            ("1.5", "'1.5' has no sign, and means nothing without: write 1.5%"),
+        ] {
+            assert_eq!(text.parse::<Slowdown>().unwrap_err().to_string(), told);
         }
     }
 

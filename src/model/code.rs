@@ -641,14 +641,19 @@ impl Code {
     /// The code that `name` is likely to be meant for.
     #[must_use]
     pub fn nearest(name: &str) -> Option<Self> {
-        let name: String = name.chars().take(100).collect::<String>().to_ascii_lowercase().replace('_', "-");
-        Self::ALL
-            .iter()
-            .map(|code| (strsim::damerau_levenshtein(&name, code.as_str()), *code))
-            .min()
-            .filter(|(distance, code)| *distance <= code.as_str().len() / 3)
-            .map(|(_, code)| code)
+        nearest(name, Self::ALL, |code| code.as_str())
     }
+}
+
+/// The one of `all` that `typed` is likely to be meant for.
+#[must_use]
+pub fn nearest<T: Copy + Ord>(typed: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Option<T> {
+    let typed: String = typed.chars().take(100).collect::<String>().to_ascii_lowercase().replace('_', "-");
+    all.iter()
+        .map(|one| (strsim::damerau_levenshtein(&typed, name(one)), *one))
+        .min()
+        .filter(|(distance, one)| *distance <= name(one).len() / 3)
+        .map(|(_, one)| one)
 }
 
 impl fmt::Display for Code {

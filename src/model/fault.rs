@@ -79,7 +79,7 @@ pub enum Shut {
     Down {
         /// How the last of them failed.
         fault: Box<NetFault>,
-        /// How many they were.
+        /// How many they were; not for reports, as it hangs on what else was asked.
         requests: u32,
     },
     /// It throttles, and went on doing so after it had been left alone.
@@ -118,14 +118,9 @@ impl Shut {
     #[must_use]
     pub fn about(&self, host: &str) -> String {
         match self {
-            Self::Down { fault, requests } => {
-                let requests = if *requests == 1 {
-                    "1 earlier request".to_owned()
-                } else {
-                    format!("{requests} earlier requests")
-                };
-                format!("{host}: {fault}; not asked: host was down for {requests}")
-            }
+            // Which requests met with it and which were spared hangs on their order, and on what else was asked: the
+            // same words for both. That nothing was sent, the count of attempts says.
+            Self::Down { fault, .. } => format!("{host}: {fault}"),
             Self::Throttling { cool_downs } => {
                 format!("{host} is still throttling after {cool_downs} cool-downs; not asked")
             }

@@ -35,7 +35,7 @@ impl Serialize for DecisionLine<'_> {
             if !found.is_empty() {
                 let found = found.iter().map(|finding| FindingLine {
                     level: finding.level(),
-                    kind: finding.kind,
+                    kind: finding.kind.as_str(),
                     text: &finding.text,
                 });
                 decision.serialize_entry("findings", &found.collect::<Vec<_>>())?;

@@ -41,6 +41,8 @@ pub(super) struct Finding<'a> {
     pub(super) bearing: Bearing,
     /// What it was in the baseline, where it got worse.
     pub(super) was: Option<Status>,
+    /// The exception by which it is judged, as [`View::excepted`] tells.
+    pub(super) exception: Option<usize>,
 }
 
 /// How grave a result is; `None` where it is fine, allowed, or not counted.
@@ -70,7 +72,8 @@ pub(super) fn at<'a>(view: &View<'a>, place: &'a Place) -> impl Iterator<Item = 
     view.results(place.image).iter().filter_map(move |result| {
         let severity = severity(&view, result)?;
         let row = Row::new(view.image(place.image), place, view.endpoint(result), result);
-        Some(Finding { row, severity, bearing: view.bearing(result), was: view.worsened(result) })
+        let (was, exception) = (view.worsened(result), view.excepted(result));
+        Some(Finding { row, severity, bearing: view.bearing(result), was, exception })
     })
 }
 
@@ -95,15 +98,17 @@ impl<'a> Finding<'a> {
 }
 
 impl Finding<'_> {
-    /// Image, headline, reason, and where in the file beyond the line; not escaped.
-    pub(super) fn told(&self) -> String {
+    /// Image, headline, reason, the exception that it is judged by, and where in the file beyond the line; not escaped.
+    pub(super) fn told(&self, view: &View<'_>) -> String {
         let row = &self.row;
         let within = row
             .origin
             .within()
             .map(|within| format!(" ({})", bounded(&within.to_string(), MAX_REMOTE_CHARS)));
         let within = within.unwrap_or_default();
-        format!("{}: {}: {}{within}", row.artifact, self.headline(), row.reason())
+        let exception = self.exception.and_then(|at| gating::exception_words(view, at));
+        let exception = exception.map(|words| format!("; exception: {words}")).unwrap_or_default();
+        format!("{}: {}: {}{exception}{within}", row.artifact, self.headline(), row.reason())
     }
 }
 

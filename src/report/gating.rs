@@ -1,11 +1,14 @@
 //! What the gate itself found, in words: exceptions that are idle, slow mirrors, what is new since the
 //! baseline. Shared by the formats for people; not escaped.
 
-use crate::gate::{Change, Exception, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State};
+use crate::gate::{
+    Change, Exception, GateCode, Level, MIN_SAMPLES, MirrorLatency, Policy, Ruling, State, Unjudged,
+};
 use crate::model::endpoint::{Endpoint, Role};
 use crate::model::fault::seconds;
 use crate::model::run::CheckResult;
 
+use super::escape::{MAX_REMOTE_CHARS, bounded};
 use super::findings::Severity;
 use super::summary::count;
 use super::view::{Bearing, Timestamp, View};
@@ -13,10 +16,8 @@ use super::view::{Bearing, Timestamp, View};
 /// One thing that the gate found, whatever the images came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// [`Bearing::Fails`], [`Bearing::Warns`], or [`Bearing::NotCounted`] for what is only told.
-    pub bearing: Bearing,
-    /// What kind it is, for programs.
-    pub kind: &'static str,
+    /// What kind it is.
+    pub kind: GateCode,
     /// Whom it is about, for fingerprints: the exception without its line, or the mirror; not escaped.
     pub about: String,
     /// Where the configuration speaks of it, as `file:line`; none for what no line of a file says.
@@ -32,23 +33,29 @@ impl Finding {
         Some((file, line.parse().ok().filter(|line| *line > 0)?))
     }
 
+    /// How it bears on the run: [`Bearing::NotCounted`] for what is only told.
+    #[must_use]
+    pub const fn bearing(&self) -> Bearing {
+        match self.kind.level() {
+            Level::Fail => Bearing::Fails,
+            Level::Warn => Bearing::Warns,
+            Level::Pass | Level::Undecided => Bearing::NotCounted,
+        }
+    }
+
     /// How grave it is where findings are listed; `None` for what is only told.
     pub(super) const fn severity(&self) -> Option<Severity> {
-        match self.bearing {
-            Bearing::Fails => Some(Severity::Error),
-            Bearing::Warns => Some(Severity::Warning),
-            _ => None,
+        match self.kind.level() {
+            Level::Fail => Some(Severity::Error),
+            Level::Warn => Some(Severity::Warning),
+            Level::Pass | Level::Undecided => None,
         }
     }
 
     /// The word for its bearing in reports.
     #[must_use]
     pub const fn level(&self) -> &'static str {
-        match self.bearing {
-            Bearing::Fails => "fail",
-            Bearing::Warns => "warn",
-            _ => "note",
-        }
+        self.kind.word()
     }
 }
 
@@ -63,13 +70,26 @@ pub fn findings(view: &View<'_>) -> Vec<Finding> {
     });
     let idle =
         (view.policy.latency.max_slowdown.is_some() && view.decision.comparison.is_none()).then(|| Finding {
-            bearing: Bearing::NotCounted,
-            kind: "no-baseline",
+            kind: GateCode::NoBaseline,
             about: "max_slowdown".to_owned(),
             place: None,
             text: "no baseline: slowdown not judged".to_owned(),
         });
-    exceptions.chain(latency).chain(idle).collect()
+    exceptions.chain(latency).chain(idle).chain(unjudged(view.policy)).collect()
+}
+
+/// What of a policy is not judged where this run was made.
+pub fn unjudged(policy: &Policy) -> impl Iterator<Item = Finding> {
+    policy.unjudged.iter().map(|Unjudged { what, place, elsewhere }| {
+        let names: Vec<_> = elsewhere.iter().map(|name| format!("'{name}'")).collect();
+        let said = if &**place == "--require" { place.to_string() } else { format!("{place}: {what}") };
+        Finding {
+            kind: GateCode::JudgedElsewhere,
+            about: what.to_string(),
+            place: Some(place.clone()),
+            text: format!("{said} hangs on {}, seen from elsewhere: not judged here", names.join(", ")),
+        }
+    })
 }
 
 fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
@@ -77,8 +97,7 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
     match state {
         State::Applied(_) => None,
         State::Unused => Some(Finding {
-            bearing: Bearing::Warns,
-            kind: "exception-unused",
+            kind: GateCode::ExceptionUnused,
             place: Some(place.clone()),
             text: format!(
                 "{place}: the exception for {about} changes nothing: it can go ({})",
@@ -89,6 +108,17 @@ fn of_exception(exception: &Exception, state: State) -> Option<Finding> {
     }
 }
 
+/// `synchronised on Mondays (until 2030-01-01)`, where an exception changes how a result is judged; not escaped.
+pub(super) fn excepted(view: &View<'_>, result: &CheckResult) -> Option<String> {
+    view.excepted(result).and_then(|at| exception_words(view, at))
+}
+
+/// The same of the exception at this index.
+pub(super) fn exception_words(view: &View<'_>, at: usize) -> Option<String> {
+    let Exception { reason, expires, .. } = view.policy.exceptions.get(at)?;
+    Some(format!("{} (until {expires})", bounded(reason, MAX_REMOTE_CHARS)))
+}
+
 fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> Option<Finding> {
     let (name, limits) = (&endpoint.name, policy.latency);
     let place = policy.mirror_places.get(endpoint.own_name()).cloned();
@@ -96,7 +126,7 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
     let (kind, text) = match mirror.ruling {
         Ruling::Within => return None,
         Ruling::TooSlow => (
-            "mirror-too-slow",
+            GateCode::MirrorTooSlow,
             format!(
                 "{name}: 95 of 100 first bytes came within {}, where {} is the most",
                 seconds(mirror.p95),
@@ -104,7 +134,7 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
             ),
         ),
         Ruling::Slower => (
-            "mirror-slower",
+            GateCode::MirrorSlower,
             format!(
                 "{name}: the median time to the first byte is {}, where it was {} and may grow by {}",
                 seconds(mirror.median),
@@ -113,19 +143,18 @@ fn of_latency(policy: &Policy, endpoint: &Endpoint, mirror: &MirrorLatency) -> O
             ),
         ),
         Ruling::TooFew => (
-            "too-few-answers",
+            GateCode::TooFewAnswers,
             format!("{name}: {}: times are judged from {MIN_SAMPLES} on", answers(mirror.samples)),
         ),
         Ruling::TooFewBefore => (
-            "too-few-answers",
+            GateCode::TooFewAnswers,
             format!(
                 "{name}: {} in the baseline: times are compared from {MIN_SAMPLES} on",
                 answers(mirror.before.map_or(0, |before| before.samples))
             ),
         ),
     };
-    let bearing = if mirror.ruling.fails() { Bearing::Fails } else { Bearing::NotCounted };
-    Some(Finding { bearing, kind, about: name.to_string(), place, text })
+    Some(Finding { kind, about: name.to_string(), place, text })
 }
 
 /// The results that fail or leave it open and that the baseline does not have, or not so bad.
@@ -207,9 +236,85 @@ mod tests {
         Fixture::new(run, policy, exit_code)
     }
 
+    /// Half of the images are missing at `half`, which this exception is about.
+    fn excepted_as(level: Level, reason: &str) -> Fixture {
+        let Fixture { run, mut policy, exit_code, .. } = fixture::many(4);
+        policy.exceptions.push(Exception {
+            image: None,
+            mirror: Some("half".into()),
+            what: Some(What::Status(Status::Missing)),
+            level,
+            reason: reason.into(),
+            expires: date!(2030 - 01 - 01),
+            place: "conf/registry-check.toml:48".into(),
+        });
+        Fixture::new(run, policy, exit_code)
+    }
+
+    #[test]
+    fn the_reason_of_an_exception_stands_wherever_what_it_judges_is_told() {
+        let words = "MONDAYS (until 2030-01-01)";
+        for (level, formats) in [
+            (Level::Pass, &[Format::Table, Format::Markdown, Format::Html, Format::Junit][..]),
+            (
+                Level::Warn,
+                &[
+                    Format::Table,
+                    Format::Markdown,
+                    Format::Html,
+                    Format::Junit,
+                    Format::Sarif,
+                    Format::Github,
+                    Format::Gitlab,
+                ],
+            ),
+        ] {
+            for format in Format::ALL {
+                let told = excepted_as(level, "MONDAYS").told(format).to_lowercase();
+                let exception = match format {
+                    Format::Html => format!("<b>exception</b> {words}</p>"),
+                    _ => format!("exception: {words}"),
+                };
+                assert_eq!(
+                    told.contains(&exception.to_lowercase()),
+                    formats.contains(&format),
+                    "{format}: {told}"
+                );
+            }
+        }
+        let mut everything = excepted_as(Level::Warn, "MONDAYS");
+        everything.policy.exceptions[0].what = None;
+        let html = Fixture::new(everything.run, everything.policy, 1).told(Format::Html);
+        assert!(!html.contains("<b>half: OK</b> <code>digest-equal</code><p>Exception"), "{html}");
+        // One that makes no difference is no reason.
+        let same = excepted_as(Level::Fail, "MONDAYS");
+        assert!(!same.told(Format::Table).contains("MONDAYS (until"), "{}", same.told(Format::Table));
+    }
+
+    #[test]
+    fn results_are_grouped_apart_by_the_exception_that_judges_them() {
+        let mut fixture = excepted_as(Level::Warn, "MONDAYS");
+        let second = Exception {
+            image: Some(Glob::new("acme/app-1:*")),
+            reason: "TUESDAYS".into(),
+            ..fixture.policy.exceptions[0].clone()
+        };
+        fixture.policy.exceptions.insert(0, second);
+        fixture = Fixture::new(fixture.run, fixture.policy, 1);
+        let table = fixture.told(Format::Table);
+        assert_eq!(
+            (table.matches("exception: MONDAYS").count(), table.matches("exception: TUESDAYS").count()),
+            (1, 1),
+            "{table}"
+        );
+    }
+
     #[test]
     fn hostile_policies_break_no_format() {
         for format in Format::ALL {
+            let [plain, hostile] = ["x", HOSTILE].map(|words| excepted_as(Level::Warn, words).told(format));
+            assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
+            assert!(format != Format::Markdown || !hostile.contains("<script"), "{hostile}");
             let [plain, hostile] = ["x", HOSTILE].map(|words| with_exception(words).told(format));
             assert_eq!(plain.lines().count(), hostile.lines().count(), "{format}: {hostile}");
             let visible = hostile.replace("\r\n", "").replace('\n', "").replace("⚠️", "");
@@ -271,7 +376,7 @@ mod tests {
     fn slow_mirrors_stand_where_they_are_configured_or_else_where_the_list_begins() {
         let fixture = with_slow_mirrors();
         let kinds: Vec<_> =
-            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind)).collect();
+            findings(&fixture.view()).iter().map(|found| (found.level(), found.kind.as_str())).collect();
         assert_eq!(
             kinds,
             [("fail", "mirror-too-slow"), ("fail", "mirror-slower"), ("note", "too-few-answers")]
@@ -339,7 +444,7 @@ mod tests {
         let fixture = with_exception("x");
         let found = findings(&fixture.view());
         let told: Vec<_> =
-            found.iter().map(|finding| (finding.level(), finding.kind, &*finding.text)).collect();
+            found.iter().map(|finding| (finding.level(), finding.kind.as_str(), &*finding.text)).collect();
         assert_eq!(
             told,
             [(

@@ -115,11 +115,11 @@ fn write_place(
     if let Some(file) = findings::file(&place.origin.file) {
         write!(out, "file={},line={},", property(&in_folder(folder, &file)), place.origin.line)?;
     }
-    writeln!(out, "title={}::{}", property(&title), data(&message(place, &found)))
+    writeln!(out, "title={}::{}", property(&title), data(&message(view, place, &found)))
 }
 
 /// Lines, of which each is inert.
-fn message(place: &Place, found: &[Finding<'_>]) -> String {
+fn message(view: &View<'_>, place: &Place, found: &[Finding<'_>]) -> String {
     let mut text = String::new();
     if let Some(within) = place.origin.within() {
         let within = bounded(&within.to_string(), MAX_REMOTE_CHARS).into_owned();
@@ -129,6 +129,9 @@ fn message(place: &Place, found: &[Finding<'_>]) -> String {
         let row = &finding.row;
         let told = format!("{}: {} [{}]", finding.headline(), row.reason(), row.code);
         let _ = writeln!(text, "{}", escape::terminal(&told));
+        if let Some(words) = finding.exception.and_then(|at| gating::exception_words(view, at)) {
+            let _ = writeln!(text, "  exception: {}", escape::terminal(&words));
+        }
         if !row.code.advice().is_empty() {
             let _ = writeln!(text, "  try: {}", row.code.advice());
         }

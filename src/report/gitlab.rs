@@ -49,10 +49,10 @@ const fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn issue<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> Issue<'a> {
+fn issue<'a>(view: &View<'_>, finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> Issue<'a> {
     let row = &finding.row;
     Issue {
-        description: escape::terminal(&finding.told()).into_owned(),
+        description: escape::terminal(&finding.told(view)).into_owned(),
         check_name: row.code.as_str(),
         fingerprint: fingerprints.of(finding),
         severity: severity(finding.severity),
@@ -68,7 +68,7 @@ impl Serialize for Issues<'_> {
         let mut fingerprints = Fingerprints::default();
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
-            list.serialize_element(&issue(&finding, &mut fingerprints))?;
+            list.serialize_element(&issue(&self.0, &finding, &mut fingerprints))?;
         }
         for name in self.0.run.scope.dynamic.names() {
             let path = findings::file(&name.origin.file).unwrap_or(NO_FILE.into());
@@ -85,7 +85,7 @@ impl Serialize for Issues<'_> {
                 let (path, line) = findings::place_of_gate(&self.0, &finding);
                 list.serialize_element(&Issue {
                     description: escape::terminal(&finding.text).into_owned(),
-                    check_name: finding.kind,
+                    check_name: finding.kind.as_str(),
                     fingerprint: fingerprints.of_gate(&finding),
                     severity: severity(grave),
                     location: Location { path, lines: Lines { begin: line } },

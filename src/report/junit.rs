@@ -81,12 +81,12 @@ fn gate(view: &View<'_>) -> Option<TestSuite> {
     let mut suite = TestSuite::new("(gate)");
     suite.extra.insert("timestamp".into(), Timestamp(view.run.started_at).to_string().into());
     for finding in found {
-        let is_failure = finding.bearing == Bearing::Fails;
+        let is_failure = finding.bearing() == Bearing::Fails;
         let mut status = TestCaseStatus::success();
         if is_failure {
             status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(text(&finding.text));
-            status.set_type(finding.kind);
+            status.set_type(finding.kind.as_str());
         }
         let mut case = TestCase::new(text(&format!("{}: {}", finding.kind, finding.about)), status);
         case.set_classname("(gate)");
@@ -115,7 +115,8 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
     let endpoint = view.endpoint(result);
     let row = Row::new(view.image(result.image), place, endpoint, result);
     let known = findings::since_baseline(view.bearing(result), view.worsened(result));
-    let said = format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason());
+    let said =
+        told(view, result, format!("{}{known} [{}]: {}", row.status().label(), row.code, row.reason()));
     let status = status(view, result, &row);
     let mut case = TestCase::new(row.artifact.to_string(), status);
     case.set_classname(text(&who(endpoint)));
@@ -126,6 +127,14 @@ fn case(view: &View<'_>, place: &Place, result: &CheckResult) -> TestCase {
         case.set_system_out(text(&said));
     }
     case
+}
+
+/// With the exception by which it is judged.
+fn told(view: &View<'_>, result: &CheckResult, said: String) -> String {
+    match gating::excepted(view, result) {
+        Some(words) => format!("{said}; exception: {words}"),
+        None => said,
+    }
 }
 
 /// Where it stands.
@@ -151,7 +160,8 @@ fn status(view: &View<'_>, result: &CheckResult, row: &Row<'_>) -> TestCaseStatu
         _ => return TestCaseStatus::success(),
     };
     let known = findings::since_baseline(view.bearing(result), view.worsened(result));
-    status.set_message(text(&format!("{}{known}: {}", row.status().label(), row.reason())));
+    let said = format!("{}{known}: {}", row.status().label(), row.reason());
+    status.set_message(text(&told(view, result, said)));
     if !matches!(status, TestCaseStatus::Skipped { .. }) {
         status.set_type(row.code.as_str());
     }

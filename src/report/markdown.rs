@@ -53,7 +53,7 @@ fn write_gate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n## Gate\n")?;
         for finding in &found {
             let text = escape::markdown(&bounded(&finding.text, MAX_REMOTE_CHARS));
-            writeln!(out, "- {} {text}", symbol(finding.bearing))?;
+            writeln!(out, "- {} {text}", symbol(finding.bearing()))?;
         }
     }
     let (Some(comparison), Some(words)) = (&view.decision.comparison, gating::comparison(view)) else {
@@ -260,6 +260,9 @@ fn write_group(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut dy
     let images = summary::count(group.total, "image");
     let all = if group.extent == Extent::Whole { ", all that were asked for here" } else { "" };
     writeln!(out, "{images}{all}. {}", escape::markdown(code.meaning()))?;
+    if let Some(words) = group.exception.and_then(|at| gating::exception_words(view, at)) {
+        writeln!(out, "Exception: {}.", escape::markdown(&words))?;
+    }
     if !code.advice().is_empty() {
         writeln!(out, "What to try: {}.", escape::markdown(code.advice()))?;
     }

@@ -1,4 +1,4 @@
-//! What is not as it should be, grouped: one group for each endpoint and code.
+//! What is not as it should be, grouped: one group for each endpoint and code, and apart for each exception of the policy.
 //!
 //! Five hundred images that fail alike are one thing to know, not five hundred. Shared by the formats
 //! for people; holds indexes into the run, no text.
@@ -21,6 +21,8 @@ pub(super) struct Group {
     pub(super) endpoint: u32,
     pub(super) bearing: Bearing,
     pub(super) extent: Extent,
+    /// The exception by which they are judged, as [`View::excepted`] tells.
+    pub(super) exception: Option<usize>,
     /// How many there are.
     pub(super) total: u64,
     /// Whether the reasons are word for word the same.
@@ -64,7 +66,7 @@ impl Group {
 /// At most `most` results of each group are remembered, and at least one.
 pub(super) fn problems(view: &View<'_>, most: usize) -> Vec<Group> {
     let mut asked = vec![0u64; view.run.endpoints.len()];
-    let mut groups: BTreeMap<(Bearing, u32, Code), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(Bearing, u32, Code, Option<usize>), Group> = BTreeMap::new();
     for (at, result) in (0..).zip(&view.run.results) {
         asked[result.endpoint as usize] += 1;
         let code = result.verdict.code;
@@ -72,11 +74,13 @@ pub(super) fn problems(view: &View<'_>, most: usize) -> Vec<Group> {
         if bearing == Bearing::Fine {
             continue;
         }
-        let group = groups.entry((bearing, result.endpoint, code)).or_insert_with(|| Group {
+        let exception = view.excepted(result);
+        let group = groups.entry((bearing, result.endpoint, code, exception)).or_insert_with(|| Group {
             code,
             endpoint: result.endpoint,
             bearing,
             extent: Extent::Part,
+            exception,
             total: 0,
             wording: Wording::Same,
             shown: Vec::new(),

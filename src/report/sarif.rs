@@ -11,13 +11,14 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::escape;
+use super::explain::{AnyCode, GATE};
 use super::findings::{self, Finding, Fingerprints, Severity};
 use super::gating;
 use super::json::{self, Depth};
 use super::unknown;
 use super::view::{Timestamp, View};
-use crate::gate::Level;
-use crate::model::code::Code;
+use crate::gate::{GateCode, Level};
+use crate::model::code::{Cause, Code};
 use crate::model::run::Ending;
 use crate::model::status::Status;
 
@@ -183,12 +184,7 @@ fn run<'a>(view: &View<'a>) -> Run<'a> {
         exit_code: view.exit_code,
     };
     let mut rules: Vec<_> = RULES.iter().map(|code| rule(view, *code)).collect();
-    rules.extend(GATE_RULES.iter().map(|(kind, text)| gate_rule(kind, text)));
-    rules.push(Rule {
-        default_configuration: Configuration { level: "note" },
-        properties: RuleProperties { tags: ["container-image", "input"] },
-        ..gate_rule(unknown::KIND, unknown::MEANING)
-    });
+    rules.extend(gate_rules().map(gate_rule));
     Run {
         tool: Tool { driver: Driver { name: "registry-check", semantic_version: view.tool_version, rules } },
         // Ends with a slash: a category, not one run (section 3.17.3).
@@ -205,7 +201,7 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
         Level::Warn => "note",
         Level::Pass => "none",
     };
-    let (meaning, advice) = (code.meaning(), code.advice());
+    let meaning = code.meaning();
     Rule {
         id: code.as_str(),
         name: pascal_case(code.as_str()),
@@ -213,39 +209,51 @@ fn rule(view: &View<'_>, code: Code) -> Rule {
         full_description: Message {
             text: message(&format!("{meaning} The status of such results is {}.", code.status())),
         },
-        help: Help {
-            text: message(&format!("{meaning} What to try: {advice}.")),
-            markdown: message(&format!(
-                "{}\n\n**What to try**: {}.",
-                escape::markdown(meaning),
-                escape::markdown(advice)
-            )),
-        },
+        help: help(AnyCode::Result(code)),
         default_configuration: Configuration { level },
         properties: RuleProperties { tags: ["container-image", code.status().as_str()] },
     }
 }
 
-/// What the gate itself may find: kind, meaning and what to try.
-const GATE_RULES: [(&str, &str); 3] = [
-    ("exception-unused", "An exception of the policy changes nothing: it can go."),
-    ("mirror-too-slow", "The first bytes of a mirror came later than --max-latency allows."),
-    (
-        "mirror-slower",
-        "The first bytes of a mirror come later than in the baseline by more than --max-slowdown allows.",
-    ),
-];
+/// Meaning, then each cause with what to try.
+fn help(code: AnyCode) -> Help {
+    let (mut text, mut markdown) = (code.meaning().to_owned(), escape::markdown(code.meaning()));
+    markdown.push('\n');
+    for Cause { cause, remedy } in code.causes() {
+        text += &format!(" Cause: {cause}. Try: {remedy}.");
+        let [cause, remedy] = [cause, remedy].map(|words| escape::markdown(words));
+        markdown += &format!("\n- **Cause**: {cause}. **Try**: {remedy}.");
+    }
+    text += &format!(" In short: {}.", code.advice());
+    markdown += &format!("\n\n**In short**: {}.", escape::markdown(code.advice()));
+    Help { text: message(&text), markdown: message(&markdown) }
+}
 
-fn gate_rule(kind: &'static str, text: &str) -> Rule {
-    let level = if kind == "exception-unused" { "warning" } else { "error" };
+/// What the gate itself may find, but for what is only told.
+fn gate_rules() -> impl Iterator<Item = GateCode> {
+    let is_listed = |code: &GateCode| code.level() != Level::Pass || *code == GateCode::NotKnownOffline;
+    GateCode::ALL.into_iter().filter(is_listed)
+}
+
+fn gate_index(code: GateCode) -> Option<usize> {
+    gate_rules().position(|other| other == code).map(|at| RULES.len() + at)
+}
+
+fn gate_rule(code: GateCode) -> Rule {
     Rule {
-        id: kind,
-        name: pascal_case(kind),
-        short_description: Message { text: message(text) },
-        full_description: Message { text: message(text) },
-        help: Help { text: message(text), markdown: message(&escape::markdown(text)) },
-        default_configuration: Configuration { level },
-        properties: RuleProperties { tags: ["container-image", "gate"] },
+        id: code.as_str(),
+        name: pascal_case(code.as_str()),
+        short_description: Message { text: message(code.meaning()) },
+        full_description: Message { text: message(code.meaning()) },
+        help: help(AnyCode::Gate(code)),
+        default_configuration: Configuration {
+            level: match code.level() {
+                Level::Fail => "error",
+                Level::Warn | Level::Undecided => "warning",
+                Level::Pass => "note",
+            },
+        },
+        properties: RuleProperties { tags: ["container-image", GATE] },
     }
 }
 
@@ -265,13 +273,13 @@ impl Serialize for Results<'_> {
         let mut fingerprints = Fingerprints::default();
         let mut list = serializer.serialize_seq(None)?;
         for finding in findings::all(&self.0) {
-            list.serialize_element(&result(&finding, &mut fingerprints))?;
+            list.serialize_element(&result(&self.0, &finding, &mut fingerprints))?;
         }
         for name in self.0.run.scope.dynamic.names() {
             let file = findings::file(&name.origin.file).unwrap_or(NO_FILE.into());
             list.serialize_element(&ResultLine {
                 rule_id: unknown::KIND,
-                rule_index: Some(RULES.len() + GATE_RULES.len()),
+                rule_index: gate_index(GateCode::NotKnownOffline),
                 level: level(Severity::Note),
                 message: Message { text: message(&unknown::told(name)) },
                 locations: [Location { physical_location: located(&file, name.origin.line) }],
@@ -283,10 +291,9 @@ impl Serialize for Results<'_> {
             if let Some(severity) = finding.severity() {
                 let (file, line) = findings::place_of_gate(&self.0, &finding);
                 let own = fingerprints.of_gate(&finding);
-                let of_kind = GATE_RULES.iter().position(|(kind, _)| *kind == finding.kind);
                 list.serialize_element(&ResultLine {
-                    rule_id: finding.kind,
-                    rule_index: of_kind.map(|at| RULES.len() + at),
+                    rule_id: finding.kind.as_str(),
+                    rule_index: gate_index(finding.kind),
                     level: level(severity),
                     message: Message { text: message(&finding.text) },
                     locations: [Location { physical_location: located(&file, line) }],
@@ -299,14 +306,14 @@ impl Serialize for Results<'_> {
     }
 }
 
-fn result<'a>(finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultLine<'a> {
+fn result<'a>(view: &View<'_>, finding: &Finding<'a>, fingerprints: &mut Fingerprints) -> ResultLine<'a> {
     let row = &finding.row;
     let own = fingerprints.of(finding);
     ResultLine {
         rule_id: row.code.as_str(),
         rule_index: RULE_INDEX.get(&row.code).copied(),
         level: level(finding.severity),
-        message: Message { text: message(&finding.told()) },
+        message: Message { text: message(&finding.told(view)) },
         locations: [Location { physical_location: place(finding) }],
         partial_fingerprints: prints(own),
         properties: Some(ResultProperties {
@@ -458,7 +465,7 @@ mod tests {
         let fixture = fixture::all_statuses();
         let log = parsed(&fixture);
         let rules = log.pointer("/runs/0/tool/driver/rules").unwrap().as_array().unwrap();
-        assert_eq!(rules.len(), RULES.len() + GATE_RULES.len() + 1);
+        assert_eq!(rules.len(), RULES.len() + gate_rules().count());
         let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
         let rows: Vec<Row<'_>> = findings::all(&fixture.view()).map(|finding| finding.row).collect();
         assert_eq!(results.len(), rows.len());

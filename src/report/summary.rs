@@ -251,7 +251,10 @@ fn requirement(view: &View<'_>) -> String {
         Require::AtLeast(needed) => {
             format!("at least {} must serve each image", count(needed.get() as u64, "mirror"))
         }
-        Require::Named(names) => {
+        Require::Elsewhere(names) if names.is_empty() => {
+            "which mirrors must serve each image is judged with the reports of other places".to_owned()
+        }
+        Require::Named(names) | Require::Elsewhere(names) => {
             format!("the {} that the policy names must serve each image", count(names.len() as u64, "mirror"))
         }
     };

@@ -3,16 +3,14 @@
 //! The template sees the JSON report's document and nothing else: no files, no environment, no clock.
 //! Nothing is escaped by itself, since nobody knows for what; there is a filter for each place. Only commands to runners of
 //! pipelines are parted in every value: they are no part of any report. How much a
-//! template may do is bounded, so that one with a loop too many ends with an error.
+//! template may do is bounded, so that one with a loop too many ends with an error. How much memory it takes is not: see `app/apart.rs`.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use thiserror::Error;
 
 use super::escape;
-use super::json::Document;
-use super::view::View;
 
 /// What the one template is called inside.
 const NAME: &str = "template";
@@ -32,12 +30,12 @@ pub struct Template {
 
 /// What is wrong with a template, or was when it was used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{file}:{line}: {why}")]
+#[error("{file}{}: {why}", line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct TemplateError {
     /// The template's file, as it was named.
     pub file: String,
-    /// Line, counted from 1.
-    pub line: usize,
+    /// Line, counted from 1, where that is known.
+    pub line: Option<usize>,
     /// What the matter is.
     pub why: String,
 }
@@ -72,16 +70,20 @@ impl Template {
         Ok(Self { file: file.to_owned(), environment })
     }
 
-    /// The report of a run.
+    /// The report of a run, made of its JSON report.
     ///
     /// # Errors
     /// The template names what is not there, or does too much.
-    pub fn render(&self, view: &View<'_>) -> Result<String, TemplateError> {
-        let rows = view.rows().count() as u64;
+    pub fn render(&self, report: &[u8]) -> Result<String, TemplateError> {
+        let report: Value = serde_json::from_slice(report).map_err(|error| {
+            let why = format!("there is no report to be filled in: {error}");
+            TemplateError { file: self.file.clone(), line: None, why }
+        })?;
+        let rows = report.get_attr("results").ok().and_then(|results| results.len()).unwrap_or_default();
         let mut environment = self.environment.clone();
-        environment.set_fuel(Some(FUEL.saturating_add(FUEL_OF_ROW.saturating_mul(rows))));
+        environment.set_fuel(Some(FUEL.saturating_add(FUEL_OF_ROW.saturating_mul(rows as u64))));
         let template = environment.get_template(NAME);
-        let rendered = template.and_then(|template| template.render(Serde(Document(*view))));
+        let rendered = template.and_then(|template| template.render(report));
         rendered.map_err(|error| fault(&self.file, &error))
     }
 }
@@ -93,7 +95,7 @@ fn fault(file: &str, error: &minijinja::Error) -> TemplateError {
         (_, Some(detail)) => format!("{kind}: {detail}"),
         (_, None) => kind.to_string(),
     };
-    TemplateError { file: file.to_owned(), line: error.line().unwrap_or(1), why }
+    TemplateError { file: file.to_owned(), line: Some(error.line().unwrap_or(1)), why }
 }
 
 /// `null` as nothing, and everything else as text.
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
 
     fn rendered(fixture: &Fixture, source: &str) -> Result<String, TemplateError> {
-        Template::read("my.jinja", source.to_owned())?.render(&fixture.view())
+        Template::read("my.jinja", source.to_owned())?.render(fixture.told(Format::Json).as_bytes())
     }
 
     fn told(fixture: &Fixture, source: &str) -> String {
@@ -171,6 +173,11 @@ mod tests {
         for key in ["schema", "summary", "decision", "mirrors", "results"] {
             assert_eq!(seen[key], report[key], "{key}");
         }
+        let keys = rendered(&fixture, "{{ results[0]|list|join(' ') }}").unwrap();
+        assert!(
+            keys.starts_with("artifact input origin mirror role counts url status code reason digest "),
+            "{keys}"
+        );
         let times = "{{ tool_version }} {{ started_at }} {{ finished_at }} {{ duration_ms }}";
         assert_eq!(
             rendered(&fixture, times).unwrap(),

@@ -1,13 +1,11 @@
 //! Names that cannot be known offline, for the formats that point at lines: a note at each, which fails nothing.
 
 use super::escape::{MAX_REMOTE_CHARS, bounded};
+use crate::gate::GateCode;
 use crate::model::dynamic::Dynamic;
 
 /// What such a note is called where findings have codes.
-pub(super) const KIND: &str = "not-known-offline";
-/// What it means.
-pub(super) const MEANING: &str =
-    "An image's name depends on what is not known offline: nobody was asked for it.";
+pub(super) const KIND: &str = GateCode::NotKnownOffline.as_str();
 
 /// The name and what it depends on; not escaped.
 pub(super) fn told(name: &Dynamic) -> String {

@@ -225,6 +225,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The index of the exception by which a result that is not fine is judged otherwise than by its status.
+    pub(super) fn excepted(&self, result: &CheckResult) -> Option<usize> {
+        let Treated { level, exception, .. } = self.decision.treated(result)?;
+        let is_told = *level != self.policy.level_of(result) && self.bearing(result) != Bearing::Fine;
+        exception.filter(|_| is_told)
+    }
+
     /// What a result was in the baseline, where it fails or leaves it open and got worse.
     pub(super) fn worsened(&self, result: &CheckResult) -> Option<Status> {
         match self.decision.treated(result) {

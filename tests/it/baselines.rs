@@ -193,15 +193,18 @@ fn baseline_that_cannot_be_one_ends_before_anybody_is_asked_and_overwrites_nothi
     );
     assert_ne!(edited, good);
     for (name, text, told) in [
-        ("cut.json", cut, "cut.json: line ".to_owned()),
+        ("cut.json", cut, "cut.json: it ends on line ".to_owned()),
         ("next.json", &good.replace("report/v1", "report/v9"), "next.json: its schema 'registry-check/report/v9' is not known here (known: registry-check/report/v1, registry-check/baseline/v1): it was written by another version or program\n".to_owned()),
-        ("foreign.json", "{\"version\": 2}", "foreign.json: it is no JSON report: it has no \"schema\"\n".to_owned()),
-        ("report.csv", "artifact,input\n", "report.csv: line 1: expected value\n".to_owned()),
+        ("foreign.json", "{\"version\": 2}", "foreign.json: it is JSON, but no report of registry-check: it has no \"schema\": \"registry-check/report/v1\"\n".to_owned()),
+        ("list.json", "[]", "list.json: it is JSON, but no report of registry-check: it has no \"schema\": \"registry-check/report/v1\"\n".to_owned()),
+        ("binary.json", "\u{7f}ELF\u{0}", "binary.json: it is no JSON (line 1: expected value)\n".to_owned()),
+        ("rows.json", "{\"artifact\":\"x\"}\n{\"artifact\":\"y\"}\n", "rows.json: it is a stream of results (registry-check/stream/v1), not a report\n".to_owned()),
+        ("report.csv", "artifact,input\n", "report.csv: it is no JSON (line 1: expected value)\n".to_owned()),
         ("other.json", &elsewhere, "other.json: is of another list: none of its 4 images is checked here\n".to_owned()),
         ("edited.json", &edited, "edited.json: it cannot be used: ".to_owned()),
         ("field.json", &good.replacen("\"attempts\"", "\"tries\"", 1), "field.json: it cannot be used: line ".to_owned()),
         ("folder/x", "", "folder: Is a directory".to_owned()),
-        ("empty.json", "", "empty.json: line 1: the file ends in the middle: it was cut off\n".to_owned()),
+        ("empty.json", "", "empty.json: it is empty: there is no report in it\n".to_owned()),
     ] {
         let file = name.split('/').next().unwrap();
         let output = peers.run(&[(name, text), ("old.csv", "old")], &format!("--baseline {file} -o old.csv"));
@@ -220,6 +223,40 @@ fn baseline_that_cannot_be_one_ends_before_anybody_is_asked_and_overwrites_nothi
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.starts_with("none.json: No such file or directory"), "{output:?}");
     assert_not_asked(&peers.0[0]);
+}
+
+#[test]
+fn baseline_of_which_most_is_not_checked_is_told_but_not_in_a_shard() {
+    let Peers([upstream, copy]) = Peers::new();
+    let check = |images: &[&str], baseline: Option<&str>, flags: &str| {
+        let tool = Tool::new().file("images.txt", list(&upstream, images));
+        let tool =
+            baseline.iter().fold(tool, |tool, text| tool.file("old.json", text).line("--baseline old.json"));
+        tool.args(["images.txt", &mirror(&upstream, &copy), "-f", "json"]).line(flags).run()
+    };
+    let all = check(&IMAGES, None, "").stdout;
+    let told =
+        "old.json: only 1 of its 4 images are among the 2 checked here: is it the baseline of this list?";
+    let few = check(&["two", "other"], Some(&all), "");
+    assert!(few.stderr.contains(told), "{few:?}");
+    let again = |report: &str| {
+        Tool::new()
+            .file("old.json", &all)
+            .file("r.json", report)
+            .line("render r.json --baseline old.json")
+            .run()
+    };
+    assert!(again(&few.stdout).stderr.contains(told), "{few:?}");
+    let half = check(&["two", "three"], Some(&all), "");
+    assert!(!half.stderr.contains("of its"), "{half:?}");
+    for number in 1..=4 {
+        let shard = check(&IMAGES, Some(&all), &format!("--shard {number}/4"));
+        assert!(!shard.stderr.contains("of its"), "{shard:?}");
+        let report = report::json(&shard.stdout);
+        if report["summary"]["artifacts"] != 0 {
+            assert!(!again(&shard.stdout).stderr.contains("of its"), "{report}");
+        }
+    }
 }
 
 /// The next run would then know every new failure.

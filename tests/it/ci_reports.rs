@@ -277,6 +277,40 @@ fn a_template_that_fails_with_the_run_names_its_line_and_keeps_no_report_from_be
     assert_eq!(report::json(&output.file("a.json"))["decision"]["outcome"], "fail");
 }
 
+/// Each would take all the memory there is, and the process with it.
+#[test]
+fn a_template_that_takes_too_much_memory_costs_no_other_report_and_is_told() {
+    let peers = peers();
+    let report = tool(&peers).line("-f json").run().stdout;
+    let told = "my.jinja: needs more memory or time than there is for it: does something in it grow with every turn?";
+    for source in [
+        "{% set ns=namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x|length }}",
+        &format!("{{% set a = 'a' %}}{}", "{% set a = a ~ a %}".repeat(60)),
+        "{% set ns=namespace(x='a') %}{% for i in range(60) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}\
+         {% set ns.x = y %}{% endfor %}",
+    ] {
+        let output = Tool::with_memory(300_000)
+            .file("report.json", &report)
+            .file("my.jinja", source)
+            .file("old", "old")
+            .line("render report.json --template my.jinja -o template:old -o a.csv -f table -o -")
+            .run();
+        assert_eq!(output.code, Some(2), "{source}: {output:?}");
+        assert!(output.stderr.contains(&format!("/old: {told}\n")), "{output:?}");
+        assert_eq!(output.file("old"), "old");
+        assert_eq!(report::csv(&output.file("a.csv")).len(), 4);
+        assert!(output.stdout.contains("NOT FOUND"), "{output:?}");
+    }
+    // Already reading it would: constants are put together then.
+    let parts = vec!["'a' * 90000000"; 100].join(" ~ ");
+    let output = Tool::with_memory(300_000)
+        .file("report.json", &report)
+        .file("my.jinja", format!("{{{{ {parts} }}}}"))
+        .line("render report.json --template my.jinja -o template:x -o a.csv")
+        .run();
+    assert_eq!((output.code, &*output.stderr), (Some(2), &*format!("error: {told}\n")));
+}
+
 #[test]
 fn a_format_that_does_not_exist_is_refused_and_no_file_of_that_name_is_made() {
     let peers = peers();

@@ -9,6 +9,7 @@ use registry_check::app::{CONCURRENCY, PER_HOST};
 use registry_check::cli::{ColorArg, DepthArg, OnlyArg, ProgressArg, SortArg};
 use registry_check::config::FILE_NAME;
 use registry_check::credentials;
+use registry_check::gate::GateCode;
 use registry_check::gate::{Level, Policy, Require};
 use registry_check::model::code::Code;
 use registry_check::model::status::Status;
@@ -64,10 +65,19 @@ fn every_code_is_listed_in_the_readme() {
     for code in Code::ALL {
         writeln!(table, "| `{code}` | `{}` | {} |", code.status(), code.meaning()).unwrap();
     }
-    let (begin, end) = ("<!-- codes -->", "<!-- /codes -->");
+    holds("codes", &table);
+    let mut table = String::from("| code | does | meaning |\n| --- | --- | --- |\n");
+    for code in GateCode::ALL {
+        writeln!(table, "| `{code}` | `{}` | {} |", code.word(), code.meaning()).unwrap();
+    }
+    holds("gate codes", &table);
+}
+
+fn holds(mark: &str, table: &str) {
+    let (begin, end) = (format!("<!-- {mark} -->"), format!("<!-- /{mark} -->"));
     let readme = readme();
-    let found = between(&readme, begin, end).map(str::trim);
-    assert!(found == Some(table.trim()), "README.md must have this block:\n\n{begin}\n\n{table}\n{end}\n");
+    let found = between(&readme, &begin, &end).map(str::trim);
+    assert!(found == Some(table.trim()), "README.md must have this block:\n\n{begin}\n{table}{end}\n");
 }
 
 fn seconds(time: Duration) -> String {

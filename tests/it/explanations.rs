@@ -1,5 +1,6 @@
 //! `registry-check explain`: every code, from the one table that the README lists.
 
+use registry_check::gate::GateCode;
 use registry_check::model::code::Code;
 use serde_json::Value;
 
@@ -33,7 +34,8 @@ fn list_has_every_code_and_json_has_all_of_each() {
     let list = explain("--list");
     assert_eq!(list.code, Some(0));
     let names: Vec<_> = list.stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
-    assert!(names.iter().copied().eq(Code::ALL.iter().map(|code| code.as_str())), "{list:?}");
+    let of_gate = GateCode::ALL.iter().map(|code| code.as_str());
+    assert!(names.iter().copied().eq(Code::ALL.iter().map(|code| code.as_str()).chain(of_gate)), "{list:?}");
     let json: Value = serde_json::from_str(&explain("--list -f json").stdout).unwrap();
     for (entry, code) in json.as_array().unwrap().iter().zip(Code::ALL) {
         assert_eq!(entry["code"], code.as_str());
@@ -47,6 +49,28 @@ fn list_has_every_code_and_json_has_all_of_each() {
     let one: Value = serde_json::from_str(&explain("digest-differs -f json").stdout).unwrap();
     assert_eq!(one[0]["causes"].as_array().unwrap().len(), Code::DigestDiffers.causes().len());
     assert_eq!(one.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_gate_itself_finds_is_explained_too() {
+    let output = explain("mirror-slower");
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    let first = "mirror-slower (gate: fail)\n  The first bytes of a mirror come later than in the baseline by more than \
+                 --max-slowdown allows.\n\n  cause: ";
+    assert!(output.stdout.starts_with(first), "{output:?}");
+    assert_eq!(output.stdout.matches("\n  cause: ").count(), GateCode::MirrorSlower.causes().len());
+    assert_eq!(output.stdout.matches("\n    try: ").count(), GateCode::MirrorSlower.causes().len());
+    let json: Value = serde_json::from_str(&explain("gate digest-differs -f json").stdout).unwrap();
+    let entries = json.as_array().unwrap();
+    assert_eq!(entries.len(), GateCode::ALL.len() + 1);
+    for (entry, code) in entries.iter().zip(GateCode::ALL) {
+        assert_eq!((&entry["code"], &entry["gate"]), (&code.as_str().into(), &code.word().into()));
+        assert_eq!((&entry["status"], &entry["advice"]), (&Value::Null, &code.advice().into()));
+        assert_eq!(entry["causes"].as_array().unwrap().len(), code.causes().len());
+    }
+    assert_eq!(entries[GateCode::ALL.len()].get("gate"), None);
+    let told = explain("mirror-sloweer").stderr;
+    assert!(told.starts_with("unknown code 'mirror-sloweer' (did you mean 'mirror-slower'?)\n"), "{told}");
 }
 
 #[test]

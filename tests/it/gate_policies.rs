@@ -273,6 +273,17 @@ fn policy_that_speaks_of_what_there_is_not_ends_before_anybody_is_asked() {
             "registry-check.toml:14: max_slowdown: 'fast' is no share such as 15%",
         ),
         (
+            "[gate]\nmax_slowdown = \"0.15\"\n".to_owned(),
+            "",
+            "registry-check.toml:14: max_slowdown: '0.15' has no sign, and means nothing without: write 0.15% or 15%",
+        ),
+        (
+            String::new(),
+            "--max-slowdown 0.15 --baseline old.json",
+            "error: invalid value '0.15' for '--max-slowdown <SHARE>': '0.15' has no sign, and means nothing without: \
+             write 0.15% or 15%",
+        ),
+        (
             String::new(),
             "--warn-on stale --fail-on stale",
             "error: status 'stale' has two levels: 'fail' and 'warn'",

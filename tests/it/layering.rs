@@ -90,7 +90,7 @@ const QUARANTINE: &[(&str, Where)] = &[
     ("hyper", In(&["demo", "net"])),
     ("hyper_util", In(&["demo", "net"])),
     ("http_body_util", In(&["demo", "net"])),
-    ("rustix", In(&["app/interrupt", "app/reader", "net"])),
+    ("rustix", In(&["app/apart", "app/interrupt", "app/reader", "net"])),
     ("oci_distribution", In(&["model/image", "model/manifest", "probe/oci"])),
     ("csv", In(&["report/csv"])),
     ("toml_edit", In(&["mirrors/export"])),

@@ -114,12 +114,7 @@ fn a_silent_mirror_among_three_is_asked_four_times_however_many_images_there_are
         let (not_asked, reason) = report.not_asked("m1");
         assert_eq!(not_asked, images - 4);
         let host = world.mirrors[1].authority();
-        assert_eq!(
-            reason,
-            format!(
-                "{host}: connected, but no answer within {FIRST_BYTE}; not asked: host was down for 4 earlier requests"
-            )
-        );
+        assert_eq!(reason, format!("{host}: connected, but no answer within {FIRST_BYTE}"));
         for healthy in ["m0", "m2"] {
             assert_eq!(report.count(healthy, "digest-equal"), images);
         }

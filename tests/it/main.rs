@@ -56,6 +56,7 @@ mod outages;
 mod outputs;
 mod peers;
 mod pipelines;
+mod places;
 mod plan_bounds;
 mod platform_fallbacks;
 mod private_daemons;

@@ -24,7 +24,7 @@ fn a_mirror_that_breaks_every_connection_is_asked_a_few_times_however_many_image
         let (not_asked, reason) = report.not_asked("m0");
         assert!(not_asked >= images - hits, "{not_asked}");
         assert!(reason.contains(": connection closed before an answer: "), "{reason}");
-        assert!(reason.ends_with("; not asked: host was down for 4 earlier requests"), "{reason}");
+        assert!(!reason.contains("not asked"), "{reason}");
         assert_eq!(report.count("m1", "digest-equal"), images);
         assert_eq!(report.output.code, Some(3), "{}", report.output.stderr);
     }
@@ -70,7 +70,7 @@ fn a_silent_proxy_is_asked_four_times_for_each_host_behind_it() {
         assert_eq!(report.count(name, "proxy-failed"), 200);
         let (not_asked, reason) = report.not_asked(name);
         assert_eq!(not_asked, 196);
-        assert!(reason.ends_with("; not asked: host was down for 4 earlier requests"), "{reason}");
+        assert!(reason.contains("no connection through the proxy "), "{reason}");
         let heads = proxy.heard();
         let asked = heads.iter().filter(|head| head.starts_with(&format!("CONNECT {name}.test:443 ")));
         assert_eq!(asked.count(), 4, "{heads:?}");
@@ -90,9 +90,7 @@ fn bodies_that_all_stall_cost_one_time_out_however_many_images_there_are() {
     let (not_asked, reason) = report.not_asked("m0");
     assert_eq!(not_asked, 200 - hits);
     let host = world.mirrors[0].authority();
-    let stalled =
-        format!("{host}: the answer began but did not end within 3s; not asked: host was down for ");
-    assert!(reason.starts_with(&stalled), "{reason}");
+    assert_eq!(reason, format!("{host}: the answer began but did not end within 3s"));
     assert_eq!(report.count("m1", "digest-equal"), 200);
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
 use registry_check::demo::{Behaviour, Failure, Registry, Scope, Store, content};
+use registry_check::report::Format;
 
-use crate::support::embedded::Check;
+use crate::support::embedded::{Check, Report};
 use crate::support::report;
 use crate::support::small::{list, registry};
 use crate::support::tool::{Output, Tool};
@@ -132,6 +134,64 @@ fn five_shards_merged_equal_one_run_byte_for_byte_but_for_times() {
         assert_eq!(timeless(&text), timeless(&whole.text));
     }
     assert_eq!(peers.hits(), hits, "somebody was asked");
+}
+
+/// A report of any format without what was measured and spent.
+fn unmeasured(format: Format, report: &str) -> String {
+    let common = [
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),
+        (r"\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+        (r"\d+ attempts?(: its host had been found down)?", "ATTEMPTS"),
+        (r"\d+ requests?", "REQUESTS"),
+        (r"\d[\d.]* ?(ms|s|kB|B)\b", "MEASURE"),
+    ];
+    let of_format: &[(&str, &str)] = match format {
+        Format::Json | Format::Ndjson => {
+            &[(r#""(latency_ms|duration_ms|attempts|requests|bytes)":\s*[\d.]+"#, "\"$1\":0")]
+        }
+        // The last of these columns before where an image is named.
+        Format::Csv => &[(r",[\d.]*,\d+,TIME,", ",LATENCY,ATTEMPTS,TIME,")],
+        Format::Junit => &[(r#"time="[\d.]+""#, "time")],
+        Format::Prometheus => {
+            &[(r"(?m)^(registry_check_\w*(seconds\w*|requests|bytes)(\{[^}]*\})?) .*$", "$1 0")]
+        }
+        // Times are drawn, each bar with its own title; rows sort by them.
+        Format::Html => &[(r"(?s)<svg.*?</svg>", "CHART"), (r#"data-ms="[\d.]*""#, "data-ms")],
+        _ => &[(r"(?m) +", " ")],
+    };
+    common.iter().chain(of_format).fold(report.to_owned(), |text, (pattern, put)| {
+        Regex::new(pattern).expect("a pattern").replace_all(&text, *put).into_owned()
+    })
+}
+
+#[test]
+fn shards_of_a_list_with_a_dead_mirror_merge_into_what_one_run_writes_in_every_format() {
+    let peers = Peers::new();
+    // Nobody listens there. Of a whole list four images find that out; of each shard as many again.
+    let check = |flags: &str| peers.check(flags).mirror("dead", "http://127.0.0.1:1").run();
+    let whole = check("");
+    let shards: Vec<_> = (1..=5).map(|number| check(&format!("--shard {number}/5"))).collect();
+    let spared = |report: &Report| report.rows.iter().filter(|row| row.attempts == 0).count();
+    let spared_of_shards = shards.iter().map(spared).sum::<usize>();
+    assert!(spared(&whole) > spared_of_shards && spared_of_shards > 0, "{}", spared(&whole));
+    let names: Vec<_> = (1..=5).map(|number| format!("{number}.json")).collect();
+    let reports: Vec<_> =
+        names.iter().zip(&shards).map(|(name, shard)| (name.as_str(), shard.text.as_str())).collect();
+    let merged = merge(&reports, "-f json").stdout;
+    for format in Format::ALL {
+        let [one, other] = [&whole.text, &merged].map(|report| {
+            let output =
+                Tool::new().file("r.json", report).line("render r.json -f").args([format.as_str()]).run();
+            assert_eq!(output.code, Some(1), "{output:?}");
+            unmeasured(format, &output.stdout)
+        });
+        let pairs = one.lines().zip(other.lines());
+        let difference = pairs.into_iter().find(|(one, other)| one != other);
+        assert_eq!(difference, None, "{format}");
+        assert_eq!(one.lines().count(), other.lines().count(), "{format}");
+        // It has no reasons.
+        assert!(format == Format::Prometheus || one.contains("connection refused"), "{format}: {one}");
+    }
 }
 
 #[test]

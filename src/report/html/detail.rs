@@ -4,12 +4,15 @@
 use std::io::{self, Write};
 
 use crate::model::anatomy::{Anatomy, PlatformState};
+use crate::model::code::Code;
 use crate::model::digest::Digest;
 use crate::model::manifest::MediaType;
 use crate::model::referrers::NOT_FOUND_OUT;
 use crate::model::run::CheckResult;
+use crate::model::status::Status;
 
 use super::super::depth;
+use super::super::gating;
 use super::super::matrix::who;
 use super::super::problems::{remark, worse};
 use super::super::summary::count;
@@ -103,6 +106,7 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
     if !result.verdict.reason.is_empty() {
         lines.push(text(&result.verdict.reason));
     }
+    lines.extend(gating::excepted(view, result).map(|words| format!("Exception: {}", text(&words))));
     // Of referrers the reason has said it.
     let untold = result.notes.iter().filter(|note| !note.starts_with(NOT_FOUND_OUT));
     lines.extend(untold.map(|note| format!("Note: {}", text(note))));
@@ -166,7 +170,11 @@ fn facts(result: &CheckResult, bearing: Bearing) -> Vec<String> {
     let mut facts = Vec::new();
     facts.extend(result.http_status.map(|status| format!("HTTP {status}")));
     facts.extend(result.latency.map(|latency| format!("first byte after {}", latency::time(latency))));
-    facts.push(count(u64::from(result.attempts), "attempt"));
+    let is_spared = result.attempts == 0
+        && result.verdict.code.status() == Status::Unreachable
+        && result.verdict.code != Code::NoFilesLeft;
+    let spared = if is_spared { ": its host had been found down" } else { "" };
+    facts.push(count(u64::from(result.attempts), "attempt") + spared);
     let at = Timestamp(result.checked_at).to_string();
     // The date is that of the run, which stands at the top.
     facts.push(at.split_once('T').map_or(at.clone(), |(_, time)| time.to_owned()));

@@ -20,7 +20,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             "<section aria-labelledby=\"gate\">\n<h2 id=\"gate\">Gate</h2>\n<ul class=\"where changes\">"
         )?;
         for finding in &found {
-            let (tone, level) = (tone(finding.bearing), finding.level());
+            let (tone, level) = (tone(finding.bearing()), finding.level());
             writeln!(
                 out,
                 "<li><span class=\"badge {tone}\">{level}</span> <span>{}</span></li>",

@@ -10,6 +10,7 @@ use crate::model::run::CheckResult;
 use crate::model::status::Status;
 
 use super::super::matrix::{Column, short_name};
+use super::super::table::layout::shorten;
 use super::super::view::{Places, View};
 use super::banner::{counted, grouped};
 use super::{bearing, detail, text, tone, word};
@@ -17,6 +18,8 @@ use super::{bearing, detail, text, tone, word};
 /// Rows that a browser lays out together; the script keeps to it.
 pub(super) const ROWS_OF_BODY: usize = 100;
 
+/// Of a mirror's name as much as a head has room for, in columns of a terminal: beginning and end, which tell mirrors apart.
+const MAX_HEAD: usize = 44;
 /// From so many columns on, hardly a screen shows all.
 const MOST_IN_SIGHT: usize = 8;
 
@@ -44,8 +47,9 @@ pub(super) fn write(
         }
     )?;
     for column in columns {
-        let name = text(&column.name(view));
-        writeln!(out, "<th scope=\"col\" role=\"columnheader\" title=\"{name}\">{name}</th>")?;
+        let name = column.name(view);
+        let (shown, name) = (text(&shorten(&name, MAX_HEAD)), text(&name));
+        writeln!(out, "<th scope=\"col\" role=\"columnheader\" title=\"{name}\">{shown}</th>")?;
     }
     writeln!(out, "</tr></thead>")?;
     for (at, image) in (0u32..).zip(&view.run.images) {

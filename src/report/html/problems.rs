@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::super::gating;
 use super::super::matrix::who;
 use super::super::problems::{Extent, Group, Wording, problems, remark, worse};
 use super::super::view::{Places, View};
@@ -42,6 +43,9 @@ fn write_group(view: &View<'_>, group: &Group, places: &Places<'_>, out: &mut dy
     )?;
     if let (Wording::Same, true, Some(first)) = (group.wording, group.total > 1, group.first(view)) {
         writeln!(out, "<p class=\"said\">Each time: {}</p>", text(&first.verdict.reason))?;
+    }
+    if let Some(words) = group.exception.and_then(|at| gating::exception_words(view, at)) {
+        writeln!(out, "<p><b>Exception</b> {}</p>", text(&words))?;
     }
     if !code.advice().is_empty() {
         writeln!(out, "<p><b>Try</b> {}</p>", text(code.advice()))?;

@@ -154,6 +154,24 @@ fn a_list_of_nothing_makes_a_page_that_says_so() {
 }
 
 #[test]
+fn heads_keep_what_tells_long_names_apart() {
+    let mut fixture = fixture::many(2);
+    let names =
+        ["cn", "eu"].map(|place| format!("{}.{place}.example:5000/proxy", "mirror-of-everything-".repeat(4)));
+    for (endpoint, name) in fixture.run.endpoints.iter_mut().zip(&names) {
+        std::sync::Arc::make_mut(endpoint).name = name.as_str().into();
+    }
+    let page = rendered(&fixture);
+    let heads: Vec<_> =
+        page.lines().filter(|line| line.starts_with("<th scope=\"col\"") && line.contains('…')).collect();
+    assert_eq!(heads.len(), 2, "{heads:?}");
+    for (head, name) in heads.iter().zip(&names) {
+        assert!(head.contains(&format!("title=\"{name}\">mirror-of-everything-…")), "{head}");
+        assert!(head.ends_with(&format!("{}</th>", &name[name.len() - 22..])), "{head}");
+    }
+}
+
+#[test]
 fn long_groups_name_the_first_hundred_images() {
     let page = without_sources(&rendered(&fixture::many(300)));
     assert_eq!(page.matches("<li><a href=\"#i").count(), 200);

@@ -19,12 +19,12 @@ pub(super) fn write(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) ->
         writeln!(out)?;
     }
     for finding in found {
-        let word = match finding.bearing {
+        let word = match finding.bearing() {
             Bearing::Fails => "GATE",
             Bearing::Warns => "WARNING",
             _ => "NOTE",
         };
-        write_behind(word, finding.bearing, &outside(&finding.text), style, out)?;
+        write_behind(word, finding.bearing(), &outside(&finding.text), style, out)?;
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ pub(super) fn display_width(text: &str) -> usize {
 }
 
 /// `text` in at most `width` columns, its middle replaced by an ellipsis where it is longer.
-pub(super) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
+pub(in crate::report) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
     if display_width(text) <= width {
         return Cow::Borrowed(text);
     }

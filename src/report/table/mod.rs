@@ -6,7 +6,7 @@
 
 mod dynamic;
 mod gate;
-mod layout;
+pub(super) mod layout;
 mod order;
 mod paint;
 mod place;
@@ -19,6 +19,7 @@ use crate::model::run::CheckResult;
 
 use super::depth;
 use super::escape::{self, MAX_REMOTE_CHARS, bounded};
+use super::gating;
 use super::matrix::who;
 use super::problems::{Extent, Group, Wording, problems, remark, remark_of};
 use super::summary::{self, Summary};
@@ -262,6 +263,9 @@ fn write_problems(view: &View<'_>, style: &TableStyle, out: &mut dyn Write) -> i
                 let text = format!("… and {more} more (all of them: --format csv or json)");
                 write_below(&text, style, Tone::Plain, out)?;
             }
+        }
+        if let Some(words) = group.exception.and_then(|at| gating::exception_words(view, at)) {
+            write_below(&format!("exception: {}", outside(&words)), style, Tone::Plain, out)?;
         }
         if !group.code.advice().is_empty() {
             write_below(&format!("try: {}", group.code.advice()), style, Tone::Dim, out)?;

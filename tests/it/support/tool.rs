@@ -62,6 +62,11 @@ impl Tool {
         Self::limited(&format!("-f {}", most * 2))
     }
 
+    /// `registry-check`, which may have no more than so many kilobytes of addresses.
+    pub fn with_memory(most: u32) -> Self {
+        Self::limited(&format!("-v {most}"))
+    }
+
     fn limited(limit: &str) -> Self {
         let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         Self::of("/bin/sh").args(["-c", &script, env!("CARGO_BIN_EXE_registry-check")])
