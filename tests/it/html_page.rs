@@ -1,6 +1,6 @@
 //! The HTML report in a browser: that of people, of phones, and of those who see or do without some of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use registry_check::demo::{Behaviour, World, content};
 use serde_json::{Value, json};
@@ -52,10 +52,16 @@ impl Page {
 fn shown(browser: &Browser) -> Vec<String> {
     let names = browser.script(
         "return [...document.querySelectorAll('#matrix tbody tr')].filter((row) => row.checkVisibility())\
-         .map((row) => row.querySelector('summary').textContent)",
+         .map((row) => row.querySelector('th > a').textContent)",
     );
     names.as_array().expect("names").iter().map(|name| name.as_str().expect("text").to_owned()).collect()
 }
+
+/// Opens whatever can be opened.
+const OPEN_ALL: &str = "
+    document.querySelectorAll('details').forEach((each) => (each.open = true));
+    document.querySelectorAll('#matrix [aria-expanded=false]').forEach((each) => each.click());
+";
 
 /// Waits for what the live line says.
 fn wait_for_count(browser: &Browser, said: &str) {
@@ -63,7 +69,12 @@ fn wait_for_count(browser: &Browser, said: &str) {
 }
 
 fn is_open(browser: &Browser, row: u32) -> bool {
-    browser.script(&format!("return document.querySelector('#i{row} details').open")) == true
+    let told = browser.script(&format!(
+        "const row = document.querySelector('#i{row}');\
+         return [row.querySelector('th code').checkVisibility(), row.querySelector('th > a').ariaExpanded === 'true']"
+    ));
+    assert_eq!(told[0], told[1], "it is said to be what it is");
+    told[0] == true
 }
 
 #[test]
@@ -113,9 +124,9 @@ fn rows_open_and_are_sorted() {
         ));
     };
 
-    browser.click("#i3 summary");
+    browser.click("#i3 th > a");
     assert!(is_open(&browser, 3));
-    let details = browser.script("return document.querySelector('#i3 details').innerText");
+    let details = browser.script("return document.querySelector('#i3 th > div').innerText");
     let details = details.as_str().expect("text");
     for told in [
         "Named alpine:3.20 at images.txt:4",
@@ -129,17 +140,18 @@ fn rows_open_and_are_sorted() {
     ] {
         assert!(details.contains(told), "{told}\n{details}");
     }
-    browser.click("#i3 summary");
+    browser.click("#i3 th > a");
     assert!(!is_open(&browser, 3));
     // So does a cell.
     browser.click("#i3 td:nth-child(4)");
     assert!(is_open(&browser, 3));
+    assert_eq!(browser.script("return location.hash"), "", "a name is a link only without the script");
 
     browser.click("#matrix thead th:nth-child(1) button");
     sorted_as(1, "ascending");
     let mut by_name = listed.clone();
     by_name.sort();
-    browser.wait("document.querySelector('#matrix tbody summary').textContent.includes('grafana')");
+    browser.wait("document.querySelector('#matrix tbody th > a').textContent.includes('grafana')");
     assert_eq!(shown(&browser), by_name);
     assert!(is_open(&browser, 3), "what was open stays open");
     browser.click("#matrix thead th:nth-child(1) button");
@@ -163,6 +175,26 @@ fn rows_open_and_are_sorted() {
 }
 
 #[test]
+fn what_is_found_in_a_row_that_is_shut_opens_it() {
+    let (page, browser) = (Page::of_the_demo(), Browser::start(1280, 900));
+    // As the search of a browser does, which no driver can type into.
+    for is_script_off in [false, true] {
+        browser.devtools("Emulation.setScriptExecutionDisabled", json!({"value": is_script_off}));
+        browser.open(Path::new("/"));
+        browser.open(Path::new(&format!("{}#:~:text=at%20images.txt:4", page.path.display())));
+        browser.wait("document.querySelector('#i3 th code').checkVisibility()");
+        let others = "return [...document.querySelectorAll('#matrix th > div > code:first-child')]\
+                      .filter((each) => each.checkVisibility()).length";
+        assert_eq!(browser.script(others), 1);
+        if !is_script_off {
+            assert!(is_open(&browser, 3));
+            browser.click("#i3 th > a");
+            assert!(!is_open(&browser, 3));
+        }
+    }
+}
+
+#[test]
 fn problems_lead_to_their_rows_also_to_hidden_ones() {
     let (page, browser) = (Page::of_the_demo(), Browser::start(1280, 900));
     page.seen_by(&browser);
@@ -170,7 +202,7 @@ fn problems_lead_to_their_rows_also_to_hidden_ones() {
     wait_for_count(&browser, "1 of 6 images shown");
     browser.click(".problem > .where a[href='#i3']");
     wait_for_count(&browser, "6 images shown");
-    browser.wait("document.activeElement === document.querySelector('#i3 summary')");
+    browser.wait("document.activeElement === document.querySelector('#i3 th > a')");
     assert!(is_open(&browser, 3));
     let top = browser.script("return document.querySelector('#i3').getBoundingClientRect().top");
     assert!(top.as_f64().is_some_and(|top| (0.0..900.0).contains(&top)), "{top}");
@@ -226,9 +258,11 @@ fn everything_can_be_reached_and_done_with_the_keyboard() {
     let focus = |selector: &str| {
         browser.script(&format!("document.querySelector(\"{selector}\").focus()"));
     };
-    focus("#i0 summary");
-    browser.press(Key::Enter);
-    browser.wait("document.querySelector('#i0 details').open");
+    focus("#i0 th > a");
+    for (key, is_shut) in [(Key::Enter, false), (Key::Space, true), (Key::Space, false)] {
+        browser.press(key);
+        browser.wait(&format!("Boolean(document.querySelector('#i0 th > div').hidden) === {is_shut}"));
+    }
     focus("fieldset button[value=stale]");
     browser.press(Key::Space);
     wait_for_count(&browser, "2 of 6 images shown");
@@ -289,7 +323,7 @@ fn both_themes_have_contrast_and_everything_has_a_name() {
             assert!(found[0].as_u64() > Some(200), "{about}: looked at {}", found[0]);
             assert_eq!(found[1], json!([]), "{about}");
         };
-        browser.script("document.querySelectorAll('details').forEach((each) => (each.open = true))");
+        browser.script(OPEN_ALL);
         assert_contrast(system);
         browser.script(
             "document.querySelectorAll('fieldset button').forEach((each) => each.ariaPressed = 'true')",
@@ -316,6 +350,7 @@ fn both_themes_have_contrast_and_everything_has_a_name() {
         ("#matrix", "table"),
         ("#i0", "row"),
         ("#i0 th", "rowheader"),
+        ("#i0 th > a", "button"),
         ("#i0 td:nth-child(4)", "cell"),
         ("#matrix thead th:nth-child(2)", "columnheader"),
         ("#filters", "search"),
@@ -379,11 +414,24 @@ fn without_a_script_the_page_is_whole() {
         );
     }
     assert_eq!(browser.script("return document.querySelectorAll('thead button').length"), 0);
-    browser.click("#i3 summary");
+    let opened = || {
+        browser.script(
+            "return [...document.querySelectorAll('#matrix .answers')].filter((each) => each.checkVisibility())\
+             .map((each) => each.closest('tr').id)",
+        )
+    };
+    assert_eq!(opened(), json!([]));
+    browser.click("#i3 th > a");
+    assert_eq!(opened(), json!(["i3"]));
     let details = browser.script("return document.querySelector('#i3 .answers').innerText");
     assert!(details.as_str().is_some_and(|text| text.contains("Try: copy the image again")), "{details}");
-    // Only what belongs to the script is hidden.
-    let hidden = browser.script("return [...document.querySelectorAll('[hidden]')].map((each) => each.id)");
+    // So does the link of a problem, and another one in its place.
+    browser.click(".problem > .where a[href='#i1']");
+    assert_eq!(opened(), json!(["i1"]));
+    // Only what belongs to the script is hidden, and rows until they are opened or found.
+    let hidden = browser.script(
+        "return [...document.querySelectorAll('[hidden]:not([hidden=until-found])')].map((each) => each.id)",
+    );
     assert_eq!(hidden, json!(["theme", "filters"]));
     assert_eq!(browser.console(), [""; 0]);
 }
@@ -392,7 +440,7 @@ fn without_a_script_the_page_is_whole() {
 fn phones_need_no_sideways_scrolling() {
     let (page, browser) = (Page::of_the_demo(), Browser::start(360, 740));
     page.seen_by(&browser);
-    browser.script("document.querySelectorAll('details').forEach((each) => (each.open = true))");
+    browser.script(OPEN_ALL);
     let widths = |when: &str| {
         let found = browser.script(
             "const out = [...document.body.querySelectorAll('*')].filter((each) => {\
@@ -404,7 +452,10 @@ fn phones_need_no_sideways_scrolling() {
         assert_eq!(found, json!([360, []]), "{when}");
     };
     widths("open");
-    browser.script("document.querySelectorAll('details').forEach((each) => (each.open = false))");
+    browser.script(
+        "document.querySelectorAll('details').forEach((each) => (each.open = false));\
+         document.querySelectorAll('#matrix [aria-expanded=true]').forEach((each) => each.click())",
+    );
     widths("closed");
     // Each status stands with the name of its mirror, which has no head above it here.
     let label = browser
@@ -436,7 +487,7 @@ fn many_mirrors_leave_room_for_the_images_names_on_paper() {
     let told = browser.script(
         "const row = document.querySelector('#i5');\
          const label = getComputedStyle(row.querySelector('td:nth-child(6)'), '::before').content;\
-         return [row.querySelector('summary').getClientRects().length, row.getBoundingClientRect().height,\
+         return [row.querySelector('th > a').getClientRects().length, row.getBoundingClientRect().height,\
          document.querySelector('#matrix thead').checkVisibility(), label, document.documentElement.scrollWidth]",
     );
     let number = |at: usize| told[at].as_f64().expect("a number");
@@ -479,7 +530,7 @@ fn long_lists_are_filtered_and_sorted_across_bodies() {
     // The problem names the first hundred at most, and its links work across bodies.
     browser.script("document.querySelector('.problem details').open = true");
     browser.click(".problem a[href='#i205']");
-    browser.wait("document.querySelector('#i205 details').open");
+    browser.wait("!document.querySelector('#i205 th > div').hidden");
 }
 
 #[test]
@@ -516,7 +567,7 @@ fn ten_thousand_rows_are_opened_filtered_sorted_and_counted() {
     );
     // The last row is as far as any other one.
     browser.script("location.hash = '#i9999'");
-    browser.wait("document.querySelector('#i9999 details').open");
-    browser.wait("document.activeElement === document.querySelector('#i9999 summary')");
+    browser.wait("!document.querySelector('#i9999 th > div').hidden");
+    browser.wait("document.activeElement === document.querySelector('#i9999 th > a')");
     assert_eq!(browser.console(), [""; 0]);
 }

@@ -33,15 +33,27 @@ pub(super) fn write(
 ) -> io::Result<()> {
     write_places(image, places, out)?;
     write_digests(view, results, out)?;
+    // Of ten thousand rows most answers are fine: elements of their own would be most of the page.
+    let (fine, told): (Vec<_>, Vec<_>) = results.iter().partition(|result| is_plain(view, result));
+    fine.into_iter().try_for_each(|result| write_line(view, result, out))?;
+    if told.is_empty() {
+        return Ok(());
+    }
     write!(out, "<ul class=\"answers\">")?;
-    results.iter().try_for_each(|result| write_answer(view, result, out))?;
+    told.into_iter().try_for_each(|result| write_answer(view, result, out))?;
     write!(out, "</ul>")
+}
+
+/// Whether nothing is wrong with an answer or with any of its parts.
+fn is_plain(view: &View<'_>, result: &CheckResult) -> bool {
+    bearing(view, result) == Bearing::Fine
+        && result.anatomy.as_deref().is_none_or(|anatomy| anatomy.findings.is_empty())
 }
 
 fn write_places(image: u32, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
     let named = places.at(image);
     let more = named.len().saturating_sub(SHOWN_PLACES);
-    write!(out, "<p>Named")?;
+    write!(out, "Named")?;
     for (at, place) in named.take(SHOWN_PLACES).enumerate() {
         let and = if at == 0 { "" } else { ", and" };
         write!(out, "{and} {} at {}", text(&place.input), text(&place.origin.in_full()))?;
@@ -49,7 +61,7 @@ fn write_places(image: u32, places: &Places<'_>, out: &mut dyn Write) -> io::Res
     if more > 0 {
         write!(out, ", and at {}", count(more as u64, "more place"))?;
     }
-    write!(out, "</p>")
+    Ok(())
 }
 
 /// A digest, what it is said to stand for, and those who serve it.
@@ -84,12 +96,20 @@ fn write_digests(view: &View<'_>, results: &[CheckResult], out: &mut dyn Write) 
             by => format!("from {}", by.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")),
         };
         let media_type = media_type.map_or_else(String::new, |known| format!(" · {}", text(known.as_str())));
-        write!(out, "<p><code>{}</code> {by}{media_type}</p>", text(&digest.to_string()))?;
+        write!(out, "\n<code>{}</code> {by}{media_type}", text(&digest.to_string()))?;
     }
     Ok(())
 }
 
-/// As few elements as will do: of a page with ten thousand rows, these are most.
+/// An answer that is fine, without an element.
+fn write_line(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
+    let code = result.verdict.code;
+    let (who, status) = (text(&who(view.endpoint(result))), word(code.status()));
+    write!(out, "\n{who}: {status} · {code} · {}", facts(result, Bearing::Fine).join(" · "))?;
+    said(view, result).iter().chain(&advice(code)).try_for_each(|line| write!(out, "\n    {line}"))
+}
+
+/// An answer that wants to be seen.
 fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> io::Result<()> {
     let (bearing, code) = (bearing(view, result), result.verdict.code);
     let worsened = view.worsened(result).map(|was| worse(&word(was)));
@@ -101,22 +121,9 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
         word(code.status()),
         worsened.as_deref().unwrap_or(remark(bearing))
     )?;
-    // Each on a line of its own, which the style sheet keeps; text from outside has no line ends left.
-    let mut lines = Vec::new();
-    if !result.verdict.reason.is_empty() {
-        lines.push(text(&result.verdict.reason));
-    }
-    lines.extend(gating::excepted(view, result).map(|words| format!("Exception: {}", text(&words))));
-    // Of referrers the reason has said it.
-    let untold = result.notes.iter().filter(|note| !note.starts_with(NOT_FOUND_OUT));
-    lines.extend(untold.map(|note| format!("Note: {}", text(note))));
-    if let Some(anatomy) = &result.anatomy {
-        lines.extend(platforms(anatomy));
-    }
+    let mut lines = said(view, result);
     let findings = result.anatomy.as_deref().filter(|anatomy| !anatomy.findings.is_empty());
-    let advice = Some(code.advice()).filter(|advice| !advice.is_empty());
-    let advice = advice.map(|advice| format!("Try: {}", text(advice)));
-    let (above, below) = if findings.is_some() { (None, advice) } else { (advice, None) };
+    let (above, below) = if findings.is_some() { (None, advice(code)) } else { (advice(code), None) };
     lines.extend(above);
     if !lines.is_empty() {
         write!(out, "<p>{}</p>", lines.join("\n"))?;
@@ -128,6 +135,27 @@ fn write_answer(view: &View<'_>, result: &CheckResult, out: &mut dyn Write) -> i
         write!(out, "<p>{advice}</p>")?;
     }
     write!(out, "<small>{}</small></li>", facts(result, bearing).join(" · "))
+}
+
+/// Reason, notes and platforms, escaped, one a line: the style sheet keeps line ends, and text from outside has none
+/// left.
+fn said(view: &View<'_>, result: &CheckResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !result.verdict.reason.is_empty() {
+        lines.push(text(&result.verdict.reason));
+    }
+    lines.extend(gating::excepted(view, result).map(|words| format!("Exception: {}", text(&words))));
+    // Of referrers the reason has said it.
+    let untold = result.notes.iter().filter(|note| !note.starts_with(NOT_FOUND_OUT));
+    lines.extend(untold.map(|note| format!("Note: {}", text(note))));
+    lines.extend(result.anatomy.as_deref().and_then(platforms));
+    lines
+}
+
+/// What to try, escaped.
+fn advice(code: Code) -> Option<String> {
+    let advice = Some(code.advice()).filter(|advice| !advice.is_empty());
+    advice.map(|advice| format!("Try: {}", text(advice)))
 }
 
 /// What is wrong with which part.

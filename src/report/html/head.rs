@@ -83,7 +83,7 @@ fn own_style(view: &View<'_>, columns: &[Column]) -> String {
         ":root{{--columns:{count};--column:clamp({NARROWEST_COLUMN_REM}rem,(100vw - 26rem)/{count},9rem)}}\n\
          @media screen and (min-width:48.01rem) and (max-width:{}rem){{.sideways{{overflow-x:auto}}\
          #matrix{{min-width:{}rem}}#matrix thead{{position:static}}\
-         #matrix details>p,.answers{{position:sticky;left:0;max-width:calc(100vw - 5rem)}}}}\n",
+         #matrix tbody th>div{{position:sticky;left:1.75rem;max-width:calc(100vw - 7.5rem)}}}}\n",
         narrowest + 26.0,
         narrowest + 22.0,
     );

@@ -1,9 +1,9 @@
 //! One HTML file that needs nothing but itself: no network, no script to be read, no style to be printed.
 //!
 //! Outcome, problems, endpoints, then the matrix, whose rows open. Everything is markup from the start, so
-//! that the page is whole where scripts are stripped; the script only filters, sorts and switches the
-//! theme. What makes ten thousand rows cheap is that rows stand in bodies of [`images::ROWS_OF_BODY`], which
-//! a browser lays out when they come into view. A policy in the page allows the script and the
+//! that the page is whole where scripts are stripped; the script only filters, sorts, opens rows and switches
+//! the theme. What makes ten thousand rows cheap is that rows stand in bodies of [`images::ROWS_OF_BODY`], which
+//! a browser lays out when they come into view, and that a row has few elements. A policy in the page allows the script and the
 //! style sheets of this file by their hashes and nothing else. All text from outside passes through
 //! [`escape::html`], or [`escape::css_string`] in the style sheet.
 

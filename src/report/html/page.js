@@ -30,20 +30,58 @@
   const number = new Intl.NumberFormat("en");
   let sorting = { column: -1, order: 1 };
 
-  // What is looked for, read once and only when somebody looks for something.
-  let known = null;
+  // A row's first cell: the name, which opens it, and what it opens to.
+  const opener = (row) => row.firstElementChild.firstElementChild;
+  const tell = (row, isOpen) => {
+    row.className = isOpen ? "open" : "shut";
+    opener(row).setAttribute("aria-expanded", String(isOpen));
+  };
+  const open = (row, isOpen) => {
+    const details = opener(row).nextElementSibling;
+    // Shut, it can still be found in the page.
+    if (isOpen) details.removeAttribute("hidden");
+    else details.setAttribute("hidden", "until-found");
+    tell(row, isOpen);
+  };
+  const isOpen = (row) => !opener(row).nextElementSibling.hidden;
+
+  // What a cell looks like is said by few class names, each of which is understood once.
+  const looks = new Map();
+  const look = (cell) => {
+    const name = cell.className;
+    if (!looks.has(name)) {
+      const [tone, status] = name.split(" ");
+      looks.set(name, { status, rank: TONES.indexOf(tone) * 100 + statuses.indexOf(status) });
+    }
+    return looks.get(name);
+  };
+
+  // What is looked for: read while nothing else is to be done, and what is left when somebody looks for something.
+  const known = [];
+  const read = (row) => {
+    const name = opener(row);
+    name.setAttribute("role", "button");
+    if (!name.hasAttribute("aria-expanded")) name.setAttribute("aria-expanded", "false");
+    const cells = [];
+    for (let cell = row.firstElementChild.nextElementSibling; cell; cell = cell.nextElementSibling) {
+      cells.push(look(cell));
+    }
+    return { row, name: name.textContent, cells, text: row.textContent.toLowerCase(), isHidden: false };
+  };
+  const readUntil = (rows) => {
+    while (known.length < Math.min(rows, listed.length)) known.push(read(listed[known.length]));
+  };
+  const idle = self.requestIdleCallback ?? ((work) => setTimeout(work, 20, { timeRemaining: () => 0 }));
+  const readOn = (deadline) => {
+    do readUntil(known.length + ROWS_OF_BODY);
+    while (known.length < listed.length && deadline.timeRemaining() > 2);
+    if (known.length < listed.length) idle(readOn);
+  };
+  // As they stand in the table.
+  let standing = known;
   const facts = () => {
-    known ??= listed.map((row) => {
-      const cells = [...row.cells].slice(1).map((cell) => [...cell.classList]);
-      return {
-        row,
-        name: row.querySelector("summary").textContent,
-        statuses: cells.map(([, status]) => status),
-        ranks: cells.map(([tone, status]) => TONES.indexOf(tone) * 100 + statuses.indexOf(status)),
-        text: row.textContent.toLowerCase(),
-      };
-    });
-    return known;
+    readUntil(listed.length);
+    return standing;
   };
 
   const filter = () => {
@@ -53,9 +91,9 @@
     const pressed = chips.filter((chip) => chip.getAttribute("aria-pressed") === "true");
     const wanted = new Set(pressed.map((chip) => chip.value));
     const isWanted = (status) => (wanted.size > 0 ? wanted.has(status) : status !== undefined);
-    return ({ name, statuses, text }) =>
+    return ({ name, cells, text }) =>
       (!registry || name.startsWith(registry + "/")) &&
-      (column ? isWanted(statuses[column - 1]) : statuses.some(isWanted)) &&
+      (column ? isWanted(cells[column - 1].status) : cells.some(({ status }) => isWanted(status))) &&
       words.every((word) => text.includes(word));
   };
 
@@ -66,20 +104,20 @@
     requestAnimationFrame(() => {
       isDue = false;
       const isShown = filter();
-      let shown = 0;
-      facts().forEach((each) => {
+      const shownOf = [...table.tBodies].fill(0);
+      facts().forEach((each, at) => {
         const isHidden = !isShown(each);
-        if (each.row.hidden !== isHidden) each.row.hidden = isHidden;
-        if (!isHidden) shown += 1;
+        if (each.isHidden !== isHidden) each.row.hidden = each.isHidden = isHidden;
+        if (!isHidden) shownOf[Math.floor(at / ROWS_OF_BODY)] += 1;
       });
+      const shown = shownOf.reduce((sum, rows) => sum + rows, 0);
       // In print the count is all that tells of rows that are filtered away.
-      form.classList.toggle("filtered", shown < facts().length);
-      for (const body of table.tBodies) {
-        const rows = body.querySelectorAll(":scope > tr:not([hidden])").length;
-        body.hidden = rows === 0;
+      form.classList.toggle("filtered", shown < listed.length);
+      [...table.tBodies].forEach((body, at) => {
+        body.hidden = shownOf[at] === 0;
         // How high it is while it is not laid out.
-        body.style.containIntrinsicSize = rows < ROWS_OF_BODY ? `${rows * 2.3}rem` : "";
-      }
+        body.style.containIntrinsicSize = shownOf[at] < ROWS_OF_BODY ? `${shownOf[at] * 2.3}rem` : "";
+      });
       const of = shown === listed.length ? "" : ` of ${number.format(listed.length)}`;
       byId("shown").value =
         `${number.format(shown)}${of} image${listed.length === 1 ? "" : "s"} shown`;
@@ -87,8 +125,9 @@
   };
 
   const order = (rows) => {
+    standing = rows;
     [...table.tBodies].forEach((body, at) =>
-      body.append(...rows.slice(at * ROWS_OF_BODY, (at + 1) * ROWS_OF_BODY)),
+      body.append(...rows.slice(at * ROWS_OF_BODY, (at + 1) * ROWS_OF_BODY).map(({ row }) => row)),
     );
     update();
   };
@@ -102,15 +141,16 @@
       head.setAttribute("aria-sort", at === sorting.column ? order : "none");
     });
     if (sorting.column < 0) {
-      order(listed);
+      order(known);
       return;
     }
     const { compare } = new Intl.Collator("en", { numeric: true });
     const by =
       column === 0
         ? (a, b) => compare(a.name, b.name)
-        : (a, b) => a.ranks[column - 1] - b.ranks[column - 1];
-    order([...facts()].sort((a, b) => sorting.order * by(a, b)).map(({ row }) => row));
+        : (a, b) => a.cells[column - 1].rank - b.cells[column - 1].rank;
+    readUntil(listed.length);
+    order([...known].sort((a, b) => sorting.order * by(a, b)));
   };
 
   heads.forEach((head, at) => {
@@ -139,33 +179,46 @@
   form.addEventListener("reset", () => queueMicrotask(clear));
   form.hidden = false;
 
-  // A cell opens its row, as its name does; text can still be marked.
+  // A name opens its row, and so does a cell; text can still be marked, and a name opened elsewhere.
   table.addEventListener("click", (event) => {
-    const cell = event.target.closest("td");
-    if (!cell || String(getSelection())) return;
-    const details = cell.parentElement.querySelector("details");
-    details.open = !details.open;
+    const cell = event.target.closest("tbody th > a, td");
+    if (!cell || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const marked = getSelection();
+    if (event.detail > 0 && !marked.isCollapsed && marked.containsNode(cell, true)) return;
+    const row = cell.closest("tr");
+    open(row, !isOpen(row));
   });
+  // To a browser it is a link still, which only Enter follows.
+  table.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches("tbody th > a")) return;
+    event.preventDefault();
+    event.target.click();
+  });
+  // What is found in the page, the browser opens.
+  table.addEventListener("beforematch", (event) => tell(event.target.closest("tr"), true));
 
   // A link to a row opens it, and wins over filters that hide it.
   const follow = () => {
     const at = /^#i(\d+)$/.exec(location.hash);
     const row = at && listed[Number(at[1])];
     if (!row) return;
-    row.querySelector("details").open = true;
+    open(row, true);
     if (row.hidden) {
       form.reset();
       clear();
     }
     requestAnimationFrame(() => {
       row.scrollIntoView({ block: "center" });
-      row.querySelector("summary").focus({ preventScroll: true });
+      opener(row).focus({ preventScroll: true });
     });
   };
   addEventListener("hashchange", follow);
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#i"]');
-    if (link && link.hash === location.hash) follow();
+    if (link && !event.defaultPrevented && link.hash === location.hash) follow();
   });
   follow();
+  readUntil(ROWS_OF_BODY);
+  idle(readOn);
 })();

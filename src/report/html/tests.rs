@@ -115,7 +115,7 @@ fn rows_cost_little() {
     let bytes = (many.len() - few.len()) / 1_000;
     let elements = |page: &str| tags(page).iter().filter(|tag| !tag.starts_with('/')).count();
     let elements = (elements(&many) - elements(&few)) / 1_000;
-    assert!(bytes <= 1_300 && elements <= 27, "{bytes} bytes and {elements} elements for each image");
+    assert!(bytes <= 1_150 && elements <= 16, "{bytes} bytes and {elements} elements for each image");
 }
 
 #[test]
