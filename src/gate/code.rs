@@ -231,7 +231,9 @@ mod tests {
         let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
         let kinds =
             schema.pointer("/properties/decision/properties/findings/items/properties/kind/enum").unwrap();
-        let mut known: Vec<_> = GateCode::ALL.iter().map(|code| code.as_str()).collect();
+        // What is not known offline is the inputs' finding: JSON has it among the list's names.
+        let found = GateCode::ALL.iter().filter(|code| **code != GateCode::NotKnownOffline);
+        let mut known: Vec<_> = found.map(|code| code.as_str()).collect();
         known.push("exception-expired");
         known.sort_unstable();
         let mut listed: Vec<_> =
