@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::own::Own;
 use crate::model::endpoint::Accepts;
 use crate::model::image::ImageRef;
-use crate::model::node::{Node, Runtime, Scope};
+use crate::model::node::{Hop, Node, Runtime, Scope};
 use crate::model::tls::{HostTls, Verification};
 
 const FILE: &str = "hosts.toml";
@@ -81,7 +81,9 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     let position = position.or_else(|| last_position(edited.as_table()).map(|last| last + 1));
     let mut new: Vec<(String, Table)> = Vec::new();
     for entry in &wanted.entries {
-        let at = old.iter().position(|(name, table)| is_same(document, (name, table), entry, &probe));
+        let at = old.iter().position(|(name, table)| {
+            asked(document, (name, table), &probe).is_some_and(|hop| entry.is_asked(&hop, &probe))
+        });
         new.push(match at {
             Some(at) => old.remove(at),
             None => (entry.written.clone(), table(entry, wanted.tls)),
@@ -89,7 +91,9 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     }
     let mut comments = String::new();
     for (entry, why) in &wanted.left_out {
-        let at = old.iter().position(|(name, table)| is_same(document, (name, table), entry, &probe));
+        let at = old.iter().position(|(name, table)| {
+            asked(document, (name, table), &probe).is_some_and(|hop| entry.is_asked_somehow(&hop, &probe))
+        });
         comments.push_str(&format!("# left out by registry-check: {}: {why}\n", entry.written));
         if let Some(at) = at {
             let (name, table) = old.remove(at);
@@ -125,17 +129,15 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     Ok(text)
 }
 
-/// Whether a table that is there is about the same place.
-fn is_same(document: &Document, (name, table): (&str, &Table), entry: &Entry, probe: &ImageRef) -> bool {
+/// What containerd makes of a table that is there.
+fn asked(document: &Document, (name, table): (&str, &Table), probe: &ImageRef) -> Option<Hop> {
     let mut alone = DocumentMut::new();
     let mut hosts = Table::new();
     hosts.set_implicit(true);
     hosts.insert(name, Item::Table(table.clone()));
     alone.insert("host", Item::Table(hosts));
     let alone = Document::of(document.name.clone(), document.folder.clone(), &alone.to_string());
-    let Ok(node) = read(&alone, probe.registry()) else { return false };
-    let hop = node.routes.first().and_then(|route| route.hops.first());
-    hop.is_some_and(|hop| entry.is_same(&hop.endpoint, probe))
+    read(&alone, probe.registry()).ok()?.routes.into_iter().next()?.hops.into_iter().next()
 }
 
 fn table(entry: &Entry, tls: &[HostTls]) -> Table {

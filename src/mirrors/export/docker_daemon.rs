@@ -8,6 +8,7 @@ use super::super::docker_daemon;
 use super::super::document::{Document, Flaw};
 use super::Wanted;
 use crate::model::image::ImageRef;
+use crate::model::node::Hop;
 
 const KEY: &str = "registry-mirrors";
 
@@ -53,28 +54,27 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
 /// Those that are wanted, then those that were there and of which nothing is known.
 fn urls(old: &[String], document: &Document, wanted: &Wanted<'_>) -> Result<Vec<String>, Flaw> {
     let probe: ImageRef = "docker.io/zz9-one/zz9-two".parse().map_err(|_| Flaw::new(0, "not a registry"))?;
-    let mut kept: Vec<(String, Option<String>)> = Vec::new();
+    let mut kept: Vec<(String, Option<Hop>)> = Vec::new();
     for url in old {
         let alone = serde_json::json!({ KEY: [url] }).to_string();
         let alone = Document::of(document.name.clone(), document.folder.clone(), &alone);
         let node = docker_daemon::parse(&alone).ok();
-        let hop = node.as_ref().and_then(|node| node.routes.first()?.hops.first());
-        let place = hop.and_then(|hop| super::entry::place(&hop.endpoint, &probe));
-        kept.push((url.clone(), place));
+        let hop = node.and_then(|node| node.routes.into_iter().next()?.hops.into_iter().next());
+        kept.push((url.clone(), hop));
     }
     let mut new = Vec::new();
     for entry in &wanted.entries {
-        let is_it = |place: &Option<String>| place.as_ref().is_some_and(|place| entry.is_at(&probe, place));
-        match kept.iter().position(|(_, place)| is_it(place)) {
+        let is_it = |hop: &Option<Hop>| hop.as_ref().is_some_and(|hop| entry.is_asked(hop, &probe));
+        match kept.iter().position(|(_, hop)| is_it(hop)) {
             Some(at) => new.push(kept.remove(at).0),
             None => new.push(entry.written.clone()),
         }
     }
-    kept.retain(|(_, place)| {
+    kept.retain(|(_, hop)| {
         !wanted
             .left_out
             .iter()
-            .any(|(entry, _)| place.as_ref().is_some_and(|place| entry.is_at(&probe, place)))
+            .any(|(entry, _)| hop.as_ref().is_some_and(|hop| entry.is_asked_somehow(hop, &probe)))
     });
     new.extend(kept.into_iter().map(|(url, _)| url));
     Ok(new)

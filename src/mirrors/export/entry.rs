@@ -6,6 +6,7 @@ use super::Target;
 use crate::model::choice::Choice;
 use crate::model::endpoint::{Accepts, Endpoint};
 use crate::model::image::{DOCKER_HUB, ImageRef, is_repository};
+use crate::model::node::{Hop, Schemes};
 use crate::model::rewrite::Library;
 use crate::model::tls::{HostTls, Verification};
 
@@ -19,11 +20,11 @@ pub(super) struct Entry {
     pub(super) accepts: Accepts,
     /// Whether the path is the whole of the API root.
     pub(super) overrides_path: bool,
-    /// `http`, or https without verification.
+    /// `http`
     pub(super) is_plain: bool,
 }
 
-/// `host:port` and path; the scheme is left out, as `registries.conf` cannot say it.
+/// `host:port` and path. The scheme is apart: `registries.conf` has both in one word (`is_asked`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Base {
     host: String,
@@ -92,7 +93,7 @@ impl Entry {
     }
 
     /// Whether `place` is where `image` is asked for here.
-    pub(super) fn is_at(&self, image: &ImageRef, place: &str) -> bool {
+    fn is_at(&self, image: &ImageRef, place: &str) -> bool {
         let Base { host, path } = &self.base;
         let name = image.repository();
         place
@@ -102,9 +103,18 @@ impl Entry {
             .is_some_and(|rest| rest == name)
     }
 
-    /// Whether another text says the same place: with `host` and `path` as the importer reads it.
-    pub(super) fn is_same(&self, other: &Endpoint, image: &ImageRef) -> bool {
-        place(other, image).is_some_and(|place| self.is_at(image, &place))
+    /// Whether a runtime that has this hop asks here, and over the scheme that was found to work.
+    pub(super) fn is_asked(&self, hop: &Hop, image: &ImageRef) -> bool {
+        let has_scheme = match hop.schemes {
+            Schemes::AsWritten => self.is_plain == (&*hop.endpoint.authority.scheme == "http"),
+            Schemes::HttpsFirst => true,
+        };
+        has_scheme && self.is_asked_somehow(hop, image)
+    }
+
+    /// Whether it is asked here over any scheme: what is left out is not to be asked at all.
+    pub(super) fn is_asked_somehow(&self, hop: &Hop, image: &ImageRef) -> bool {
+        place(&hop.endpoint, image).is_some_and(|place| self.is_at(image, &place))
     }
 }
 

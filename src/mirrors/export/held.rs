@@ -5,7 +5,7 @@
 
 use super::super::document::Document;
 use super::super::{Error, advice};
-use super::entry::{self, Entry};
+use super::entry::Entry;
 use super::{Target, Wanted};
 use crate::model::choice::Choice;
 use crate::model::endpoint::Accepts;
@@ -34,14 +34,16 @@ pub(super) fn hold(change: &Change<'_>, choice: &Choice, wanted: &Wanted<'_>) ->
         }
         let hops: Vec<_> = route.map_or(&[][..], |route| &route.hops).iter().filter(is_mirror).collect();
         for (number, entry) in wanted.entries.iter().enumerate() {
-            let hop = hops.get(number).filter(|hop| is_at(hop, entry, image));
+            let hop = hops.get(number).filter(|hop| entry.is_asked(hop, image));
             let Some(hop) = hop else { return Err(change.elsewhere(image)) };
             let reference = image.manifest_ref();
             if entry.accepts.takes(reference) && !hop.endpoint.accepts.takes(reference) {
                 return Err(change.passed_over(image, entry, hop.endpoint.accepts));
             }
         }
-        if hops.iter().any(|hop| wanted.left_out.iter().any(|(entry, _)| is_at(hop, entry, image))) {
+        // The same host may be wanted over one scheme and left out over the other.
+        let mut rest = hops.iter().skip(wanted.entries.len());
+        if rest.any(|hop| wanted.left_out.iter().any(|(entry, _)| entry.is_asked_somehow(hop, image))) {
             return Err(change.elsewhere(image));
         }
     }
@@ -50,10 +52,6 @@ pub(super) fn hold(change: &Change<'_>, choice: &Choice, wanted: &Wanted<'_>) ->
 
 fn is_mirror(hop: &&Hop) -> bool {
     hop.part == Part::Mirror
-}
-
-fn is_at(hop: &Hop, entry: &Entry, image: &ImageRef) -> bool {
-    entry::place(&hop.endpoint, image).is_some_and(|place| entry.is_at(image, &place))
 }
 
 impl Change<'_> {

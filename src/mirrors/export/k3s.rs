@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::document::{Document, Flaw};
 use super::super::k3s;
 use super::Wanted;
-use super::entry::{Entry, place};
+use super::entry::Entry;
 use crate::model::image::ImageRef;
 use flow::unquoted;
 
@@ -320,14 +320,17 @@ fn quoted_key(registry: &str) -> String {
 /// The lines of the new list; what is `known` is not noted again.
 fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> Vec<String> {
     let probe = format!("{}/zz9-one/zz9-two", wanted.registry).parse::<ImageRef>().ok();
-    let is_it = |item: &Item, entry: &Entry| {
+    let asked = |item: &Item| {
         let text =
             format!("mirrors:\n  {}:\n    endpoint:\n    - {:?}\n", quoted_key(wanted.registry), item.url);
-        let node = k3s::parse(&Document::of(String::new(), "".into(), &text)).ok();
-        let hop = node.as_ref().and_then(|node| node.routes.first()?.hops.first());
-        hop.zip(probe.as_ref())
-            .and_then(|(hop, probe)| Some(entry.is_at(probe, &place(&hop.endpoint, probe)?)))
-            .unwrap_or(false)
+        let node = k3s::parse(&Document::of(String::new(), "".into(), &text)).ok()?;
+        let hop = node.routes.into_iter().next()?.hops.into_iter().next()?;
+        Some((hop, probe.as_ref()?))
+    };
+    let is_it =
+        |item: &Item, entry: &Entry| asked(item).is_some_and(|(hop, probe)| entry.is_asked(&hop, probe));
+    let is_at = |item: &Item, entry: &Entry| {
+        asked(item).is_some_and(|(hop, probe)| entry.is_asked_somehow(&hop, probe))
     };
     let mut rest: Vec<&Item> = old.iter().collect();
     let mut lines = Vec::new();
@@ -339,7 +342,7 @@ fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> V
     }
     for (entry, why) in &wanted.left_out {
         let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
-        if let Some(at) = rest.iter().position(|item| is_it(item, entry)) {
+        if let Some(at) = rest.iter().position(|item| is_at(item, entry)) {
             lines.extend(rest.remove(at).lines.iter().filter_map(|line| match line.trim_start() {
                 _ if says_nothing(line) => Some(line.clone()),
                 // Somebody's words about it stay; the note has the URL.

@@ -20,7 +20,7 @@ use super::document::{Document, Flaw};
 use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Node, Part as HopPart};
+use crate::model::node::{Node, Part as HopPart, Schemes};
 use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
@@ -226,6 +226,9 @@ fn edit(
         let original = target.read(document, &choice.registry)?;
         let change = Change { target, original: document, before: &original, edited: &edited };
         let after = held::hold(&change, choice, &wanted)?;
+        if target == Target::RegistriesConf {
+            export.notes.extend(made_insecure(choice, &wanted, &before, &after));
+        }
         export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }
@@ -310,9 +313,29 @@ fn one_line(text: &str) -> String {
 fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
     let Some(image) = choice.images.first() else { return false };
     let hops = node.route(image).map_or(&[][..], |route| &route.hops);
-    hops.iter()
-        .filter(|hop| hop.part == HopPart::Primary)
-        .any(|hop| entry::place(&hop.endpoint, image).is_some_and(|place| entry.is_at(image, &place)))
+    hops.iter().filter(|hop| hop.part == HopPart::Primary).any(|hop| entry.is_asked(hop, image))
+}
+
+/// Mirrors that were there and are asked over http, or whatever their certificate, from now on.
+fn made_insecure(choice: &Choice, wanted: &Wanted<'_>, before: &Node, after: &Node) -> Vec<String> {
+    let Some(image) = choice.images.first() else { return Vec::new() };
+    let schemes = |node: &Node, entry: &Entry| {
+        let hops = node.route(image).map_or(&[][..], |route| &route.hops);
+        let mut mirrors = hops.iter().filter(|hop| hop.part == HopPart::Mirror);
+        mirrors.find(|hop| entry.is_asked_somehow(hop, image)).map(|hop| hop.schemes)
+    };
+    let is_new = |entry: &&Entry| {
+        schemes(before, entry) == Some(Schemes::AsWritten)
+            && schemes(after, entry) == Some(Schemes::HttpsFirst)
+    };
+    let note = |entry: &Entry| {
+        let how = if entry.is_plain { "over http" } else { "without a look at its certificate" };
+        format!(
+            "{}: {} gets insecure = true, which it did not have: it was asked {how}",
+            choice.registry, entry.written
+        )
+    };
+    wanted.entries.iter().filter(is_new).map(note).collect()
 }
 
 /// Mirrors that an entry for many registries gave this one, which now has an entry of its own.

@@ -125,7 +125,13 @@ fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
     let mut new = Vec::new();
     for entry in &wanted.entries {
         match find(&old, entry) {
-            Some(at) => new.push(old.remove(at)),
+            Some(at) => {
+                let mut known = old.remove(at);
+                if is_insecure(entry, wanted) {
+                    set_insecure(&mut known);
+                }
+                new.push(known);
+            }
             None => new.push(table(entry, wanted)),
         }
     }
@@ -144,6 +150,36 @@ fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
     (new, comments)
 }
 
+/// Whether it was asked in a way that this format has to be told of.
+fn is_insecure(entry: &Entry, wanted: &Wanted<'_>) -> bool {
+    entry.is_plain || is_unverified(entry.host(), wanted.tls)
+}
+
+/// `insecure = true`, with the comments and blanks around what stood there.
+fn set_insecure(table: &mut dyn TableLike) {
+    let known = table.get_mut("insecure").and_then(Item::as_value_mut);
+    if known.as_ref().is_some_and(|known| known.as_bool() == Some(true)) {
+        return;
+    }
+    let mut new = Value::from(true);
+    if let Some(known) = known {
+        *new.decor_mut() = known.decor().clone();
+        *known = new;
+        return;
+    }
+    // In a table on one line the blank before its bracket belongs to the last value.
+    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
+    if let Some(decor) = last
+        && let Some(blank) = decor.suffix().and_then(|suffix| suffix.as_str())
+        && blank.chars().all(|letter| letter == ' ')
+    {
+        let blank = blank.to_owned();
+        decor.set_suffix("");
+        *new.decor_mut() = toml_edit::Decor::new(" ", blank);
+    }
+    table.insert("insecure", Item::Value(new));
+}
+
 fn same_location(one: &str, other: &str) -> bool {
     let plain = |text: &str| {
         let text = text.trim_end_matches('/').to_ascii_lowercase();
@@ -158,7 +194,7 @@ fn table(entry: &Entry, wanted: &Wanted<'_>) -> Table {
     let mut table = Table::new();
     table.decor_mut().set_prefix("\n");
     table.insert("location", value(entry.written.as_str()));
-    if entry.is_plain || is_unverified(entry.host(), wanted.tls) {
+    if is_insecure(entry, wanted) {
         table.insert("insecure", value(true));
     }
     match entry.accepts {

@@ -165,3 +165,87 @@ fn that_the_registry_itself_is_asked_over_http_is_not_lost() {
         assert!(told(&output, registry), "{registry}\n{output:?}");
     }
 }
+
+#[test]
+fn a_mirror_that_stands_there_with_the_other_scheme_is_put_in_with_the_one_that_works() {
+    let world = World::new();
+    for (kind, base, file, old) in [
+        (
+            "k3s",
+            "registries.yaml",
+            "registries.yaml",
+            "mirrors:\n  docker.io: {endpoint: [\"https://{good}\", 'https://{stale}']}\n",
+        ),
+        (
+            "k3s",
+            "registries.yaml",
+            "registries.yaml",
+            "mirrors:\n  docker.io:\n    endpoint:\n      - https://{good} # ours\n",
+        ),
+        ("docker", "daemon.json", "daemon.json", "{\"registry-mirrors\": [\"https://{good}\"]}\n"),
+        (
+            "containerd",
+            "certs.d",
+            "certs.d/docker.io/hosts.toml",
+            "server = \"https://registry-1.docker.io\"\n[host.\"https://{good}\"]\n",
+        ),
+    ] {
+        let tool = || world.tool().line("mirrors export images.txt --retries 0 --to");
+        let output = tool().file(file, world.fill(old)).args([kind, "--base", base]).run();
+        assert_eq!(output.code, Some(0), "{old}\n{output:?}");
+        let asked = mirrors(file, &output.stdout);
+        let path = "/v2/library/app/manifests/1.0";
+        assert_eq!(
+            asked[..2],
+            [world.good.url(), world.down_url()].map(|url| format!("{url}{path}")),
+            "{output:?}"
+        );
+        // What is stale is left out over either.
+        assert!(!asked.iter().any(|url| url.contains(&world.stale.authority())), "{output:?}");
+        let text = output.stdout.strip_prefix("# docker.io/hosts.toml\n").unwrap_or(&output.stdout);
+        let again = tool().file(file, text).args([kind, "--base", base]).run();
+        assert_eq!(again.stdout, output.stdout, "once more changes nothing");
+    }
+}
+
+#[test]
+fn a_mirror_of_a_registries_conf_that_was_asked_over_http_becomes_insecure_and_that_is_told() {
+    let world = World::new();
+    let down = "location = \"{down}\"\ninsecure = true\n";
+    let tables = |good: &str, rest: &str| {
+        format!("[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\n{good}{rest}")
+    };
+    let list = |good: &str, rest: &str| {
+        format!("[[registry]]\nlocation = \"docker.io\"\nmirror = [{good}{rest}] # all\n")
+    };
+    let added = format!("\n[[registry.mirror]]\n{down}");
+    let beside = ", { location = \"{down}\", insecure = true }";
+    for (old, expected) in [
+        (
+            tables("location = \"{good}\" # ours\n", ""),
+            tables("location = \"{good}\" # ours\ninsecure = true\n", &added),
+        ),
+        (
+            tables("# ours\ninsecure   = false # why\nlocation = \"{good}\"\n", ""),
+            tables("# ours\ninsecure   = true # why\nlocation = \"{good}\"\n", &added),
+        ),
+        (
+            list("{location=\"{good}\", insecure=false}", ""),
+            list("{location=\"{good}\", insecure=true}", beside),
+        ),
+        (list("{ location = \"{good}\" }", ""), list("{ location = \"{good}\", insecure = true }", beside)),
+    ] {
+        let tool =
+            || world.tool().line("mirrors export images.txt --retries 0 --to registries-conf --base r.conf");
+        let output = tool().file("r.conf", world.fill(&old)).run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let (told, _) = output.stdout.split_once("# left out").unwrap();
+        assert_eq!(told, world.fill(&expected), "{}", output.stderr);
+        let note = world
+            .fill("docker.io: {good} gets insecure = true, which it did not have: it was asked over http");
+        assert_eq!(output.stderr.matches(&note).count(), 1, "{}", output.stderr);
+        let again = tool().file("r.conf", &output.stdout).run();
+        assert_eq!(again.stdout, output.stdout, "once more changes nothing");
+        assert!(!again.stderr.contains("gets insecure"), "{}", again.stderr);
+    }
+}

@@ -1,10 +1,10 @@
 //! Lists of tables on one line or several: `mirror = [{ location = "m" }]`. A comment behind the comma is about the
 //! table before it, though the format has it in front of the next.
 
-use toml_edit::{Array, InlineTable, Table, Value};
+use toml_edit::{Array, InlineTable, Item, Table, Value};
 
 use super::super::Wanted;
-use super::order;
+use super::{order, set_insecure};
 
 /// A table of a list with what stands around it.
 struct Kept {
@@ -84,7 +84,13 @@ pub(super) fn reorder(mirrors: &mut Array, wanted: &Wanted<'_>) -> Option<String
     for mut table in new {
         let is_it = |kept: &Kept| located(&kept.table.clone().into_table()) == located(&table);
         tables.push(match parts.tables.iter().position(is_it) {
-            Some(at) => parts.tables.remove(at),
+            Some(at) => {
+                let mut kept = parts.tables.remove(at);
+                if table.get("insecure").and_then(Item::as_bool) == Some(true) {
+                    set_insecure(&mut kept.table);
+                }
+                kept
+            }
             None => {
                 table.decor_mut().clear();
                 Kept { above: line.clone(), ..Kept::from(table.into_inline_table()) }
