@@ -95,31 +95,33 @@ pub(super) fn next(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Vec<Questi
             && !evidence.parts_at(who).configs.contains_key(&config.digest)
             && asked.insert(config.digest.clone());
         let reference = Reference::Blob(config);
-        // Where one is wanted, what an index of another image says is not enough.
-        let what = if evidence.platforms.is_empty() { What::Platform } else { What::Config };
-        is_wanted.then_some(Question { who, what, reference, want: Want::Bytes })
+        is_wanted.then(|| Question { who, what: what(evidence), reference, want: Want::Bytes })
     });
     let mut questions: Vec<Question> = questions.collect();
     questions.extend(at_upstream(evidence, trees).filter(|_| questions.is_empty()));
     questions
 }
 
-/// The config that every mirror with upstream's image says it has not got: which platform is damaged, upstream's tells.
+/// The config that mirrors with upstream's image have not got, or have other bytes for: upstream's tells what they cannot.
 fn at_upstream(evidence: &Evidence, trees: &[(Who, Tree<'_>)]) -> Option<Question> {
     let upstreams = evidence.upstream.answer.as_ref()?.facts()?;
     let mirrors = trees.iter().filter(|(who, _)| *who != Who::Upstream);
-    let documents = mirrors.filter_map(|(who, _)| Some((*who, first_document(evidence, *who)?)));
-    let (_, (digest, document)) = documents.into_iter().find(|(_, (digest, _))| upstreams.goes_by(digest))?;
+    let documents = mirrors.filter_map(|(who, _)| first_document(evidence, *who));
+    let (digest, document) = documents.into_iter().find(|(digest, _)| upstreams.goes_by(digest))?;
     let Said::Config(config) = said(evidence, digest, document) else { return None };
     let mut answers =
         evidence.everyone().filter_map(|who| evidence.parts_at(who).configs.get(&config.digest));
-    let is_missing = answers.any(|answer| matches!(answer.outcome, BlobOutcome::Missing(_)));
+    let is_lacked =
+        answers.any(|answer| matches!(answer.outcome, BlobOutcome::Missing(_) | BlobOutcome::Broken(_)));
     let is_new = !evidence.upstream.parts.configs.contains_key(&config.digest);
-    // Where a platform is wanted, a mirror that cannot tell leaves it open.
-    let is_wanted =
-        evidence.platforms.is_empty() && is_missing && is_new && !is_read(evidence, &config.digest);
+    let is_wanted = is_lacked && is_new && !is_read(evidence, &config.digest);
     let reference = Reference::Blob(config);
-    is_wanted.then_some(Question { who: Who::Upstream, what: What::Platform, reference, want: Want::Bytes })
+    is_wanted.then(|| Question { who: Who::Upstream, what: what(evidence), reference, want: Want::Bytes })
+}
+
+/// What a config is read for. Where a platform is wanted, what an index of another image says is not enough.
+fn what(evidence: &Evidence) -> What {
+    if evidence.platforms.is_empty() { What::Platform } else { What::Config }
 }
 
 /// Whether a config is of a size that is read.

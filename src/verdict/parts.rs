@@ -44,7 +44,7 @@ pub fn anatomy(evidence: &Evidence, who: Who) -> Option<Box<Anatomy>> {
 }
 
 /// How much a code weighs against another: what a pull fails on before what it would bring, which is old.
-const fn gravity(code: Code) -> u8 {
+pub(super) const fn gravity(code: Code) -> u8 {
     match code.status() {
         Status::Ok => 0,
         Status::SameContent | Status::Unverified => 1,
@@ -142,7 +142,6 @@ impl<'a, 'b> Inquest<'a, 'b> {
             }
         }
         self.look_at_blobs();
-        self.look_at_config();
         self.look_for_wanted();
     }
 
@@ -289,23 +288,6 @@ impl<'a, 'b> Inquest<'a, 'b> {
             };
             if let Some(found) = found {
                 self.found(place, (part, blob), found);
-            }
-        }
-    }
-
-    /// A config that was asked for only for its platform: that it is certainly not as it should be is told all the same,
-    /// since a pull fails on it. What could not be found out of it is a note, as no part was asked about.
-    fn look_at_config(&mut self) {
-        if self.evidence.depth_at(self.who) >= Depth::Blobs {
-            return;
-        }
-        for (place, _, blob) in blobs_of(self.tree).filter(|(_, kind, _)| *kind == BlobKind::Config) {
-            let Ok(digest) = blob.digest.parse::<Digest>() else { continue };
-            let Some(answer) = self.evidence.parts_at(self.who).configs.get(&digest) else { continue };
-            let found = blobs::explain(answer, self.host)
-                .or_else(|| blobs::wrong_size(blob.size, blobs::served_bytes(answer)));
-            if let Some(found) = found.filter(|(code, _)| gravity(*code) > gravity(Code::AccessDenied)) {
-                self.found(place, (PartKind::Config, blob), found);
             }
         }
     }

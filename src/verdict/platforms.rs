@@ -1,6 +1,7 @@
 //! Which platforms matter where a mirror's image is not upstream's, which of them upstream itself lacks, and why that is
 //! not always known.
 
+use super::parts::gravity;
 use super::{blobs, unserved, verdict, wanted_are_equal};
 use crate::model::blob::Blob;
 use crate::model::code::Code;
@@ -197,7 +198,8 @@ pub(super) fn offered(evidence: &Evidence) -> String {
     }
 }
 
-/// Why it is not known for which platform an image is that says so only in its config, where one is wanted.
+/// Why it is not known for which platform an image is that says so only in its config, where one is wanted. That the
+/// config is not there, or is another, is no finding here: blobs are judged by what each mirror is asked of them.
 pub(super) fn unknown(
     evidence: &Evidence,
     (who, host): (Who, &str),
@@ -212,9 +214,15 @@ pub(super) fn unknown(
         _ if !single::is_readable(&config) => {
             silent("its config is too large to be looked into, or has no size")
         }
-        Some(answer) => blobs::explain(answer, host)
-            .or_else(|| blobs::wrong_size(config.size, blobs::served_bytes(answer)))
-            .unwrap_or_else(|| silent("its config could not be read")),
+        Some(answer) => {
+            let found = blobs::explain(answer, host)
+                .or_else(|| blobs::wrong_size(config.size, blobs::served_bytes(answer)));
+            match found {
+                Some((code, why)) if gravity(code) > gravity(Code::PlatformUnknown) => silent(&why),
+                Some(found) => found,
+                None => silent("its config could not be read"),
+            }
+        }
         None => (Code::Interrupted, "not asked for: the run was interrupted".to_owned()),
     };
     Some((config, found))

@@ -125,23 +125,65 @@ fn which_platform_an_image_without_an_index_has_is_told_though_nobody_asked_for_
 #[test]
 fn a_damaged_image_without_an_index_is_named_with_its_platform() {
     let image = content::image("app", "linux/arm64");
-    for (depth, blob, kind) in [
+    for (args, blob, kind) in [
         ("blobs", 1, "layer"),
         ("content", 1, "layer"),
-        ("platforms", 0, "config"),
         ("blobs", 0, "config"),
         ("content", 0, "config"),
+        ("blobs --platform linux/arm64", 0, "config"),
+        ("content --platform linux/arm64", 0, "config"),
     ] {
         let pair = Pair::holding(&image, &image);
         pair.mirror.store().remove_blob(REPOSITORY, &image.blobs[blob].digest);
-        let report = pair.check().args(&format!("--depth {depth}")).run();
+        let report = pair.check().args(&format!("--depth {args}")).run();
         let found = report.expect("incomplete/blob-missing", 1);
         let subject = format!("{kind} {} (linux/arm64, ", image.blobs[blob].digest);
-        assert!(found.reason.starts_with(&subject), "{depth} {found:?}");
-        assert_eq!(platforms(&report, "m"), ["linux/arm64 damaged"], "{depth}");
+        assert!(found.reason.starts_with(&subject), "{args} {found:?}");
+        assert_eq!(platforms(&report, "m"), ["linux/arm64 damaged"], "{args}");
         // The mirror cannot tell what it has not got: upstream is asked, for that alone.
         let at_upstream = usize::from(kind == "config");
-        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (at_upstream, at_upstream), "{depth}");
+        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (at_upstream, at_upstream), "{args}");
+    }
+}
+
+/// Takes the config away at a registry, or spoils it.
+fn damage(registry: &Registry, image: &Image, how: &str) {
+    match how {
+        "gone" => registry.store().remove_blob(REPOSITORY, &image.blobs[0].digest),
+        _ => registry.set_behaviour(Scope::Blobs, Behaviour::WrongByte),
+    }
+}
+
+#[test]
+fn at_depth_platforms_a_config_is_no_finding_about_the_mirror_where_it_was_looked_for() {
+    let image = content::image("app", "linux/amd64");
+    for (how, args) in [
+        ("gone", "--depth platforms"),
+        ("gone", "--depth platforms --platform linux/amd64"),
+        ("spoilt", "--depth platforms"),
+        ("spoilt", "--depth platforms --platform linux/amd64"),
+    ] {
+        // Whichever mirror is asked first.
+        for names in [["good", "broken"], ["broken", "good"]] {
+            let [upstream, one, two] = [(); 3].map(|()| embedded::start(&[(REPOSITORY, TAG, &image)]));
+            damage(if names[0] == "broken" { &one } else { &two }, &image, how);
+            let check = Check::of(&["app:1.0"]).upstream(&upstream.url());
+            let check = check.mirror(names[0], &one.url()).mirror(names[1], &two.url());
+            let report = check.args(args).args("--retries 0").run();
+            for name in names {
+                let found = report.rows.iter().find(|row| row.mirror == name).unwrap();
+                assert_eq!(found.verdict(), "ok/digest-equal", "{how} {args} {names:?} {found:?}");
+                assert_eq!(platforms(&report, name), ["linux/amd64 present"]);
+            }
+            assert_eq!((report.exit, asked(&upstream, &image.blobs[0])), (0, (0, 0)));
+        }
+        // Where no mirror has it, upstream tells.
+        let pair = Pair::holding(&image, &image);
+        damage(&pair.mirror, &image, how);
+        let report = pair.check().args(args).args("--retries 0").run();
+        report.expect("ok/digest-equal", 0);
+        assert_eq!(platforms(&report, "m"), ["linux/amd64 present"]);
+        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (1, 1));
     }
 }
 
@@ -160,10 +202,18 @@ fn a_platform_that_nobody_asked_for_and_that_cannot_be_told_is_a_note() {
         note.starts_with("for which platform the image is, is not known: ") && note.contains("403"),
         "{note}"
     );
-    // Bytes that are others are a pull that fails.
     pair.mirror.clear_behaviours();
-    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::WrongByte);
-    pair.check().args("--depth platforms --retries 0").run().expect("invalid/blob-corrupt", 1);
+    // Nobody has it: at this depth the manifest is all that was asked about.
+    for registry in [&pair.mirror, &pair.upstream] {
+        damage(registry, &image, "gone");
+    }
+    let report = pair.check().args("--depth platforms").run();
+    report.expect("ok/digest-equal", 0);
+    let notes = row(&report, "m")["notes"].clone();
+    assert!(
+        notes[0].as_str().unwrap().starts_with("for which platform the image is, is not known: "),
+        "{notes}"
+    );
     // One that says nothing is fine.
     let silent = self::image(CONFIG, "{}");
     let pair = Pair::holding(&silent, &silent);
@@ -225,14 +275,25 @@ fn a_config_that_cannot_be_had_leaves_the_platform_unknown() {
         let row = report.expect("denied/access-denied", 3);
         assert!(row.reason.starts_with("config sha256:"), "{row:?}");
         assert_eq!(platforms(&report, "m"), ["linux/arm64 unknown"]);
+        assert_eq!(asked(&pair.upstream, &image.blobs[0]), (0, 0));
         pair.mirror.clear_behaviours();
-        pair.mirror.set_behaviour(Scope::Blobs, Behaviour::WrongByte);
-        assert_eq!(platforms(&run(), "m"), ["linux/arm64 unknown"]);
-        pair.mirror.clear_behaviours();
-        // A config that is not there is a pull that fails, for whatever platform.
-        pair.mirror.store().remove_blob(REPOSITORY, &image.blobs[0].digest);
+        // Upstream's config tells that it is upstream's own gap.
+        for how in ["spoilt", "gone"] {
+            damage(&pair.mirror, &image, how);
+            let report = run();
+            report.expect("ok/digest-equal", 0);
+            assert_eq!(platforms(&report, "m"), ["linux/arm64 not_upstream"], "{depth} {how}");
+            pair.mirror.clear_behaviours();
+        }
+        // Where upstream has not got it either, a pull fails, for whatever platform.
+        damage(&pair.upstream, &image, "gone");
         let report = run();
-        report.expect("incomplete/blob-missing", 1);
+        if depth == "platforms" {
+            let row = report.expect("not_checked/platform-unknown", 3);
+            assert!(row.reason.contains("for which platform the image is, is not known: "), "{row:?}");
+        } else {
+            report.expect("incomplete/blob-missing", 1);
+        }
         assert_eq!(platforms(&report, "m"), ["linux/arm64 unknown"]);
     }
 }
@@ -326,5 +387,14 @@ fn the_plan_counts_configs_that_tell_platforms() {
         let asked =
             [&pair.upstream, &pair.mirror].map(|registry| registry.count(|hit| hit.path.contains("/blobs/")));
         assert_eq!(asked, configs, "{args}");
+    }
+    // One that the mirror has not got.
+    let pair = Pair::holding(&upstreams, &upstreams);
+    damage(&pair.mirror, &upstreams, "gone");
+    for args in ["--depth platforms --platform linux/amd64", "--depth platforms"] {
+        [&pair.upstream, &pair.mirror].iter().for_each(|registry| registry.forget_hits());
+        let report = pair.check().args(args).run();
+        assert!(report.requests <= without + 2, "{} of {}", report.requests, without + 2);
+        assert_eq!(asked(&pair.upstream, &upstreams.blobs[0]), (1, 1), "{args}");
     }
 }
