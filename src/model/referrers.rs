@@ -15,8 +15,8 @@ pub const MAX_PAGES: usize = 20;
 /// Most that a result names.
 pub const MAX_NAMED: usize = 20;
 
-/// Most of a mirror's list of one image that it is asked for by digest, as far as the image is looked at there. Nearly all
-/// images have fewer than five.
+/// Most of upstream's list of one image that are asked for by digest on account of one mirror, as far as the image is
+/// looked at there. Nearly all images have fewer than five.
 #[must_use]
 pub const fn most_asked(depth: Depth) -> usize {
     match depth {

@@ -156,7 +156,7 @@ impl Count<'_> {
             return ForReferrers::default();
         }
         let listed = |endpoint: u32| most_asked(self.plan.depth_at(image, endpoint)) as u64;
-        // Cosign's tags; and what is listed, at upstream what any mirror lacks of that.
+        // Cosign's tags; and what is listed, at upstream what any mirror does not list, or lacks.
         let heads = COSIGN_SUFFIXES.len() as u64
             + match who {
                 Who::Upstream => image.mirrors.iter().map(|mirror| listed(*mirror)).sum(),

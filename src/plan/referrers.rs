@@ -2,7 +2,7 @@
 //! something to be lacked.
 //!
 //! A list is not what it lists: of what stands in upstream's list and in a mirror's, the mirror is asked whether it has
-//! it, and upstream itself where the mirror has not.
+//! it, and upstream itself where the mirror has not, or does not list it.
 
 use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
@@ -48,14 +48,23 @@ fn listed(evidence: &Evidence, mirrors: &[usize]) -> Vec<Question> {
     let mut questions: Vec<Question> = Vec::new();
     for index in mirrors {
         let here = Who::Mirror(*index);
-        for digest in shared(evidence, *index).take(most_asked(evidence.depth_at(here))) {
-            let who = match answer(evidence, here, digest).map(|answer| &answer.outcome) {
-                None => here,
-                Some(Outcome::Missing(_)) if answer(evidence, Who::Upstream, digest).is_none() => {
-                    Who::Upstream
-                }
-                Some(_) => continue,
+        for (digest, standing) in sought(evidence, *index).take(most_asked(evidence.depth_at(here))) {
+            let is_lost = || match answer(evidence, here, digest).map(|answer| &answer.outcome) {
+                None => None,
+                Some(outcome) => Some(matches!(outcome, Outcome::Missing(_))),
             };
+            let who = match standing {
+                Standing::Open => continue,
+                Standing::Unlisted => Who::Upstream,
+                Standing::Listed => match is_lost() {
+                    None => here,
+                    Some(true) => Who::Upstream,
+                    Some(false) => continue,
+                },
+            };
+            if answer(evidence, who, digest).is_some() {
+                continue;
+            }
             let reference = Reference::Digest(digest.clone());
             let question = Question { who, what: What::Child, reference, want: Want::Existence };
             if !questions.contains(&question) {
@@ -66,13 +75,33 @@ fn listed(evidence: &Evidence, mirrors: &[usize]) -> Vec<Question> {
     questions
 }
 
-/// Those that stand in upstream's list and in that of the mirror with this index, in upstream's order.
-pub fn shared(evidence: &Evidence, index: usize) -> impl Iterator<Item = &Digest> {
-    let theirs = evidence.upstream.referrers.iter().flat_map(|known| &known.found);
+/// What a mirror's list says of one of upstream's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in it.
+    Listed,
+    /// It is not, and the list is whole.
+    Unlisted,
+    /// It is not in what was had of it.
+    Open,
+}
+
+/// Those of upstream's list, in its order, and how each stands in that of the mirror with this index; none where that
+/// was not asked for.
+pub fn sought(evidence: &Evidence, index: usize) -> impl Iterator<Item = (&Digest, Standing)> {
     let ours = evidence.mirrors[index].referrers.as_ref();
-    theirs.filter_map(move |referrer| match referrer {
-        Referrer::Listed(digest) => ours?.found.contains(referrer).then_some(digest),
-        Referrer::Tag(_) => None,
+    let theirs = evidence.upstream.referrers.iter().flat_map(|known| &known.found);
+    theirs.filter_map(move |referrer| {
+        let Referrer::Listed(digest) = referrer else { return None };
+        let ours = ours?;
+        let standing = if ours.found.contains(referrer) {
+            Standing::Listed
+        } else if ours.gaps.iter().any(|(source, _)| referrer.is_of(source)) {
+            Standing::Open
+        } else {
+            Standing::Unlisted
+        };
+        Some((digest, standing))
     })
 }
 

@@ -13,7 +13,7 @@ use crate::model::referrers::{
 };
 use crate::model::run::Verdict;
 use crate::model::status::Status;
-use crate::plan::referrers;
+use crate::plan::referrers::{self, Standing};
 
 /// What a reason names.
 const IN_REASON: usize = 2;
@@ -94,69 +94,80 @@ struct Sorted<'a> {
 fn sorted<'a>(evidence: &'a Evidence, index: usize, known: &'a ReferrersObservation) -> Sorted<'a> {
     let mirror = &evidence.mirrors[index];
     let mut sorted = Sorted::default();
-    let found = evidence.upstream.referrers.iter().flat_map(|known| &known.found);
-    let (seen, unseen): (Vec<&Referrer>, Vec<&Referrer>) =
-        found.partition(|referrer| known.found.contains(referrer));
-    let listed = seen.into_iter().filter(|referrer| matches!(referrer, Referrer::Listed(_)));
-    for (at, referrer) in listed.enumerate() {
-        let Referrer::Listed(digest) = referrer else { continue };
-        match held(evidence, index, digest) {
+    let found = || evidence.upstream.referrers.iter().flat_map(|known| &known.found);
+    let listed = found().filter(|referrer| matches!(referrer, Referrer::Listed(_)));
+    let most = most_asked(evidence.depth_at(Who::Mirror(index)));
+    let mut unlisted = Vec::new();
+    for (at, (referrer, (digest, standing))) in listed.zip(referrers::sought(evidence, index)).enumerate() {
+        let held = match standing {
+            // Told below.
+            Standing::Open => continue,
+            Standing::Listed => held(evidence, index, digest),
+            Standing::Unlisted => held_by_upstream(evidence, digest),
+        };
+        match held {
             Held::Yes => {}
-            Held::No => sorted.lacking.push(referrer),
+            Held::No if standing == Standing::Listed => sorted.lacking.push(referrer),
+            Held::No => unlisted.push(referrer),
             Held::NotUpstreams => sorted.not_upstreams.push(digest),
             Held::Unknown(why) => sorted.open.push(unknown(&why)),
+            Held::Unasked if at < most => sorted.open.push(unknown(&unserved::not_asked().reason)),
             Held::Unasked => {
-                let most = most_asked(evidence.depth_at(Who::Mirror(index)));
-                let why = if at < most {
-                    unserved::not_asked().reason.into_owned()
-                } else {
-                    let all = referrers::shared(evidence, index).count();
-                    format!(
-                        "of {all} that {} lists, only the first {most} were asked for",
-                        mirror.endpoint.name
-                    )
-                };
+                let all = referrers::sought(evidence, index).count();
+                let upstream = &evidence.upstream.endpoint.name;
+                let why = format!("of {all} that {upstream} lists, only the first {most} were asked for");
                 sorted.open.push(unknown(&why));
             }
         }
     }
     sorted.gone = sorted.lacking.len();
-    // What stands where the mirror's answer says nothing is not known to be lacking; of the rest it is.
-    for referrer in unseen {
+    sorted.lacking.append(&mut unlisted);
+    // What stands where the mirror's answer says nothing is not known to be lacking.
+    for referrer in found().filter(|referrer| !known.found.contains(referrer)) {
         match known.gaps.iter().find(|(source, _)| referrer.is_of(source)) {
             Some((_, gap)) => sorted.open.push(in_words(gap, &mirror.endpoint.name)),
-            None => sorted.lacking.push(referrer),
+            // Upstream was seen to have that itself.
+            None if matches!(referrer, Referrer::Tag(_)) => sorted.lacking.push(referrer),
+            None => {}
         }
     }
     sorted
 }
 
-/// Whether a mirror has one that it lists.
+/// Whether a mirror has one of upstream's list.
 enum Held {
     Yes,
     No,
-    /// Neither it nor upstream, which lists it too.
+    /// Neither it nor upstream, which lists it.
     NotUpstreams,
     Unknown(String),
     Unasked,
 }
 
+/// Whether a mirror has what it lists.
 fn held(evidence: &Evidence, index: usize, digest: &Digest) -> Held {
-    let explained = |answer: &Observation, host: &str| unserved::explain(answer, host).reason.into_owned();
     let Some(here) = referrers::answer(evidence, Who::Mirror(index), digest) else { return Held::Unasked };
     match &here.outcome {
-        Outcome::Found(_) => return Held::Yes,
-        Outcome::Missing(_) => {}
-        _ => return Held::Unknown(explained(here, &evidence.mirrors[index].endpoint.name)),
+        Outcome::Found(_) => Held::Yes,
+        Outcome::Missing(_) => held_by_upstream(evidence, digest),
+        _ => Held::Unknown(explained(here, &evidence.mirrors[index].endpoint.name)),
     }
+}
+
+/// Whether what a mirror has not is a lack: upstream may list what it has not itself.
+fn held_by_upstream(evidence: &Evidence, digest: &Digest) -> Held {
     match referrers::answer(evidence, Who::Upstream, digest) {
-        None => Held::Unknown(unserved::not_asked().reason.into_owned()),
+        None => Held::Unasked,
         Some(upstreams) => match &upstreams.outcome {
             Outcome::Found(_) => Held::No,
             Outcome::Missing(_) => Held::NotUpstreams,
             _ => Held::Unknown(explained(upstreams, &evidence.upstream.endpoint.name)),
         },
     }
+}
+
+fn explained(answer: &Observation, host: &str) -> String {
+    unserved::explain(answer, host).reason.into_owned()
 }
 
 const fn is_fine(code: Code) -> bool {

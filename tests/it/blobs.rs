@@ -208,6 +208,51 @@ async fn what_does_not_say_how_long_it_is_is_looked_at_before_it_is_taken_for_th
 }
 
 #[tokio::test]
+async fn what_is_no_blob_is_named_also_where_it_is_read_whole_and_has_no_length() {
+    let page = |more: usize| format!("<!DOCTYPE html><title>Log in</title>{}", " ".repeat(more)).into_bytes();
+    let denied = br#"{"errors":[{"code":"DENIED","message":"no"}]}"#;
+    let html = || Breakage::Html { title: Some("Log in".into()) };
+    let wrong = |found| BlobBreakage::WrongSize { declared: SIZE as u64, found };
+    let endless = BlobBreakage::Endless { declared: SIZE as u64 };
+    let error = |seen: &BlobOutcome| match seen {
+        BlobOutcome::Broken(BlobBreakage::Answer(Breakage::ErrorDocument(answer))) => answer.code.clone(),
+        _ => None,
+    };
+    let plain = Behaviour::ContentType("application/octet-stream".to_owned());
+    let named = |body: Vec<u8>| [plain.clone(), Behaviour::Body(body), Behaviour::NoLength];
+    for (body, expected) in [
+        (page(10), BlobBreakage::Answer(html())),
+        (page(100_000), BlobBreakage::Answer(html())),
+        (Vec::new(), BlobBreakage::Answer(Breakage::Empty)),
+        (noise(77), wrong(77)),
+        (noise(SIZE + 1), endless.clone()),
+        (vec![b' '; 100_000], endless.clone()),
+    ] {
+        let (registry, blob) = one();
+        for behaviour in named(body.clone()) {
+            registry.set_behaviour(Scope::Blobs, behaviour);
+        }
+        let seen = Asker::new().content(&registry, &blob).await;
+        assert_eq!(seen.outcome, BlobOutcome::Broken(expected), "{}", body.len());
+        assert_eq!(registry.hits().len(), 1);
+    }
+    // One that is shorter than the blob, and one that is longer.
+    for size in [SIZE, 10] {
+        let (registry, blob) = holding(&noise(size), Algorithm::Sha256);
+        for behaviour in named(denied.to_vec()) {
+            registry.set_behaviour(Scope::Blobs, behaviour);
+        }
+        let seen = Asker::new().content(&registry, &blob).await;
+        assert_eq!(error(&seen.outcome).as_deref(), Some("DENIED"), "{seen:?}");
+    }
+    // A page that is the blob is the blob.
+    let (registry, blob) = holding(&page(10), Algorithm::Sha256);
+    registry.set_behaviour(Scope::Blobs, Behaviour::ContentType("text/html".to_owned()));
+    registry.set_behaviour(Scope::Blobs, Behaviour::NoLength);
+    assert_eq!(Asker::new().content(&registry, &blob).await.outcome, read(page(10).len()));
+}
+
+#[tokio::test]
 async fn more_bytes_than_declared_are_another_blob_however_many_they_are() {
     let endless = BlobOutcome::Broken(BlobBreakage::Endless { declared: SIZE as u64 });
     let range = |value: &str| Behaviour::Header { name: "Content-Range".to_owned(), value: value.to_owned() };

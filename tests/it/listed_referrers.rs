@@ -92,6 +92,61 @@ fn what_upstream_itself_has_lost_is_no_lack_of_a_mirror() {
     assert_eq!(told(&report), json!({"upstream": 2, "absent": [], "absent_total": 0}));
 }
 
+/// Upstream lists three, and the mirror the first of them.
+fn shorter() -> Pair {
+    let pair = pair(1);
+    for number in 1..3 {
+        pair.upstream.store().refer(REPOSITORY, pair.image.digest(), signature(number));
+    }
+    pair
+}
+
+#[test]
+fn what_only_upstream_lists_is_lacking_where_upstream_has_it() {
+    let pair = shorter();
+    let absent = |numbers: &[usize], upstream: usize| {
+        let named: Vec<_> = numbers.iter().map(|number| digest(*number)).collect();
+        json!({"upstream": upstream, "absent": named, "absent_total": numbers.len()})
+    };
+    let report = check(&pair, "");
+    report.expect("incomplete/referrer-absent", 1);
+    assert_eq!(told(&report), absent(&[1, 2], 3));
+    assert_eq!([0, 1, 2].map(|number| pair.upstream.hits_to(&path(number))), [0, 1, 1]);
+    assert_eq!([0, 1, 2].map(|number| pair.mirror.hits_to(&path(number))), [1, 0, 0]);
+    lose(&pair.upstream, 1);
+    let report = check(&pair, "");
+    report.expect("incomplete/referrer-absent", 1);
+    assert_eq!(told(&report), absent(&[2], 2));
+    lose(&pair.upstream, 2);
+    let report = check(&pair, "");
+    let row = report.expect("ok/digest-equal", 0);
+    assert!(row.notes_hold(&format!("upstream lists 2 that it does not have itself, such as {}", digest(1))));
+    assert_eq!(told(&report), absent(&[], 1));
+}
+
+#[test]
+fn what_only_upstream_lists_is_not_known_to_be_lacking_where_it_does_not_tell_whether_it_has_it() {
+    let pair = shorter();
+    let refused = Behaviour::Status(Failure::registry(403, "DENIED", "no"));
+    pair.upstream.set_behaviour(Scope::reference(REPOSITORY, &digest(1)), refused);
+    lose(&pair.upstream, 2);
+    let report = check(&pair, "");
+    let row = report.expect("ok/digest-equal", 0);
+    assert!(row.reason.contains("could not be found out") && row.reason.contains("403"), "{row:#?}");
+    assert_eq!(told(&report), Value::Null);
+    // As many are asked for as of what both list.
+    let pair = self::pair(0);
+    for number in 0..30 {
+        pair.upstream.store().refer(REPOSITORY, pair.image.digest(), signature(number));
+    }
+    let report = check(&pair, "");
+    let row = report.expect("incomplete/referrer-absent", 1);
+    assert!(row.reason.starts_with("lacks 20 of 30 signatures"), "{row:#?}");
+    let asked = (0..30).filter(|number| pair.upstream.hits_to(&path(*number)) > 0).count();
+    assert_eq!(asked, 20);
+    assert!(row.reason.contains("of 30 that docker.io lists, only the first 20 were asked for"), "{row:#?}");
+}
+
 #[test]
 fn what_could_not_be_asked_of_either_is_not_known_and_never_a_lack() {
     let failures = [
@@ -153,7 +208,10 @@ fn of_a_long_list_so_many_are_asked_for_and_the_rest_is_not_known() {
         pair.mirror.forget_hits();
         let report = check(&pair, &format!("--depth {depth}"));
         let row = report.expect("ok/digest-equal", 0);
-        assert!(row.reason.contains(&format!("of 130 that m lists, only the first {most}")), "{row:#?}");
+        assert!(
+            row.reason.contains(&format!("of 130 that docker.io lists, only the first {most}")),
+            "{row:#?}"
+        );
         assert_eq!(told(&report), Value::Null);
         let asked = (0..130).filter(|number| pair.mirror.hits_to(&path(*number)) > 0).count();
         assert_eq!(asked, most, "{depth}");

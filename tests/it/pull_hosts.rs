@@ -203,3 +203,33 @@ fn a_redirect_to_something_that_is_not_http_is_told_with_its_scheme() {
         assert!(!report.text.contains("S3CRET"), "{report:#?}");
     }
 }
+
+#[test]
+fn a_host_that_says_something_else_than_blobs_is_told_to_refuse_whether_or_not_it_says_how_long_it_is() {
+    for (behaviour, verdict) in [
+        (Behaviour::Html, "invalid/html-answer"),
+        (Behaviour::Errors200, "invalid/error-document"),
+        (Behaviour::Empty200, "invalid/empty-answer"),
+    ] {
+        for depth in ["blobs", "content"] {
+            let seen = [false, true].map(|is_chunked| {
+                let pair = Pair::new();
+                pair.mirror.set_behaviour(Scope::Blobs, behaviour.clone());
+                if is_chunked {
+                    pair.mirror.set_behaviour(Scope::Blobs, Behaviour::NoLength);
+                }
+                let report = pair.check().args(&format!("--depth {depth}")).run();
+                assert_eq!(report.row("m").verdict(), verdict, "{depth} {is_chunked} {report:#?}");
+                let url = pair.mirror.url();
+                hosts(&report)
+                    .iter()
+                    .map(|host| host.replace(url.trim_end_matches('/'), "m"))
+                    .collect::<Vec<_>>()
+            });
+            assert_eq!(seen[0], seen[1], "{behaviour:?} {depth}");
+            // Nothing at all is no refusal.
+            let end = if matches!(behaviour, Behaviour::Empty200) { "- -; -" } else { "refused -; " };
+            assert!(seen[1][0].starts_with(&format!("registry m: reached {end}")), "{seen:?}");
+        }
+    }
+}

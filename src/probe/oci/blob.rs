@@ -30,7 +30,7 @@ use crate::net::client::{Body, Range};
 use crate::net::download::Download;
 
 /// Most bytes that are read of an answer that is not the blob, to see what it is.
-const MAX_LOOK_BYTES: usize = 16 * 1024;
+pub(super) const MAX_LOOK_BYTES: usize = 16 * 1024;
 
 /// How much of a blob is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -391,7 +391,7 @@ pub(super) async fn look_at(download: &mut Download, headers: &HeaderMap, status
 }
 
 /// What the beginning of an answer is, if it is no blob's.
-fn other_than_a_blob(bytes: &[u8], headers: &HeaderMap, status: u16) -> Option<Breakage> {
+pub(super) fn other_than_a_blob(bytes: &[u8], headers: &HeaderMap, status: u16) -> Option<Breakage> {
     let content_type = content_type(headers);
     if error_body::looks_like_html(content_type, bytes) {
         return Some(Breakage::Html { title: error_body::html_title(bytes) });

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::blob::{
-    ContentRange, Way, content_range, encoding, host_of, length, look_at, odd_status, read_error, wrong_size,
+    ContentRange, MAX_LOOK_BYTES, Way, content_range, encoding, host_of, length, look_at, odd_status,
+    other_than_a_blob, read_error, wrong_size,
 };
 use super::exchange::Exchange;
 use super::reading::{Failure, Reading, Trouble};
@@ -92,10 +93,21 @@ impl Content {
             took: download.took(),
         }));
         match self.stream(&mut download, way.transfers.last_mut()).await {
-            End::Whole => Reading::Have(self.outcome(way)),
-            End::Endless => {
-                Reading::Have(BlobOutcome::Broken(BlobBreakage::Endless { declared: self.declared }))
+            End::Whole if self.tally.bytes == self.declared => Reading::Have(self.outcome(way)),
+            End::Whole => {
+                let beginning = std::mem::take(&mut self.tally.beginning);
+                match self.outcome(way) {
+                    // Without a length only its end told that it is too short for what it should be.
+                    outcome @ BlobOutcome::Broken(BlobBreakage::WrongSize { .. }) => {
+                        other_than_a_blob(&beginning, &headers, status).map_or(Reading::Have(outcome), broken)
+                    }
+                    outcome => Reading::Have(outcome),
+                }
             }
+            End::Endless => match self.look_on(&mut download, &headers, status).await {
+                Some(breakage) => broken(breakage),
+                None => Reading::Have(BlobOutcome::Broken(BlobBreakage::Endless { declared: self.declared })),
+            },
             End::Faulty(fault @ (NetFault::TooSlow { .. } | NetFault::TooLong { .. })) => {
                 Reading::Failed(Failure::Unreached { fault, host })
             }
@@ -115,6 +127,23 @@ impl Content {
                 Reading::Again { failure, why: Trouble::Net }
             }
         }
+    }
+
+    /// What an answer of too many bytes is, if its beginning tells.
+    async fn look_on(
+        &mut self,
+        download: &mut Download,
+        headers: &HeaderMap,
+        status: u16,
+    ) -> Option<Breakage> {
+        let mut beginning = std::mem::take(&mut self.tally.beginning);
+        // Its end may be near, and an error document is none without it; of what is no text it says nothing.
+        if str::from_utf8(&beginning).is_ok_and(|text| text.trim_start().starts_with(['{', '<'])) {
+            let (more, _) = download.take(MAX_LOOK_BYTES.saturating_sub(beginning.len())).await;
+            beginning.extend_from_slice(&more);
+        }
+        // Something came.
+        other_than_a_blob(&beginning, headers, status).filter(|breakage| *breakage != Breakage::Empty)
     }
 
     /// What is made of an answer that cannot be read on; `None` where it can.
@@ -223,6 +252,10 @@ impl Content {
     }
 }
 
+const fn broken(breakage: Breakage) -> Reading<BlobOutcome> {
+    Reading::Failed(Failure::Broken(breakage))
+}
+
 fn is_gzip(coding: &[u8]) -> bool {
     coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
 }
@@ -249,6 +282,8 @@ struct Tally {
     bytes: u64,
     hasher: Hasher,
     decoder: Decoder,
+    /// The first of them, to see what it is where it turns out to be no blob.
+    beginning: Vec<u8>,
     /// The bytes as they came, where they are wanted.
     kept: Option<Vec<u8>>,
 }
@@ -262,7 +297,14 @@ enum Decoder {
 
 impl Tally {
     fn new(digest: &Digest, declared: u64) -> Self {
-        Self { declared, bytes: 0, hasher: digest.algorithm().hasher(), decoder: Decoder::None, kept: None }
+        Self {
+            declared,
+            bytes: 0,
+            hasher: digest.algorithm().hasher(),
+            decoder: Decoder::None,
+            beginning: Vec::new(),
+            kept: None,
+        }
     }
 
     /// From now on also what comes out when it is unpacked.
@@ -276,6 +318,8 @@ impl Tally {
     }
 
     fn add(&mut self, bytes: &[u8]) -> Fits {
+        let room = MAX_LOOK_BYTES.saturating_sub(self.beginning.len());
+        self.beginning.extend(bytes.iter().take(room));
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         if let Decoder::Gzip(decoder) = &mut self.decoder
             && decoder.write_all(bytes).is_err()
