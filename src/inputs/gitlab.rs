@@ -35,6 +35,12 @@ const NO_JOBS: [&str; 11] = [
 /// GitLab's own bounds: extends 11 deep, references 10.
 const MAX_DEPTH: usize = 11;
 
+/// Where names of images stand.
+const KEYS: [&str; 2] = ["image", "services"];
+/// What the variables of a template hang on.
+const NO_JOB: &str = "the jobs that use this template, of which none is here";
+const UNKNOWN_JOBS: &str = "the jobs that use it, of which none is known here";
+
 /// Whether only a pipeline looks like this.
 pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
     let is_job = |node: &Node| node.get("script").is_some() || node.get("trigger").is_some();
@@ -49,8 +55,8 @@ pub(super) fn is_header(root: &Node) -> bool {
 
 /// Reads the pipeline that the document `root` of the file at `path` begins.
 pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, budget: &Budget, found: &mut Found<'_>) {
-    let parts = include::follow(root, path, budget, found);
-    Gitlab { parts: &parts, budget }.read(found);
+    let (parts, is_whole) = include::follow(root, path, budget, found);
+    Gitlab { parts: &parts, is_whole, budget }.read(found);
 }
 
 /// A value and the part that it stands in.
@@ -81,6 +87,8 @@ impl<'a> At<'a> {
 struct Gitlab<'a> {
     /// The file itself, then what it includes; earlier ones win.
     parts: &'a [Part],
+    /// Whether nothing else is included.
+    is_whole: bool,
     budget: &'a Budget,
 }
 
@@ -91,6 +99,20 @@ enum Leaf<'a> {
     Name(At<'a>, Option<At<'a>>),
     /// A reference to what is not in these files.
     Lost(At<'a>),
+}
+
+/// What the jobs of these files take.
+#[derive(Default)]
+struct Taken<'a> {
+    has_jobs: bool,
+    /// Names of images, by address.
+    used: HashSet<usize>,
+    /// Jobs and templates, by address, of which all that counts is what jobs take.
+    decided: HashSet<usize>,
+    /// What jobs extend, whether or not it decides anything.
+    reached: HashSet<&'a str>,
+    /// Keys of which a job may have the default: a template decides that is not here.
+    open: HashSet<&'static str>,
 }
 
 /// What is to be told of a place.
@@ -107,7 +129,7 @@ impl<'a> Gitlab<'a> {
             found.know(&part.root);
         }
         let mut told = Vec::new();
-        let mut used = HashSet::new();
+        let mut taken = Taken::default();
         let mut known = HashSet::new();
         let mut templates = Vec::new();
         let defaults = Job::defaults(self);
@@ -117,16 +139,28 @@ impl<'a> Gitlab<'a> {
                     continue;
                 }
                 if name.starts_with('.') {
-                    templates.push(Job::alone(self, name));
+                    templates.push(name);
                 } else {
-                    self.job(&Job::named(self, name), &defaults, &mut used, &mut told);
+                    taken.has_jobs = true;
+                    self.reach(name, &mut taken.reached);
+                    self.job(&Job::named(self, name), &defaults, &mut taken, &mut told);
                 }
             }
         }
         // What no job of these files uses, others may: the names in it count as they stand there.
-        templates.extend([Job::default_keys(self), Job::top(self)]);
-        for template in &templates {
-            self.template(template, &used, &mut told);
+        for name in templates {
+            let template = Job::alone(self, name);
+            if !template.deciding().any(|at| taken.decided.contains(&at.address())) {
+                let why = if taken.reached.contains(name) { UNKNOWN_JOBS } else { NO_JOB };
+                self.template((&template, &KEYS, why), &taken.used, &mut told);
+            }
+        }
+        // Where every job decides for itself, nobody pulls these.
+        let is_open = |key: &str| !taken.has_jobs || !self.is_whole || taken.open.contains(key);
+        let keys: Vec<&str> = KEYS.into_iter().filter(|key| is_open(key)).collect();
+        let why = if taken.has_jobs { UNKNOWN_JOBS } else { NO_JOB };
+        for defaults in [Job::default_keys(self), Job::top(self)] {
+            self.template((&defaults, &keys, why), &taken.used, &mut told);
         }
         told.sort_by_key(|told| (told.at.part, told.at.node.line));
         for Told { at, typed, name } in &told {
@@ -144,22 +178,36 @@ impl<'a> Gitlab<'a> {
         self.parts.iter().enumerate().map(|(part, of)| At { node: &of.root, part })
     }
 
+    /// Adds all that a job extends, however deep.
+    fn reach(&self, name: &'a str, reached: &mut HashSet<&'a str>) {
+        let mut names = vec![name];
+        while let Some(name) = names.pop() {
+            let parents = job::parents(self, name).into_iter().filter_map(|at| at.node.text());
+            names.extend(parents.filter(|name| self.budget.spend() && reached.insert(name)));
+        }
+    }
+
     /// What a job pulls.
-    fn job(&self, job: &Job<'a>, defaults: &Job<'a>, used: &mut HashSet<usize>, told: &mut Vec<Told<'a>>) {
+    fn job(&self, job: &Job<'a>, defaults: &Job<'a>, taken: &mut Taken<'a>, told: &mut Vec<Told<'a>>) {
+        taken.decided.extend(job.deciding().map(At::address));
         // Jobs that start another pipeline run nothing themselves.
         if matches!(job.own(self, "trigger"), Held::Value(_)) {
             return;
         }
         let mut scope = None;
-        for key in ["image", "services"] {
+        for key in KEYS {
             let mut leaves = Vec::new();
             match self.leaves(job, key, &mut leaves) {
                 Held::Value(()) => {}
-                Held::Elsewhere(at, name) => told.push(Told {
-                    at,
-                    typed: format!("extends: {name}"),
-                    name: Err(format!("what the template {name} says, which is not in {}", self.here())),
-                }),
+                Held::Elsewhere(at, name) => {
+                    taken.open.insert(key);
+                    let place = match self.has(name) {
+                        true => format!("stands deeper than the {MAX_DEPTH} levels that GitLab follows"),
+                        false => format!("is not in {}", self.here()),
+                    };
+                    let why = format!("what the template {name} says, which {place}");
+                    told.push(Told { at, typed: format!("extends: {name}"), name: Err(why) });
+                }
                 Held::Nothing => {
                     if job.inherits(self, "default", key) {
                         self.leaves(defaults, key, &mut leaves);
@@ -168,22 +216,28 @@ impl<'a> Gitlab<'a> {
             }
             for leaf in leaves {
                 if let Leaf::Name(at, _) = leaf {
-                    used.insert(at.address());
+                    taken.used.insert(at.address());
                 }
                 self.tell(leaf, scope.get_or_insert_with(|| Scope::of(self, job)), told);
             }
         }
     }
 
-    fn template(&self, job: &Job<'a>, used: &HashSet<usize>, told: &mut Vec<Told<'a>>) {
-        for key in ["image", "services"] {
+    /// What stands under `keys` of what no job is known to use; `why` its variables are open.
+    fn template(
+        &self,
+        (job, keys, why): (&Job<'a>, &[&str], &'static str),
+        used: &HashSet<usize>,
+        told: &mut Vec<Told<'a>>,
+    ) {
+        for key in keys {
             let mut leaves = Vec::new();
             self.leaves(job, key, &mut leaves);
             for leaf in leaves {
                 match leaf {
                     Leaf::Name(at, _) if used.contains(&at.address()) => {}
-                    Leaf::Name(at, _) => self.tell(Leaf::Name(at, None), &Scope::Template, told),
-                    Leaf::Lost(_) => self.tell(leaf, &Scope::Template, told),
+                    Leaf::Name(at, _) => self.tell(Leaf::Name(at, None), &Scope::Template(why), told),
+                    Leaf::Lost(_) => self.tell(leaf, &Scope::Template(why), told),
                 }
             }
         }
@@ -297,6 +351,16 @@ impl<'a> Gitlab<'a> {
         let keys: Vec<&str> =
             reference.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
         format!("!reference [{}]", keys.join(", "))
+    }
+
+    /// Whether a job or template of this name stands in these files.
+    fn has(&self, name: &str) -> bool {
+        self.roots().any(|root| root.get(name).is_some())
+    }
+
+    /// What a value hangs on that a template decides which is not followed.
+    fn lost_template(&self, name: &str) -> &'static str {
+        if self.has(name) { "a template deeper than GitLab follows" } else { "a template that is not here" }
     }
 
     const fn here(&self) -> &'static str {

@@ -207,3 +207,92 @@ fn dockerfiles_inside_bake_files_are_read_with_their_arguments() {
         ]
     );
 }
+
+/// A chain of `links` files that extend each other, with the image in the last, as `images` shows it.
+fn images_behind_files(links: usize) -> Output {
+    let mut tool = Tool::new().file(&format!("e{links}.yaml"), "services: {a: {image: \"a:1\"}}\n");
+    for at in 0..links {
+        let next = at + 1;
+        let text = format!("services:\n  a: {{extends: {{file: e{next}.yaml, service: a}}}}\n");
+        tool = tool.file(&format!("e{at}.yaml"), text);
+    }
+    tool.line("images e0.yaml").run()
+}
+
+#[test]
+fn a_long_chain_of_extends_gives_its_image_and_one_too_long_a_warning() {
+    let long = images_behind_files(17);
+    assert_eq!((long.code, &*long.stdout), (Some(0), "docker.io/library/a:1\te17.yaml:1\n"), "{long:?}");
+    let too_long = images_behind_files(101);
+    let why = "e100.yaml:2: extends: more than 100 services that extend each other: the rest is left out";
+    assert!(too_long.stderr.contains(why), "{too_long:?}");
+    assert!(!too_long.stdout.contains("a:1"), "{too_long:?}");
+}
+
+#[test]
+fn whoever_extends_a_built_service_is_built_however_far_it_is() {
+    let mut text = "services:\n".to_owned();
+    for at in 0..=30 {
+        text.push_str(&format!("  s{at}: {{image: \"s{at}:1\", extends: s{}}}\n", at + 1));
+    }
+    text.push_str("  s31: {build: .}\n  other: {image: \"other:1\"}\n");
+    let output = Tool::new().file("compose.yaml", text).line("images compose.yaml").run();
+    let expected = "docker.io/library/other:1\tcompose.yaml:34\n";
+    assert_eq!((output.code, &*output.stdout), (Some(0), expected), "{output:?}");
+    assert!(!output.stderr.contains("extends"), "{output:?}");
+}
+
+fn gitlab_images(text: &str) -> Output {
+    Tool::new().file(".gitlab-ci.yml", text).line("images --strict-inputs .gitlab-ci.yml").run()
+}
+
+#[test]
+fn what_every_job_of_a_pipeline_overrides_is_not_pulled() {
+    let own = "docker.io/library/e:1\t.gitlab-ci.yml:";
+    for (text, line) in [
+        ("default: {image: \"ud:$V\"}\ne: {image: \"e:1\", script: [x]}\n", 2),
+        ("image: \"ud:$V\"\ne: {image: \"e:1\", script: [x]}\n", 2),
+        (
+            ".x: {image: \"overridden:1\", services: [\"os:1\"]}\n\
+             e: {extends: .x, image: \"e:1\", services: [], script: [x]}\n",
+            2,
+        ),
+    ] {
+        let output = gitlab_images(text);
+        assert_eq!((output.code, &*output.stdout), (Some(0), &*format!("{own}{line}\n")), "{output:?}");
+    }
+}
+
+#[test]
+fn what_jobs_elsewhere_may_pull_stays_in_the_list() {
+    // A file without jobs is there to be included.
+    let alone = gitlab_images("stages: [a]\ndefault: {image: \"d:1\"}\n.x: {image: \"x:1\"}\n");
+    let expected = "docker.io/library/d:1\t.gitlab-ci.yml:2\ndocker.io/library/x:1\t.gitlab-ci.yml:3\n";
+    assert_eq!((alone.code, &*alone.stdout), (Some(0), expected), "{alone:?}");
+    // A template that no job uses.
+    let unused = gitlab_images(".x: {image: \"x:1\"}\ne: {image: \"e:1\", script: [x]}\n");
+    let expected = "docker.io/library/x:1\t.gitlab-ci.yml:1\ndocker.io/library/e:1\t.gitlab-ci.yml:2\n";
+    assert_eq!((unused.code, &*unused.stdout), (Some(0), expected), "{unused:?}");
+    // Jobs that are included from elsewhere, and one whose template is elsewhere.
+    for text in [
+        "default: {image: \"d:1\"}\ninclude: \"https://example.com/a.yml\"\ne: {image: \"e:1\", script: [x]}\n",
+        "default: {image: \"d:1\"}\ne: {extends: .gone, script: [x]}\n",
+    ] {
+        let open = gitlab_images(text);
+        assert!(open.stdout.contains("docker.io/library/d:1\t.gitlab-ci.yml:1\n"), "{open:?}");
+    }
+}
+
+#[test]
+fn templates_deeper_than_gitlab_follows_are_told_as_that() {
+    let mut text = "e: {extends: .t0, script: [x]}\n".to_owned();
+    for at in 0..15 {
+        text.push_str(&format!(".t{at}: {{extends: .t{}}}\n", at + 1));
+    }
+    text.push_str(".t15: {image: \"deep:$V\"}\n");
+    let output = gitlab_images(&text);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    let why = "what the template .t11 says, which stands deeper than the 11 levels that GitLab follows";
+    assert!(output.stdout.contains(why), "{output:?}");
+    assert!(!output.stdout.contains("of which none is here"), "{output:?}");
+}

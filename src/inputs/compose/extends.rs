@@ -4,7 +4,10 @@
 //! A service of the same file is read as it stands there. Of another file only the service that is extended counts,
 //! and what the nearer one does not say itself.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::found::{Found, Spot};
@@ -12,11 +15,12 @@ use super::super::interpolate::interpolate;
 use super::super::key_path::KeyPath;
 use super::super::repository::LocalFile;
 use super::super::yaml::Node;
+use super::others::Refusal;
 use super::{Compose, RESET, part};
 use crate::model::platform::Platform;
 
-/// Services that extend each other, as far as anybody could mean it.
-const MAX_EXTENDS: usize = 16;
+/// Services that extend each other, as far as anybody could mean it; Compose has no bound.
+const MAX_EXTENDS: usize = 100;
 
 /// What is said by those that extend a service, nearest first.
 #[derive(Clone)]
@@ -28,7 +32,8 @@ pub(super) struct Heir {
     platform: Option<Platform>,
     /// Whether a file was left on the way: what is here is read for the heir only.
     is_elsewhere: bool,
-    known: Vec<(PathBuf, String)>,
+    /// The services on the way, in all that come of one.
+    known: Rc<RefCell<HashSet<(PathBuf, String)>>>,
 }
 
 impl Heir {
@@ -39,7 +44,7 @@ impl Heir {
             has_reset: is_reset(service),
             platform,
             is_elsewhere: false,
-            known: Vec::new(),
+            known: Rc::default(),
         }
     }
 
@@ -94,11 +99,14 @@ impl Compose<'_> {
 
     /// The images that a service takes over from those of other files.
     pub(super) fn inherit(&self, service: &Node, heir: &Heir, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let Some(extends) = part(service, "extends").filter(|_| heir.known.len() < MAX_EXTENDS) else {
-            return;
-        };
+        let Some(extends) = part(service, "extends") else { return };
         let Some(name) = base_name(extends) else { return };
         let path = path.key("extends");
+        if heir.known.borrow().len() >= MAX_EXTENDS {
+            let why =
+                format!("more than {MAX_EXTENDS} services that extend each other: the rest is left out");
+            return self.others.refuse("extends", (extends.line, &path), Refusal::LeftOut(why), found);
+        }
         let Some(node) = part(extends, "file") else {
             return self.take(name, (extends.line, &path), heir, found);
         };
@@ -119,7 +127,7 @@ impl Compose<'_> {
     fn take(&self, name: &str, (line, at): (u32, &KeyPath<'_>), heir: &Heir, found: &mut Found<'_>) {
         let Some((part, base)) = self.named(name) else { return };
         let link = (self.file.path.clone(), name.to_owned());
-        if heir.known.contains(&link) {
+        if !heir.known.borrow_mut().insert(link) {
             if heir.is_elsewhere {
                 let why = "extends: a circle".to_owned();
                 found.bad(Spot { line, path: Some(at), node: None }, name, why);
@@ -138,8 +146,7 @@ impl Compose<'_> {
                 self.build(base, &path, found);
             }
         }
-        let mut below = heir.below(base, self.platform_of(base));
-        below.known.push(link);
+        let below = heir.below(base, self.platform_of(base));
         self.inherit(base, &below, &path, found);
     }
 }

@@ -12,13 +12,14 @@ use crate::inputs::found::Found;
 use crate::inputs::repository::{LocalFile, MAX_FILES, Part, Repository};
 use crate::inputs::yaml::{Budget, Node};
 
-/// `root` and all that it includes from its repository; what wins stands first.
+/// `root` and all that it includes from its repository, what wins first; and whether that is the whole pipeline.
 pub(super) fn follow(
     root: &Rc<Node>,
     path: Option<&Path>,
     budget: &Budget,
     found: &mut Found<'_>,
-) -> Vec<Part> {
+) -> (Vec<Part>, bool) {
+    let mut is_whole = true;
     let (file, document) = found.file();
     let mut parts = vec![Part { root: Rc::clone(root), file: Arc::clone(file), document }];
     let repository = path.and_then(Repository::of);
@@ -27,14 +28,19 @@ pub(super) fn follow(
     while let Some(part) = parts.get(at) {
         found.turn_to(&part.file, part.document);
         let mut included = Vec::new();
-        for (line, local) in locals(&part.root, budget, found) {
+        let (locals, are_all) = locals(&part.root, budget, found);
+        is_whole &= are_all;
+        for (line, local) in locals {
             let files = match &repository {
                 Some(repository) => repository.files(&local),
                 None => Err("not followed; name those files too"),
             };
             match files {
                 Ok(files) => included.extend(files.into_iter().map(|file| (line, file))),
-                Err(why) => found.warn(line, &format!("include: {}: {why}", local.escape_debug())),
+                Err(why) => {
+                    is_whole = false;
+                    found.warn(line, &format!("include: {}: {why}", local.escape_debug()));
+                }
             }
         }
         let mut here = Vec::new();
@@ -44,6 +50,7 @@ pub(super) fn follow(
             }
             found.turn_to(&part.file, part.document);
             if known.len() > MAX_FILES {
+                is_whole = false;
                 found.warn(line, &format!("include: more than {MAX_FILES} files: the rest is left out"));
                 break;
             }
@@ -53,24 +60,28 @@ pub(super) fn follow(
                     file.tell(found);
                     here.splice(0..0, file.parts);
                 }
-                Err((name, why)) => found.warn(line, &format!("include: {name}: {why}")),
+                Err((name, why)) => {
+                    is_whole = false;
+                    found.warn(line, &format!("include: {name}: {why}"));
+                }
             }
         }
         parts.splice(at + 1..at + 1, here);
         at += 1;
     }
-    parts
+    (parts, is_whole)
 }
 
-/// The `local` entries of `include`, in order; a warning for each that is none.
-fn locals(root: &Node, budget: &Budget, found: &mut Found<'_>) -> Vec<(u32, String)> {
-    let Some(include) = root.get("include") else { return Vec::new() };
+/// The `local` entries of `include`, in order, and whether these are all; a warning for each that is none.
+fn locals(root: &Node, budget: &Budget, found: &mut Found<'_>) -> (Vec<(u32, String)>, bool) {
+    let Some(include) = root.get("include") else { return (Vec::new(), true) };
     let entries: Vec<&Node> = if include.is_seq() {
         include.items(budget).map(|(_, entry)| entry).collect()
     } else {
         vec![include]
     };
     let mut locals = Vec::new();
+    let number = entries.len();
     for entry in entries {
         match entry.text().or_else(|| entry.str("local")) {
             Some(text) if text.contains('$') => {
@@ -80,5 +91,6 @@ fn locals(root: &Node, budget: &Budget, found: &mut Found<'_>) -> Vec<(u32, Stri
             _ => found.warn(entry.line, "include: not followed: it stands outside of this repository"),
         }
     }
-    locals
+    let are_all = locals.len() == number;
+    (locals, are_all)
 }

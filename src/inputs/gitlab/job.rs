@@ -13,7 +13,7 @@ pub(super) struct Job<'a> {
 #[derive(Clone, Copy)]
 enum Link<'a> {
     Here(At<'a>),
-    /// The template of this name, which is in none of these files, and where it is named.
+    /// The template of this name, which is in none of these files or too deep, and where it is named.
     Elsewhere(At<'a>, &'a str),
 }
 
@@ -21,7 +21,7 @@ enum Link<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Held<'a, T> {
     Value(T),
-    /// A template decides that is in none of these files.
+    /// A template decides that is in none of these files, or deeper than GitLab follows.
     Elsewhere(At<'a>, &'a str),
     Nothing,
 }
@@ -68,16 +68,22 @@ impl<'a> Job<'a> {
             return;
         }
         self.links.extend(jobs.iter().copied().map(Link::Here));
-        let Some(extends) = jobs.iter().find_map(|job| job.get("extends")).filter(|_| depth > 0) else {
-            return;
-        };
-        let mut parents: Vec<At<'a>> = extends.items(of.budget).map(|(_, parent)| parent).collect();
-        parents.extend(extends.node.text().map(|_| extends));
-        for parent in parents.into_iter().rev() {
-            if let Some(name) = parent.node.text() {
-                self.add(of, name, Some(parent), depth - 1);
+        for parent in parents(of, name) {
+            match parent.node.text() {
+                Some(name) if depth > 0 => self.add(of, name, Some(parent), depth - 1),
+                // GitLab follows no further: what stands there is not known to decide anything.
+                Some(name) => self.links.push(Link::Elsewhere(parent, name)),
+                None => {}
             }
         }
+    }
+
+    /// The jobs and templates that decide what it is: those up to one that is known to nobody here.
+    pub(super) fn deciding(&self) -> impl Iterator<Item = At<'a>> {
+        self.links.iter().map_while(|link| match *link {
+            Link::Here(at) => Some(at),
+            Link::Elsewhere(..) => None,
+        })
     }
 
     /// All that stands under `key`, what wins first.
@@ -109,4 +115,13 @@ impl<'a> Job<'a> {
         }
         told.node.text() != Some("false")
     }
+}
+
+/// Where those are named that the job of this name extends, what wins first.
+pub(super) fn parents<'a>(of: &Gitlab<'a>, name: &str) -> Vec<At<'a>> {
+    let Some(extends) = of.roots().find_map(|root| root.get(name)?.get("extends")) else { return Vec::new() };
+    let mut parents: Vec<At<'a>> = extends.items(of.budget).map(|(_, parent)| parent).collect();
+    parents.extend(extends.node.text().map(|_| extends));
+    parents.reverse();
+    parents
 }

@@ -13,7 +13,6 @@ use crate::inputs::interpolate::name_length;
 /// The proxies through which GitLab pulls from Docker Hub.
 const HUB_PROXIES: [&str; 2] =
     ["CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX", "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX"];
-const TEMPLATE: &str = "a template that is not here";
 /// GitLab's own bound on the jobs of a matrix.
 const MAX_JOBS: usize = 200;
 
@@ -21,8 +20,8 @@ const MAX_JOBS: usize = 200;
 pub(super) enum Scope<'a> {
     /// A job of the pipeline.
     Job(Box<Values<'a>>),
-    /// Nobody in these files: whoever uses it brings variables along.
-    Template,
+    /// Nobody who is known: whoever uses it brings variables along. What a variable in it hangs on.
+    Template(&'static str),
 }
 
 /// Where a job's variables come from.
@@ -75,7 +74,7 @@ impl<'a> Scope<'a> {
     pub(super) fn of(gitlab: &Gitlab<'a>, job: &Job<'a>) -> Self {
         let rules = match job.own(gitlab, "rules") {
             Held::Value(rules) => Names::of(gitlab, rules),
-            Held::Elsewhere(..) => Names { open: Some(TEMPLATE), ..Names::default() },
+            Held::Elsewhere(_, name) => Names { open: Some(gitlab.lost_template(name)), ..Names::default() },
             Held::Nothing => Names::default(),
         };
         let workflow = gitlab.roots().find_map(|root| root.get("workflow")?.get("rules"));
@@ -94,7 +93,7 @@ impl<'a> Scope<'a> {
     pub(super) fn names(&self, gitlab: &Gitlab<'a>, typed: &str) -> Vec<Result<String, String>> {
         let rows: &[Row<'a>] = match self {
             Self::Job(values) => values.matrix.as_deref().unwrap_or_default(),
-            Self::Template => &[],
+            Self::Template(_) => &[],
         };
         if rows.is_empty() || !typed.contains(['$', '%']) {
             return vec![self.name(gitlab, typed, &[])];
@@ -171,8 +170,9 @@ impl<'a> Scope<'a> {
     }
 
     fn value(&self, gitlab: &Gitlab<'a>, name: &str, row: &[(&'a str, &'a str)]) -> Known<'a> {
-        let Self::Job(values) = self else {
-            return Known::Open("the jobs that use this template, of which none is here");
+        let values = match self {
+            Self::Job(values) => values,
+            Self::Template(why) => return Known::Open(why),
         };
         if let Some(why) = values.rules.setting(name, "the rules of a job") {
             return Known::Open(why);
@@ -189,7 +189,7 @@ impl<'a> Scope<'a> {
                     Known::Unset => {}
                     known => return known,
                 },
-                Held::Elsewhere(..) => return Known::Open(TEMPLATE),
+                Held::Elsewhere(_, name) => return Known::Open(gitlab.lost_template(name)),
                 Held::Nothing => {}
             }
         }
@@ -264,7 +264,7 @@ fn matrix<'a>(gitlab: &Gitlab<'a>, job: &Job<'a>) -> Result<Vec<Row<'a>>, &'stat
     const LOST: &str = "a matrix that is not here";
     let parallel = match job.own(gitlab, "parallel") {
         Held::Value(parallel) => parallel,
-        Held::Elsewhere(..) => return Err(TEMPLATE),
+        Held::Elsewhere(_, name) => return Err(gitlab.lost_template(name)),
         Held::Nothing => return Ok(Vec::new()),
     };
     if parallel.node.has_tag("reference") {
