@@ -49,10 +49,8 @@ fn listed(evidence: &Evidence, mirrors: &[usize]) -> Vec<Question> {
     for index in mirrors {
         let here = Who::Mirror(*index);
         for (digest, standing) in sought(evidence, *index).take(most_asked(evidence.depth_at(here))) {
-            let is_lost = || match answer(evidence, here, digest).map(|answer| &answer.outcome) {
-                None => None,
-                Some(outcome) => Some(matches!(outcome, Outcome::Missing(_))),
-            };
+            let is_lost =
+                || answer(evidence, here, digest).map(|answer| matches!(answer.outcome, Outcome::Missing(_)));
             let who = match standing {
                 Standing::Open => continue,
                 Standing::Unlisted => Who::Upstream,
