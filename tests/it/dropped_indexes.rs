@@ -1,27 +1,10 @@
 //! Indexes within upstream's index that a mirror's does not name: what is in them decides, and where nobody can tell, it
 //! stays open.
 
-use registry_check::demo::{Behaviour, Document, Failure, Image, Scope, content};
-use registry_check::model::manifest::MediaType;
-use serde_json::{Value, json};
+use registry_check::demo::{Behaviour, Failure, Image, Scope, content};
 
 use crate::support::embedded::{Pair, REPOSITORY};
-
-fn entry(document: &Document, platform: Option<&str>) -> Value {
-    let mut entry = json!({
-        "mediaType": document.media_type, "digest": document.digest.to_string(), "size": document.bytes.len(),
-    });
-    if let Some((os, architecture)) = platform.and_then(|platform| platform.split_once('/')) {
-        entry["platform"] = json!({"os": os, "architecture": architecture});
-    }
-    entry
-}
-
-fn index_of(entries: &[Value], children: Vec<Image>) -> Image {
-    let media_type = MediaType::OciIndex.as_str();
-    let text = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries});
-    Image { document: Document::new(media_type, text.to_string()), children, blobs: Vec::new() }
-}
+use crate::support::indexes::{entry, index_of};
 
 /// Upstream's index has amd64 and an index within it; the mirror's only amd64.
 fn pair() -> (Pair, Image) {

@@ -8,25 +8,11 @@ use registry_check::model::manifest::MediaType;
 use serde_json::{Value, json};
 
 use crate::support::embedded::{self, Check, PLATFORMS, Pair, REPOSITORY, Report, TAG};
+use crate::support::indexes::{entry, index_of};
 use crate::support::proxy::Proxy;
 
 fn document(media_type: MediaType, json: &Value) -> Document {
     Document::new(media_type.as_str(), json.to_string())
-}
-
-fn entry(document: &Document, platform: Option<(&str, &str)>) -> Value {
-    let mut entry = json!({
-        "mediaType": document.media_type, "digest": document.digest.to_string(), "size": document.bytes.len(),
-    });
-    if let Some((os, architecture)) = platform {
-        entry["platform"] = json!({"os": os, "architecture": architecture});
-    }
-    entry
-}
-
-fn index_of(entries: &[Value], children: Vec<Image>) -> Image {
-    let json = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": entries});
-    Image { document: document(MediaType::OciIndex, &json), children, blobs: Vec::new() }
 }
 
 fn manifest_of(config: &Value, layers: &[Value], blobs: Vec<Blob>) -> Image {
@@ -66,7 +52,7 @@ fn blob_hits(registry: &Registry) -> usize {
 fn indexes_within_indexes_are_followed_and_what_is_gone_below_them_is_named() {
     let inner = content::index("inner", &["linux/arm64", "linux/riscv64"]);
     let outer = content::image("outer", "linux/amd64");
-    let entries = [entry(&outer.document, Some(("linux", "amd64"))), entry(&inner.document, None)];
+    let entries = [entry(&outer.document, Some("linux/amd64")), entry(&inner.document, None)];
     let image = index_of(&entries, vec![outer, inner.clone()]);
     let pair = Pair::holding(&image, &image);
     let report = pair.check().args("--depth platforms").run();
@@ -105,7 +91,7 @@ fn indexes_fifty_deep_are_followed_for_eight_levels() {
 #[test]
 fn an_index_of_ten_thousand_manifests_costs_no_more_than_a_thousand_questions() {
     let real = content::image("real", "linux/amd64");
-    let mut entries = vec![entry(&real.document, Some(("linux", "amd64")))];
+    let mut entries = vec![entry(&real.document, Some("linux/amd64"))];
     entries.extend((1..10_000).map(|number| {
         json!({
             "mediaType": MediaType::OciManifest.as_str(), "size": 500,
@@ -162,8 +148,7 @@ fn manifests_of_megabytes_are_read_up_to_a_size() {
         child
     };
     let children: Vec<_> = (0..100).map(large).collect();
-    let entries: Vec<_> =
-        children.iter().map(|child| entry(&child.document, Some(("linux", "amd64")))).collect();
+    let entries: Vec<_> = children.iter().map(|child| entry(&child.document, Some("linux/amd64"))).collect();
     let image = index_of(&entries, children);
     let pair = Pair::holding(&image, &image);
     let report = pair.check().args("--depth blobs").run();
@@ -234,7 +219,7 @@ fn sizes_and_digests_that_nothing_can_have_are_invalid_and_known_ones_are_compar
 #[test]
 fn a_child_that_is_not_as_large_as_its_index_says_is_told_once_its_bytes_are_known() {
     let child = content::image("child", "linux/amd64");
-    let mut named = entry(&child.document, Some(("linux", "amd64")));
+    let mut named = entry(&child.document, Some("linux/amd64"));
     named["size"] = json!(1);
     let image = index_of(&[named], vec![child]);
     let pair = Pair::holding(&image, &image);
@@ -350,7 +335,7 @@ fn content_is_hashed_and_bytes_that_are_others_are_invalid() {
 fn what_a_mirror_lacks_of_upstreams_platforms_matters_as_far_as_it_is_wanted() {
     let upstream = content::index("app", &["linux/amd64", "linux/arm64", "linux/arm/v6"]);
     let amd = upstream.children[0].clone();
-    let entries = [entry(&amd.document, Some(("linux", "amd64")))];
+    let entries = [entry(&amd.document, Some("linux/amd64"))];
     let partial = index_of(&entries, vec![amd.clone()]);
     for (copy, lacking) in
         [(&partial, "incomplete/platform-absent"), (&amd, "incomplete/single-platform-copy")]
@@ -416,11 +401,7 @@ fn without_mirrors_upstream_itself_is_looked_at() {
 fn parts_that_images_share_are_asked_for_once_at_each_mirror() {
     let image = content::index("app", &PLATFORMS);
     let other = index_of(
-        &image
-            .children
-            .iter()
-            .map(|child| entry(&child.document, Some(("linux", "amd64"))))
-            .collect::<Vec<_>>(),
+        &image.children.iter().map(|child| entry(&child.document, Some("linux/amd64"))).collect::<Vec<_>>(),
         image.children.clone(),
     );
     let images = [(REPOSITORY, TAG, &image), (REPOSITORY, "2.0", &other), (REPOSITORY, "3.0", &image)];
@@ -480,7 +461,7 @@ fn manifests_had_from_docker_hub_by_get_are_counted_as_pulls() {
 fn a_platform_that_upstreams_nested_index_lacks_is_upstreams_gap() {
     let inner = content::index("inner", &["linux/arm64"]);
     let outer = content::image("outer", "linux/amd64");
-    let entries = [entry(&outer.document, Some(("linux", "amd64"))), entry(&inner.document, None)];
+    let entries = [entry(&outer.document, Some("linux/amd64")), entry(&inner.document, None)];
     let image = index_of(&entries, vec![outer, inner.clone()]);
     let pair = Pair::holding(&image, &image);
     let run = |platform: &str| pair.check().args(&format!("--depth platforms --platform {platform}")).run();

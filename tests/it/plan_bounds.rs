@@ -2,31 +2,15 @@
 
 use std::collections::HashSet;
 
-use registry_check::demo::{Behaviour, Document, Hit, Image, Registry, Scope, Store, content};
-use registry_check::model::manifest::MediaType;
+use registry_check::demo::{Behaviour, Hit, Image, Registry, Scope, Store, content};
 use registry_check::model::referrers::{COSIGN_SUFFIXES, fallback_tag};
 use serde_json::{Value, json};
 
 use crate::support::embedded::Check;
+use crate::support::indexes::{entry, index_of};
 
 const REPOSITORIES: [&str; 7] =
     ["team/same", "team/moved", "team/single", "team/silent", "team/nested", "team/gone", "team/pinned"];
-
-fn entry(document: &Document, platform: Option<&str>) -> Value {
-    let mut entry = json!({
-        "mediaType": document.media_type, "digest": document.digest.to_string(), "size": document.bytes.len(),
-    });
-    if let Some((os, architecture)) = platform.and_then(|platform| platform.split_once('/')) {
-        entry["platform"] = json!({"os": os, "architecture": architecture});
-    }
-    entry
-}
-
-fn index_of(entries: &[Value], children: Vec<Image>) -> Image {
-    let media_type = MediaType::OciIndex.as_str();
-    let text = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries});
-    Image { document: Document::new(media_type, text.to_string()), children, blobs: Vec::new() }
-}
 
 /// The image of a repository; entries of some say nothing of their platform.
 fn image(repository: &str, seed: &str) -> Image {

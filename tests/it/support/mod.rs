@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod daemon;
 pub mod embedded;
 pub mod http;
+pub mod indexes;
 pub mod nginx;
 pub mod process;
 pub mod proxy;
