@@ -108,7 +108,7 @@ fn no_such(name: &str, known: &[&str]) -> String {
     let known: Vec<&str> = known.iter().copied().filter(|name| seen.insert(*name)).collect();
     if let Some((own, place)) = vantage::parts(name).filter(|(own, _)| known.contains(own)) {
         return format!(
-            "no mirror is called '{}' (that is '{}' from {place}: say from where a check is made, --vantage {place})",
+            "no mirror is called '{}' (that is '{}' from {place}: check from there with --vantage {place}, and merge that report too)",
             name.escape_debug(),
             own.escape_debug()
         );

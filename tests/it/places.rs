@@ -146,7 +146,7 @@ fn one_policy_serves_the_run_at_each_place_and_the_merged_report() {
 fn a_place_in_a_policy_is_told_where_nobody_says_from_where_a_run_is_made() {
     let world = World::new();
     let asked = |world: &World| world.0.iter().map(|registry| registry.hits().len()).sum::<usize>();
-    let of_place = "no mirror is called 'alpha (cn)' (that is 'alpha' from cn: say from where a check is made, --vantage cn)\n";
+    let of_place = "no mirror is called 'alpha (cn)' (that is 'alpha' from cn: check from there with --vantage cn, and merge that report too)\n";
     for (policy, flags, told) in [
         (excepted("alpha (cn)"), "", format!("registry-check.toml:10: mirror: {of_place}")),
         (
