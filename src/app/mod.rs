@@ -23,6 +23,7 @@ mod policy;
 mod prepare;
 mod pull;
 mod reader;
+mod refusals;
 mod resolve;
 mod rows;
 mod saved;

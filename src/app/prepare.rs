@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::options::{self, CheckOptions};
+use super::refusals::Refusals;
 use super::sources::{self, BadLines};
 use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::config;
@@ -15,7 +16,6 @@ use crate::model::age::AskAge;
 use crate::model::depth::{Depth, Reach};
 use crate::model::dynamic::DynamicNames;
 use crate::model::endpoint::{Authority, Endpoint};
-use crate::model::node::End;
 use crate::model::plan::Plan;
 use crate::model::tls::{HostTls, TlsSettings, Verification};
 use crate::net::authority::{LimitPolicy, Limits};
@@ -58,7 +58,7 @@ pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Resul
         plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     plan.scope.dynamic = DynamicNames::of(inputs.dynamic);
     secure_addresses(&mut options, &plan);
-    warn_of_blocked(&options, &plan);
+    Refusals::default().tell(&options.mirrors.nodes, &plan);
     if args.insecure {
         take_any_certificate(&mut options.tls, &plan.endpoints);
     }
@@ -96,21 +96,6 @@ fn secure_addresses(options: &mut CheckOptions, plan: &Plan) {
         let is_new = |host: &HostTls| options.tls.hosts.iter().all(|known| known.authority != host.authority);
         if let Some(host) = found.filter(is_new) {
             options.tls.hosts.push(host);
-        }
-    }
-}
-
-fn warn_of_blocked(options: &CheckOptions, plan: &Plan) {
-    for node in &options.mirrors.nodes {
-        for image in &plan.images {
-            if let Some(route) = node.route(&image.image).filter(|route| route.end == End::Blocked) {
-                log::warn!(
-                    "{}: {} is blocked: {} would not pull it",
-                    route.place,
-                    image.image,
-                    node.runtime.as_str()
-                );
-            }
         }
     }
 }

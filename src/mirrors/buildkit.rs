@@ -7,7 +7,9 @@ use ::url::{Host, Url};
 use toml::de::DeTable;
 
 use super::document::{Document, Flaw, Single, array, entries, flag, get, strings, table, text};
-use super::place::{api_host, endpoint, hop, https, https_first, node, route, secure, url};
+use super::place::{
+    api_host, endpoint, hop, host_of, https, https_first, namespace, node, route, secure, url,
+};
 use super::{Error, advice, keys};
 use crate::model::endpoint::{Namespace, Scheme, is_loopback};
 use crate::model::node::{End, Hop, Node, Part, Runtime, Scope};
@@ -59,7 +61,8 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
             let url = mirrored(mirror, at)?;
             let host = host_of(mirror);
             let root = format!("/v2{}", url.path().trim_end_matches('/'));
-            let asked = Asked { url, root, part: Part::Mirror, at };
+            let namespace = namespace(mirror, &route.scope);
+            let asked = Asked { url, root, part: Part::Mirror, namespace, at };
             let of_host = get(registries, host).map(table).transpose()?;
             // What its own entry says of TLS is noted and told there.
             let mut aside = self::node(Runtime::Buildkit, &document.name);
@@ -78,7 +81,8 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
         }
         let bad = || Flaw::new(at, format!("'{}' is not a registry", name.escape_debug()));
         let url = https(api_host(name)).ok_or_else(bad)?;
-        let asked = Asked { url, root: "/v2".to_owned(), part: Part::Primary, at };
+        let (root, namespace) = ("/v2".to_owned(), Namespace::Never);
+        let asked = Asked { url, root, part: Part::Primary, namespace, at };
         let own = hosted(&mut node, document, Some(settings), asked)?;
         if get(settings, "http").is_some() || &*own.endpoint.authority.scheme == "http" {
             route.hops.push(own);
@@ -113,16 +117,12 @@ fn mirrored(text: &str, at: usize) -> Result<Url, Flaw> {
     url(&format!("https://{}", text.split_once("://").map_or(text, |(_, rest)| rest)), at)
 }
 
-fn host_of(mirror: &str) -> &str {
-    let rest = mirror.split_once("://").map_or(mirror, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
-}
-
 /// A host with the path of its API, as it is written but for the scheme.
 struct Asked {
     url: Url,
     root: String,
     part: Part,
+    namespace: Namespace,
     at: usize,
 }
 
@@ -132,12 +132,12 @@ fn hosted(
     node: &mut Node,
     document: &Document,
     entry: Option<&DeTable<'_>>,
-    Asked { url, root, part, at }: Asked,
+    Asked { url, root, part, namespace, at }: Asked,
 ) -> Result<Hop, Flaw> {
     let no_host = || Flaw::new(at, "no host");
-    let (namespace, what) = match part {
-        Part::Mirror => (Namespace::Always, "mirrors, in listed order"),
-        Part::Primary => (Namespace::Never, "the registry itself"),
+    let what = match part {
+        Part::Mirror => "mirrors, in listed order",
+        Part::Primary => "the registry itself",
     };
     let settings = entry.map(|entry| tls(node, document, entry)).transpose()?.unwrap_or_default();
     let is_plain = match entry.filter(|entry| get(entry, "http").is_some()) {
@@ -282,6 +282,18 @@ mod tests {
         assert_eq!((tls.settings.verification, tls.settings.client.is_some()), (Verification::Off, true));
         let own = node.route(&"core.lan/x".parse().unwrap()).unwrap();
         assert_eq!((&*own.hops[0].endpoint.api_root, own.end), ("http://core.lan/v2", End::Nothing));
+    }
+
+    #[test]
+    fn a_mirror_on_the_registrys_own_host_is_not_told_the_namespace() {
+        let of = |registry: &str, mirror: &str| {
+            let node = parsed(&format!("[registry.\"{registry}\"]\nmirrors = [\"{mirror}\"]\n")).unwrap();
+            node.routes[0].hops[0].endpoint.namespace
+        };
+        assert_eq!(of("m.io", "https://m.io/q"), Namespace::Never);
+        assert_eq!(of("m.io", "m.io:443/q"), Namespace::Always);
+        assert_eq!(of("docker.io", "registry-1.docker.io"), Namespace::Never);
+        assert_eq!(of("docker.io", "mirror.gcr.io"), Namespace::Always);
     }
 
     #[test]

@@ -189,9 +189,8 @@ fn certificates(node: &mut Node, folder: &Path, scope: &Scope) {
 
 #[cfg(test)]
 mod tests {
-    use super::hosts::namespace;
     use super::*;
-    use crate::model::endpoint::{Accepts, Namespace};
+    use crate::model::endpoint::Accepts;
     use crate::model::node::Part;
 
     fn parsed(text: &str) -> Result<(Route, Node), Error> {
@@ -316,16 +315,6 @@ server = "https://test-default.registry"
             assert_eq!(&*route.hops[0].endpoint.api_root, root, "{host}");
             assert_eq!(route.end, End::OwnRegistry);
         }
-    }
-
-    #[test]
-    fn the_image_host_is_told_to_every_host_but_itself() {
-        let of = |url, registry: &str| namespace(url, &Scope::Registry(registry.into()));
-        assert_eq!(of("https://m.example/x", "docker.io"), Namespace::Always);
-        assert_eq!(of("https://registry-1.docker.io", "docker.io"), Namespace::Never);
-        assert_eq!(of("https://quay.io", "quay.io"), Namespace::Never);
-        assert_eq!(of("https://quay.io:443", "quay.io"), Namespace::Always);
-        assert_eq!(namespace("https://quay.io", &Scope::Any), Namespace::AsProxy);
     }
 
     #[test]

@@ -13,10 +13,10 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::document::{Document, Flaw};
-use super::place::{api_host, endpoint, hop, https, https_first, node, secure, url};
+use super::place::{api_host, endpoint, hop, host_of, https, https_first, namespace, node, secure, url};
 use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
-use crate::model::endpoint::{Authority, Namespace, is_loopback};
+use crate::model::endpoint::{Authority, is_loopback};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
@@ -217,11 +217,7 @@ fn route(
             continue;
         }
         let url = url(&full, 0).map_err(|flaw| error(flaw.why))?;
-        let namespace = match &route.scope {
-            Scope::Any => Namespace::AsProxy,
-            _ if host_of(&full) == key => Namespace::Never,
-            _ => Namespace::Always,
-        };
+        let namespace = namespace(&full, &route.scope);
         let rewrite = Rewrite { patterns: patterns.clone(), ..Rewrite::default() };
         let Some(found) = endpoint(&url, &path, namespace, rewrite) else {
             return Err(error("no host".to_owned()));
@@ -252,11 +248,6 @@ fn said_of_tls(node: &mut Node, document: &Document, (at, full): (usize, &str), 
 
 fn line_of(value: &Spanned<String>) -> usize {
     usize::try_from(value.referenced.line()).unwrap_or(usize::MAX)
-}
-
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
 }
 
 /// The URL with its scheme, and its API root; every path but the usual ones stands for `/v2`.

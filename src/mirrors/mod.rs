@@ -11,6 +11,7 @@ mod docker_daemon;
 mod document;
 mod duration;
 mod export;
+mod folder;
 mod image_repository;
 mod k3s;
 #[cfg(test)]

@@ -44,6 +44,24 @@ pub(super) fn api_host(registry: &str) -> &str {
     if registry == DOCKER_HUB { HUB_HOST } else { registry }
 }
 
+/// What stands between scheme and path, as it is written.
+pub(super) fn host_of(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// Whether containerd's resolver sends `?ns=` to a host of `scope`: it compares the hosts as they are written, with
+/// their ports (`RegistryHost.isProxy`).
+pub(super) fn namespace(text: &str, scope: &Scope) -> Namespace {
+    let host = host_of(text);
+    match scope {
+        Scope::Registry(registry) if host.eq_ignore_ascii_case(registry) => Namespace::Never,
+        Scope::Registry(registry) if **registry == *DOCKER_HUB && host == HUB_HOST => Namespace::Never,
+        Scope::Registry(_) => Namespace::Always,
+        _ => Namespace::AsProxy,
+    }
+}
+
 /// Reads an http or https URL with nothing in it that an API root cannot have. No secret is repeated.
 pub(super) fn url(text: &str, at: usize) -> Result<Url, Flaw> {
     let flaw = |why: &str| Flaw::new(at, why.to_owned()).advising(advice::URL);
@@ -137,4 +155,19 @@ pub(super) fn https_first(
 /// The URL of a host that stands in a configuration without scheme or path.
 pub(super) fn https(host: &str) -> Option<Url> {
     Url::parse(&format!("https://{host}")).ok().filter(|url| matches!(url.path(), "" | "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_host_is_told_to_every_host_but_itself() {
+        let of = |url, registry: &str| namespace(url, &Scope::Registry(registry.into()));
+        assert_eq!(of("https://m.example/x", "docker.io"), Namespace::Always);
+        assert_eq!(of("https://registry-1.docker.io", "docker.io"), Namespace::Never);
+        assert_eq!(of("https://quay.io", "quay.io"), Namespace::Never);
+        assert_eq!(of("https://quay.io:443", "quay.io"), Namespace::Always);
+        assert_eq!(namespace("https://quay.io", &Scope::Any), Namespace::AsProxy);
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document::{Document, get};
-use super::keys::MAX_TOLD;
+use super::folder::{self, ReadAs};
 use super::place::node;
 use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
 use crate::model::endpoint::Endpoint;
@@ -32,20 +32,25 @@ enum Kind {
 /// Every path that cannot be read or made out, and every fault in the files.
 pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
     let (mut nodes, mut errors) = (Vec::new(), Vec::new());
-    let (mut roots, mut confs, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut roots, mut beside_certs) = (Vec::new(), Vec::new());
+    let (mut confs, mut unread) = (Vec::new(), Vec::new());
     for path in paths {
         let inside = within(path);
         if inside.is_some() {
-            unread.extend(others(path));
+            unread.extend(folder::unread(path, ReadAs::Conf, paths));
         }
         let path = inside.as_ref().unwrap_or(path);
         let read = match kind(path) {
             Ok(Kind::CertsFolder) => {
+                beside_certs.extend(folder::unread(path, ReadAs::Certs, paths));
                 roots.push(path.clone());
                 continue;
             }
             Ok(Kind::DropIns) => match containers::drop_ins(path) {
                 Ok(files) => {
+                    if inside.is_none() {
+                        unread.extend(folder::unread(path, ReadAs::DropIns, paths));
+                    }
                     confs.extend(files);
                     continue;
                 }
@@ -75,13 +80,15 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
     }
     let mut seen = HashSet::new();
     confs.retain(|path: &PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-    let conf = |mut node: Node| {
-        node.notes.splice(0..0, std::mem::take(&mut unread));
-        node
+    let with = |notes: Vec<Note>| {
+        move |mut node: Node| {
+            node.notes.splice(0..0, notes);
+            node
+        }
     };
     let together = [
-        (!roots.is_empty()).then(|| containerd::read(&roots)),
-        (!confs.is_empty()).then(|| containers::read(&confs).map(conf)),
+        (!roots.is_empty()).then(|| containerd::read(&roots).map(with(beside_certs))),
+        (!confs.is_empty()).then(|| containers::read(&confs).map(with(unread))),
     ];
     for read in together.into_iter().flatten() {
         match read {
@@ -198,17 +205,6 @@ fn within(path: &Path) -> Option<PathBuf> {
     let (file, folder) = (path.join("registries.conf"), path.join("registries.conf.d"));
     let has_drop_ins = |folder: &PathBuf| containers::drop_ins(folder).is_ok_and(|files| !files.is_empty());
     if file.is_file() { Some(file) } else { Some(folder).filter(has_drop_ins) }
-}
-
-/// Files beside a `registries.conf` that might have been meant for drop-ins. Its usual neighbours say nothing of mirrors.
-fn others(folder: &Path) -> Vec<Note> {
-    const NEIGHBOURS: [&str; 4] = ["registries.conf", "containers.conf", "storage.conf", "mounts.conf"];
-    let files = containers::drop_ins(folder).unwrap_or_default();
-    let is_other =
-        |path: &&PathBuf| path.file_name().is_none_or(|name| NEIGHBOURS.iter().all(|known| name != *known));
-    let text = "not read: beside a registries.conf only those of registries.conf.d are";
-    let note = |path: &PathBuf| Note { place: path.display().to_string().into(), text: text.into() };
-    files.iter().filter(is_other).take(MAX_TOLD).map(note).collect()
 }
 
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -334,6 +330,78 @@ mod tests {
             );
             for note in &node.notes {
                 assert!(note.place.ends_with("mine.conf") && note.text.starts_with("not read"), "{note:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_folder_holds_besides_what_it_is_read_as_is_told_unless_it_is_named_itself() {
+        let (conf, json) = ("[[registry]]\nlocation='a.io'\n", "{}");
+        let (conf_text, certs) = ("registries.conf and its drop-ins", "containerd's certs.d");
+        for (folder, files, read_as, left) in [
+            ("a", &["registries.conf", "quay.io/hosts.toml"][..], conf_text, &["quay.io/hosts.toml"][..]),
+            (
+                "a",
+                &["registries.conf", "certs.d/quay.io/hosts.toml"],
+                conf_text,
+                &["certs.d/quay.io/hosts.toml"],
+            ),
+            ("a", &["registries.conf", "daemon.json"], conf_text, &["daemon.json"]),
+            (
+                "a",
+                &["1.conf", "_default/hosts.toml"],
+                "drop-ins of registries.conf",
+                &["_default/hosts.toml"],
+            ),
+            (
+                "a",
+                &["quay.io/hosts.toml", "registries.yaml", "buildkitd.toml"],
+                certs,
+                &["registries.yaml", "buildkitd.toml"],
+            ),
+            ("certs.d", &["quay.io/hosts.toml", "registries.conf"], certs, &["registries.conf"]),
+            (
+                "certs.d",
+                &["quay.io/hosts.toml", "registries.conf.d/1.conf"],
+                certs,
+                &["registries.conf.d/1.conf"],
+            ),
+        ] {
+            let files: Vec<_> = files.iter().map(|name| format!("{folder}/{name}")).collect();
+            let files: Vec<_> = files
+                .iter()
+                .map(|name| {
+                    (
+                        name.as_str(),
+                        if name.ends_with(".conf") {
+                            conf
+                        } else if name.ends_with(".json") {
+                            json
+                        } else {
+                            ""
+                        },
+                    )
+                })
+                .collect();
+            let told = |paths: &[&str]| {
+                let nodes = imported(&files, paths);
+                let notes = nodes.iter().flat_map(|node| &node.notes);
+                notes.filter(|note| note.text.contains("not read")).cloned().collect::<Vec<_>>()
+            };
+            let notes = told(&[folder]);
+            assert_eq!(notes.len(), left.len(), "{files:?}: {notes:?}");
+            for (note, left) in notes.iter().zip(left) {
+                assert!(note.place.ends_with(&format!("{folder}/{left}")), "{note:?}");
+                assert!(
+                    note.text.contains(&format!("the folder is read as {read_as}; name this")),
+                    "{note:?}"
+                );
+            }
+            let named: Vec<_> = left.iter().map(|left| format!("{folder}/{left}")).collect();
+            let named: Vec<_> =
+                named.iter().map(String::as_str).filter(|name| !name.ends_with(".yaml")).collect();
+            if named.len() == left.len() {
+                assert!(told(&[&[folder], &named[..]].concat()).is_empty(), "{files:?}");
             }
         }
     }

@@ -51,6 +51,26 @@ pub fn walk(node: &Node, image: &ImageRef) -> Result<Walk, String> {
     Ok(walk)
 }
 
+/// A route that leads nowhere for some image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal<'a> {
+    /// Which.
+    pub route: &'a Route,
+    /// Why nobody is asked.
+    pub why: String,
+}
+
+/// Whether the runtime would ask nobody for `image` and not pull it.
+#[must_use]
+pub fn refusal<'a>(node: &'a Node, image: &ImageRef) -> Option<Refusal<'a>> {
+    let route = node.route(image)?;
+    let why = match route.end {
+        End::Blocked => "the registry is blocked".to_owned(),
+        End::OwnRegistry | End::Nothing => unnamed(route, image)?,
+    };
+    Some(Refusal { route, why })
+}
+
 /// Why containers/image gives a pull up before it asks anybody: it makes the image's names at all places first,
 /// and each must be a whole one (`pullSourcesFromReference`).
 fn unnamed(route: &Route, image: &ImageRef) -> Option<String> {

@@ -397,6 +397,34 @@ fn a_check_asks_the_mirrors_of_a_node_and_none_for_tags_that_cannot_resolve_them
 }
 
 #[test]
+fn a_check_tells_once_of_each_rule_by_which_the_runtime_would_not_pull() {
+    let upstream = registry();
+    let own = upstream.authority();
+    let conf = format!(
+        "[[registry]]\nlocation = \"{own}\"\ninsecure = true\n[[registry.mirror]]\nlocation = \"z\"\n\
+         [[registry]]\nlocation = \"{own}/closed\"\nblocked = true\ninsecure = true\n"
+    );
+    let images = format!("{own}/team/app:1.0\n{own}/team/app:2.0\n{own}/closed/app:1.0\n");
+    let expected = [
+        format!(
+            "c.conf:1: containers/image would not pull {own}/team/app:1.0 and 1 more of this list: z: the image would be \
+             'z/team/app' there, which is no whole name with its registry"
+        ),
+        format!("c.conf:6: containers/image would not pull {own}/closed/app:1.0: the registry is blocked"),
+    ];
+    let planned = Tool::new().file("images.txt", &images).file("c.conf", &conf);
+    let output = planned.line("images.txt --plan --mirrors-from c.conf").run();
+    for told in &expected {
+        assert_eq!(output.stderr.matches(told.as_str()).count(), 1, "{told}\n{output:?}");
+    }
+    assert_eq!((output.stderr.matches("would not pull").count(), upstream.connections()), (2, 0));
+    let blocked = format!("[[registry]]\nlocation = \"{own}\"\nblocked = true\n");
+    let streamed = Tool::new().stdin(&images).file("c.conf", blocked);
+    let output = streamed.line("- -f ndjson --mirrors-from c.conf").run();
+    assert_eq!(output.stderr.matches("would not pull").count(), 1, "{output:?}");
+}
+
+#[test]
 fn skopeo_asks_what_resolve_says_in_the_same_order() {
     let registries = [(); 3].map(|()| Registry::start(Store::new()).unwrap());
     let [first, second, primary] = &registries;

@@ -7,11 +7,12 @@ use toml::de::{DeTable, DeValue};
 use super::super::document::{
     Document, Flaw, Single, array, entries, flag, get, string, strings, table, text,
 };
-use super::super::place::{api_host, endpoint, hop, https, https_first, route, secure, url};
+use super::super::place::{
+    api_host, endpoint, hop, host_of, https, https_first, namespace, route, secure, url,
+};
 use super::super::{duration, keys};
 use crate::model::access::HostHeaders;
-use crate::model::endpoint::{Accepts, Namespace, Scheme};
-use crate::model::image::DOCKER_HUB;
+use crate::model::endpoint::{Accepts, Scheme};
 use crate::model::node::{End, Hop, Node, Part, Route, Schemes, Scope};
 use crate::model::rewrite::Rewrite;
 use crate::model::secret::Secret;
@@ -96,24 +97,6 @@ fn host(
         }
     }
     Ok(Some(hop))
-}
-
-/// The host as it is written, with its port, is what containerd compares.
-pub(super) fn namespace(url: &str, scope: &Scope) -> Namespace {
-    let host = host_of(url);
-    match scope {
-        Scope::Registry(registry) if host.eq_ignore_ascii_case(registry) => Namespace::Never,
-        Scope::Registry(registry) if **registry == *DOCKER_HUB && host == api_host(DOCKER_HUB) => {
-            Namespace::Never
-        }
-        Scope::Registry(_) => Namespace::Always,
-        _ => Namespace::AsProxy,
-    }
-}
-
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
 }
 
 /// Go's `path.Clean`, without a slash at the end; empty for the root.
