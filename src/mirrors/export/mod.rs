@@ -229,6 +229,7 @@ fn edit(
         if target == Target::RegistriesConf {
             export.notes.extend(made_insecure(choice, &wanted, &before, &after));
         }
+        export.notes.extend(wanted.own.kept(target, choice, &after));
         export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }

@@ -5,6 +5,7 @@ use super::super::place::{api_host, https};
 use super::Target;
 use crate::model::choice::Choice;
 use crate::model::endpoint::{Authority, Endpoint, is_loopback};
+use crate::model::node::{End, Node, Part};
 use crate::model::tls::{HostTls, TlsSettings, Verification};
 
 /// How a registry was asked.
@@ -43,6 +44,32 @@ impl Own {
             Some(known) if *known != TlsSettings::default() => Self::WithFiles,
             _ => Self::AsNamed,
         }
+    }
+
+    /// What stood in the file already, is kept, and keeps the runtime from asking the registry itself as it was asked.
+    pub(super) fn kept(&self, target: Target, choice: &Choice, after: &Node) -> Option<String> {
+        let how = match self {
+            Self::Plain => "over http",
+            Self::Unverified => "without a look at its certificate",
+            Self::AsNamed | Self::WithFiles | Self::Elsewhere(_) => return None,
+        };
+        let route = after.route(choice.images.first()?).filter(|route| !route.hops.is_empty())?;
+        let host = Authority::of(&https(api_host(&choice.registry))?)?;
+        let is_verified =
+            || after.tls_of(&host).is_none_or(|known| known.settings.verification == Verification::Full);
+        let kept = match target {
+            Target::RegistriesConf if route.end == End::OwnRegistry && is_verified() => "insecure = false",
+            Target::Containerd if *self == Self::Plain => {
+                let server = route.hops.iter().find(|hop| hop.part == Part::Primary)?;
+                (server.endpoint.authority == host).then_some("server")?
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "{}: the registry itself was asked {how}; '{kept}' is kept, and says that it is asked over https with a look at its \
+             certificate",
+            choice.registry
+        ))
     }
 
     /// What is not written of it.

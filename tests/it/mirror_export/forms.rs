@@ -148,6 +148,12 @@ fn that_the_registry_itself_is_asked_over_http_is_not_lost() {
     let there = "server = \"https://reg.invalid:5000\"\n";
     let output = run("containerd", "certs.d/reg.invalid_5000_/hosts.toml", there);
     assert!(output.stdout.contains(there) && output.stdout.matches("server").count() == 1, "{output:?}");
+    let kept = |registry: &str, how: &str, what: &str| {
+        format!(
+            "warn: {registry}: the registry itself was asked {how}; '{what}' is kept, and says that it is asked over https"
+        )
+    };
+    assert!(output.stderr.contains(&kept("reg.invalid:5000", "over http", "server")), "{output:?}");
 
     let output = run("registries-conf", "registries.conf", "[[registry]]\nlocation = \"un.invalid\"\n");
     for registry in ["reg.invalid:5000", "un.invalid"] {
@@ -158,6 +164,15 @@ fn that_the_registry_itself_is_asked_over_http_is_not_lost() {
         assert!(!told(&output, registry), "{output:?}");
     }
     assert!(output.stdout.contains("location = \"else.invalid\"\n\n"), "{}", output.stdout);
+    let there = ["reg.invalid:5000", "un.invalid"]
+        .map(|registry| format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = false\n"));
+    let output = run("registries-conf", "registries.conf", &there.concat());
+    assert_eq!(output.stdout.matches("insecure = false").count(), 2, "{output:?}");
+    for (registry, how) in
+        [("reg.invalid:5000", "over http"), ("un.invalid", "without a look at its certificate")]
+    {
+        assert!(output.stderr.contains(&kept(registry, how, "insecure = false")), "{output:?}");
+    }
     assert!(output.stderr.contains(&elsewhere), "{output:?}");
 
     let output = run("k3s", "registries.yaml", "configs: {}\n");
