@@ -101,6 +101,7 @@ impl Lines {
             let end = self.0.len();
             return Ok(self.insert(end, added));
         };
+        self.clear_null(mirrors.at);
         if let Some(column) = self.behind(mirrors.at) {
             return self.in_flow(mirrors.at, column, &[wanted.registry, "endpoint"], wanted);
         }
@@ -112,6 +113,7 @@ impl Lines {
             added.extend(items(&[], &self.0, wanted, &format!("{blanks}    ")));
             return Ok(self.insert(self.last_line(mirrors), added));
         };
+        self.clear_null(registry.at);
         if let Some(column) = self.behind(registry.at) {
             return self.in_flow(registry.at, column, &["endpoint"], wanted);
         }
@@ -123,6 +125,7 @@ impl Lines {
             added.extend(items(&[], &self.0, wanted, &format!("{blanks}  ")));
             return Ok(self.insert(registry.at + 1, added));
         };
+        self.clear_null(list.at);
         self.replace(list, wanted).ok_or_else(|| by_hand(self, list.at))
     }
 
@@ -249,6 +252,19 @@ impl Lines {
         let (_, rest) = key_of(line)?;
         // Both are parts of the same text.
         (!rest.is_empty()).then(|| rest.as_ptr() as usize - line.as_ptr() as usize)
+    }
+
+    /// Takes a written null from behind the key of a line: what is put there stands on lines of its own.
+    fn clear_null(&mut self, line: usize) {
+        let Some(column) = self.behind(line) else { return };
+        let rest = &self.0[line][column..];
+        let scalar = rest.split(" #").next().unwrap_or(rest).trim_end();
+        if matches!(scalar, "~" | "null" | "Null" | "NULL") {
+            let end = column + scalar.len();
+            self.0[line].replace_range(column..end, "");
+            let kept = self.0[line].trim_end().len();
+            self.0[line].truncate(kept);
+        }
     }
 
     /// The key of this name among those at `indent` inside `parent`.

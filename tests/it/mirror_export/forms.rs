@@ -107,6 +107,27 @@ fn lists_of_tables_of_toml_are_edited_in_place() {
 }
 
 #[test]
+fn what_is_written_as_null_of_yaml_gets_lines_of_its_own() {
+    let world = World::new();
+    let list = "    endpoint:\n      - \"http://{good}\"\n      - \"http://{down}\"\n      # left out by registry-check: http://{stale}: WHY\n";
+    for (old, expected) in [
+        ("mirrors: null\n", format!("mirrors:\n  docker.io:\n{list}")),
+        ("mirrors: # none\n", format!("mirrors: # none\n  docker.io:\n{list}")),
+        (
+            "mirrors:\n  \"docker.io\": null\nconfigs: ~\n",
+            format!("mirrors:\n  \"docker.io\":\n{list}configs: ~\n"),
+        ),
+        ("mirrors:\n  docker.io: ~ # none yet\n", format!("mirrors:\n  docker.io:  # none yet\n{list}")),
+        ("mirrors:\n  docker.io:\n    endpoint: NULL\n", format!("mirrors:\n  docker.io:\n{list}")),
+    ] {
+        let told = edited(&world, "k3s", "registries.yaml", old);
+        assert_eq!(without_why(&told), world.fill(&expected), "{old}");
+        let again = edited(&world, "k3s", "registries.yaml", &told);
+        assert_eq!(again, told, "once more changes nothing");
+    }
+}
+
+#[test]
 fn that_the_registry_itself_is_asked_over_http_is_not_lost() {
     let world = World::new();
     let config = format!(
