@@ -95,6 +95,18 @@ fn lists_of_tables_of_toml_are_edited_in_place() {
             ),
         ),
         (
+            "registry = [\n  {location=\"docker.io\", mirror=[{location=\"{stale}\"} # of stale\n  , {location=\"{good}\", insecure=true} # of good\n  ]} # of both\n]\n",
+            format!(
+                "registry = [\n  {{location=\"docker.io\", mirror=[\n   {{location=\"{{good}}\", insecure=true}}, # of good\n   {down},\n  ]}} # of both\n]\n{LEFT}# [[registry.mirror]]\n# location = \"{{stale}}\"\n# of stale\n"
+            ),
+        ),
+        (
+            "[[registry]]\nlocation = \"docker.io\"\nmirror = [ # none yet\n]\n",
+            format!(
+                "[[registry]]\nlocation = \"docker.io\"\nmirror = [ # none yet\n  {good},\n  {down},\n]\n{LEFT}"
+            ),
+        ),
+        (
             "registry = []\n",
             format!("registry = [{{ location = \"docker.io\", mirror = [{good}, {down}] }}]\n{LEFT}"),
         ),

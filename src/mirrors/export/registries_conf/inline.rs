@@ -28,16 +28,24 @@ fn cut(text: &str) -> (&str, &str) {
 
 impl Parts {
     fn of(list: &Array) -> Option<Self> {
-        let (trailing_head, end) = cut(list.trailing().as_str()?);
-        let mut parts = Self { start: String::new(), tables: Vec::new(), end: end.to_owned() };
+        let mut parts = Self { start: String::new(), tables: Vec::new(), end: String::new() };
+        // What stands behind a table, on either side of its comma.
+        let mut behind = String::new();
         for value in list {
-            let table = value.as_inline_table()?.clone();
-            let before = value.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
-            let (head, above) = cut(before);
+            let mut table = value.as_inline_table()?.clone();
+            let decor = table.decor();
+            behind += decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+            let after = decor.suffix().and_then(|suffix| suffix.as_str()).unwrap_or_default().to_owned();
+            table.decor_mut().clear();
+            let (head, above) = cut(&behind);
             parts.ends(head);
             parts.tables.push(Kept { table, above: above.to_owned(), behind: String::new() });
+            behind = after;
         }
-        parts.ends(trailing_head);
+        behind += list.trailing().as_str()?;
+        let (head, end) = cut(&behind);
+        parts.ends(head);
+        end.clone_into(&mut parts.end);
         Some(parts)
     }
 
@@ -51,19 +59,26 @@ impl Parts {
         let is_tall = self.end.contains('\n');
         let mut before = self.start;
         for (number, mut kept) in self.tables.into_iter().enumerate() {
-            let blank = if kept.above.is_empty() && number > 0 { " " } else { "" };
+            let blank = match &*kept.above {
+                "" if before.contains('#') => "\n  ",
+                "" if number > 0 => " ",
+                _ => "",
+            };
             kept.table.decor_mut().set_prefix(format!("{before}{}{blank}", kept.above));
             list.push_formatted(Value::InlineTable(kept.table));
             before = kept.behind;
         }
-        list.set_trailing(format!("{before}{}", self.end));
-        list.set_trailing_comma(is_tall && !list.is_empty());
+        let blank = if before.contains('#') && self.end.is_empty() { "\n" } else { "" };
+        list.set_trailing(format!("{before}{blank}{}", self.end));
+        list.set_trailing_comma((is_tall || !blank.is_empty()) && !list.is_empty());
     }
 
     /// What stands above a new one: a line end where the others have lines of their own.
     fn line(&self) -> String {
-        let blanks = self.tables.iter().find_map(|kept| kept.above.rsplit_once('\n'));
-        blanks.map_or(String::new(), |(_, blanks)| format!("\n{blanks}"))
+        let above = |text: &str| text.rsplit_once('\n').map(|(_, blanks)| format!("\n{blanks}"));
+        let known = self.tables.iter().find_map(|kept| above(&kept.above));
+        let alone = || above(&self.end).filter(|_| self.tables.is_empty()).map(|line| line + "  ");
+        known.or_else(alone).unwrap_or_default()
     }
 }
 
