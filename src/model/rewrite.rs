@@ -126,10 +126,17 @@ pub enum TemplateError {
 
 /// The rewritten name is not a legal repository name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("'{name}' is not a legal repository name")]
+#[error("{}", illegal(name))]
 pub struct NameError {
     /// The name that came out.
     pub name: String,
+}
+
+fn illegal(name: &str) -> String {
+    match name {
+        "" => "nothing is left of the repository's name".to_owned(),
+        name => format!("'{name}' is not a legal repository name"),
+    }
 }
 
 impl FromStr for Template {

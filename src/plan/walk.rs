@@ -80,6 +80,7 @@ fn unnamed(route: &Route, image: &ImageRef) -> Option<String> {
         let registry = hop.registry.as_deref()?;
         let ported = kept.and_then(|port| ported(&hop.endpoint, port));
         let why = match ported.as_ref().unwrap_or(&hop.endpoint).repository(image) {
+            Err(error) if error.name.is_empty() => no_whole_name(registry),
             Err(error) => error.to_string(),
             Ok(name) => {
                 let port = kept.map_or(String::new(), |port| format!(":{port}"));
@@ -90,11 +91,15 @@ fn unnamed(route: &Route, image: &ImageRef) -> Option<String> {
                 if is_whole {
                     return None;
                 }
-                format!("the image would be '{full}' there, which is no whole name with its registry")
+                no_whole_name(&full)
             }
         };
         Some(format!("{}: {why}: the pull fails before anybody is asked", hop.endpoint.name))
     })
+}
+
+fn no_whole_name(name: &str) -> String {
+    format!("the image would be '{name}' there, which is no whole name with its registry")
 }
 
 /// The mirrors that stand in for an image's registry in a check: what the runtimes would ask, but for
