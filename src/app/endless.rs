@@ -17,13 +17,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::asker::Asker;
 use super::check::{tell_decision, warn_of_spent_quotas};
 use super::destination::Forms;
+use super::divergences::Divergences;
 use super::hosts::Hosts;
 use super::interrupt::Interruptions;
 use super::judge;
 use super::options::CheckOptions;
 use super::output::Outputs;
 use super::prepare;
-use super::refusals::Refusals;
 use super::rows::Rows;
 use super::sources::BadLines;
 use super::{Error, policy};
@@ -151,7 +151,7 @@ struct Pump<'a> {
     progress: &'a Progress,
     asker: RefCell<Asker>,
     totals: RefCell<Totals>,
-    refusals: RefCell<Refusals>,
+    divergences: RefCell<Divergences>,
     under_way: Semaphore,
     held: Semaphore,
     vantage: Option<&'a Vantage>,
@@ -207,7 +207,7 @@ pub(super) async fn run(
         progress: &progress,
         asker: RefCell::new(asker),
         totals: RefCell::new(totals),
-        refusals: RefCell::default(),
+        divergences: RefCell::default(),
         under_way: Semaphore::new(MOST_UNDER_WAY),
         held: Semaphore::new(MOST_HELD),
         vantage: args.vantage.as_ref(),
@@ -322,7 +322,7 @@ impl Pump<'_> {
         let plan = plan::expand(inputs.images, &options.mirrors, options.reach.clone())
             .map_err(Error::Registries)?;
         policy::hold_to_requirement(&options.policy, policy::asked(&plan))?;
-        self.refusals.borrow_mut().tell(&options.mirrors.nodes, &plan);
+        self.divergences.borrow_mut().tell(&options.mirrors.nodes, &plan);
         Ok(match self.vantage {
             Some(vantage) => plan::part::seen_from(plan, vantage),
             None => plan,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
+use super::divergences::Divergences;
 use super::options::{self, CheckOptions};
-use super::refusals::Refusals;
 use super::sources::{self, BadLines};
 use crate::cli::{CheckArgs, CommonArgs, InputArgs};
 use crate::config;
@@ -58,7 +58,7 @@ pub(super) fn prepare_with(mut options: CheckOptions, args: &CheckArgs) -> Resul
         plan::expand(inputs.images, &options.mirrors, options.reach.clone()).map_err(Error::Registries)?;
     plan.scope.dynamic = DynamicNames::of(inputs.dynamic);
     secure_addresses(&mut options, &plan);
-    Refusals::default().tell(&options.mirrors.nodes, &plan);
+    Divergences::default().tell(&options.mirrors.nodes, &plan);
     if args.insecure {
         take_any_certificate(&mut options.tls, &plan.endpoints);
     }

@@ -425,6 +425,23 @@ fn a_check_tells_once_of_each_rule_by_which_the_runtime_would_not_pull() {
 }
 
 #[test]
+fn a_check_tells_of_short_names_that_the_runtime_takes_for_others() {
+    let conf = "unqualified-search-registries = [\"a.example\", \"docker.io\"]\n[aliases]\n\"app\" = \"docker.io/library/app\"\n";
+    let told = |list: &str, conf: &str| {
+        let tool = Tool::new().file("images.txt", list).file("c.conf", conf);
+        let output = tool.line("images.txt --plan --mirrors-from c.conf").run();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output.stderr
+    };
+    let warned = told("app:1\nteam/x:2\nquay.io/a/b:1\nnginx\n", conf);
+    let expected = "warn: c.conf: by its aliases and unqualified-search-registries 'team/x:2' (images.txt:2) and 1 more of this \
+                    list is a.example/team/x:2 to containers/image, and not docker.io/team/x:2, which this check asks for";
+    assert!(warned.starts_with(expected) && warned.lines().count() == 1, "{warned}");
+    assert_eq!(told("app:1\ndocker.io/team/x:2\nlocalhost/x:1\n", conf), "");
+    assert_eq!(told("nginx\n", "unqualified-search-registries = [\"docker.io\", \"a.example\"]\n"), "");
+}
+
+#[test]
 fn skopeo_asks_what_resolve_says_in_the_same_order() {
     let registries = [(); 3].map(|()| Registry::start(Store::new()).unwrap());
     let [first, second, primary] = &registries;
