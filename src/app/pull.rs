@@ -74,18 +74,22 @@ impl Puller {
     pub(super) async fn pull(&self, mut walk: Walk) -> Pull {
         let mut trials = Vec::new();
         let mut wanted = Wanted::Image;
+        let mut named_by = None;
         for at in 0..walk.steps.len() {
             let trial = match walk.steps[at].use_ {
                 Use::Asked => Some(self.step(&mut walk, at, &mut wanted).await),
                 Use::PassedOver => None,
             };
+            if matches!(wanted, Wanted::Digest(_)) {
+                named_by = named_by.or(Some(at));
+            }
             if trial.as_ref().is_some_and(|trial| trial.reaction != Reaction::FallsThrough) {
                 wanted = Wanted::Nothing;
             }
             trials.push(trial);
         }
         let end = verdict::pull::end(&walk, &trials);
-        let (upstream, comparison) = self.compare(&walk, &trials, end).await;
+        let (upstream, comparison) = self.compare(&walk, &trials, (end, named_by)).await;
         let findings = verdict::pull::findings(&walk, &trials, (end, &comparison));
         Pull { walk, trials, end, upstream, comparison, findings }
     }
@@ -149,16 +153,26 @@ impl Puller {
             }
         };
         let answer = self.ask(walk, at, Some(&digest), Ask::Get).await;
-        let trial = verdict::pull::fetched(answer, &digest, &name);
-        if *wanted == Wanted::Image {
-            *wanted = Wanted::Digest(digest);
+        let mut trial = verdict::pull::fetched(answer, &digest, &name);
+        match wanted {
+            Wanted::Image => *wanted = Wanted::Digest(digest),
+            Wanted::Digest(_) if trial.reaction == Reaction::Takes => {
+                trial.why = format!("asked for {digest}, of which the place before told: it is there").into();
+            }
+            Wanted::Digest(_) | Wanted::Nothing => {}
         }
         trial
     }
 
     /// What served, beside what upstream serves: the place that this runtime takes for the registry itself, and without
     /// one the image's own registry.
-    async fn compare(&self, walk: &Walk, trials: &[Option<Trial>], end: End) -> (Upstream, Comparison) {
+    /// What it is may have been said by another place, which then is the one that differs.
+    async fn compare(
+        &self,
+        walk: &Walk,
+        trials: &[Option<Trial>],
+        (end, named_by): (End, Option<usize>),
+    ) -> (Upstream, Comparison) {
         let image = &walk.image;
         let own = plan::upstream(&image.registry_key(), &MirrorMap::default());
         let (own, url, asked) = match (primary(walk), own) {
@@ -200,7 +214,10 @@ impl Puller {
             }
             Some((step, trial)) => match (trial.answer.digest(), said.digest.as_ref()) {
                 (Some(one), Some(other)) if one == other => Comparison::Equal,
-                (Some(_), Some(_)) => self.judge(walk, step, &own).await,
+                (Some(_), Some(_)) => {
+                    let step = named_by.and_then(|at| walk.steps.get(at)).unwrap_or(step);
+                    self.judge(walk, step, &own).await
+                }
                 _ => Comparison::Unknown,
             },
         };
