@@ -133,7 +133,7 @@ impl Puller {
         }
         let answer = self.ask(walk, at, None, Ask::Get).await;
         let trial = verdict::pull::trial(self.rules, answer, &walk.steps[at].endpoint.name);
-        Trial { ping: Some(ping), ..trial }
+        verdict::pull::as_signed_in(ping, trial)
     }
 
     /// As containerd does: HEAD, and then the bytes by digest.

@@ -49,6 +49,8 @@ pub struct Ping {
     pub http_status: Option<u16>,
     /// Time to the first byte of it.
     pub latency: Option<Duration>,
+    /// Whether it asked for a token or credentials: who was not asked here brings none to the manifest either.
+    pub is_challenge: bool,
     /// What came instead of the 200 or 401 of a registry.
     pub failure: Option<Box<Observation>>,
 }

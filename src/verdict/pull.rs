@@ -8,7 +8,7 @@ mod fetch;
 mod ping;
 
 pub use fetch::{fetched, resolved};
-pub use ping::unpinged;
+pub use ping::{as_signed_in, unpinged};
 
 use super::unserved;
 use super::verdict;

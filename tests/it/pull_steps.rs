@@ -1,7 +1,7 @@
 //! `resolve --try`, step by step: podman and skopeo ping a host and read its manifest by GET, containerd asks by HEAD
 //! and takes the bytes by digest. A real skopeo goes the same way.
 
-use registry_check::demo::{Behaviour, Failure, Hit, Registry, Scope, Store, User, content};
+use registry_check::demo::{Behaviour, Failure, Hit, Registry, Scope, Store, Times, User, content};
 use serde_json::Value;
 
 use crate::support::tool::{Output, Tool};
@@ -282,6 +282,45 @@ fn credentials_do_not_go_along_with_a_ping_nor_to_where_it_leads() {
     for hit in places.primary.hits() {
         assert_eq!(hit.authorization, None, "{hit:?}");
     }
+}
+
+#[test]
+fn skopeo_and_we_bring_no_credentials_where_the_root_asked_for_none() {
+    let places = Places::new();
+    // The root is open to all; whoever asks once more for the manifest gets it.
+    let wanted = || Behaviour::Challenge(vec!["Basic realm=\"r\"".to_owned()]);
+    places.mirror.set_behaviour_times(Scope::Manifests, wanted(), Times::First(1));
+    let auth = format!(
+        r#"{{"auths": {{"{}": {{"auth": "Y2k6Y29ycmVjdC1ob3JzZQ=="}}}}}}"#,
+        places.mirror.authority()
+    );
+    let theirs = Tool::of("skopeo")
+        .file("registries.conf", places.conf())
+        .file("auth.json", &auth)
+        .file("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
+        .line("--registries-conf registries.conf --policy policy.json inspect --raw --authfile auth.json")
+        .args([format!("docker://{}", places.image(":1.0"))])
+        .run();
+    assert_eq!(theirs.code, Some(0), "{theirs:?}");
+    assert_eq!(asked(&places.mirror), ["GET /v2/ 200", "GET /v2/team/app/manifests/1.0 401"]);
+    assert_eq!(asked(&places.primary), ["GET /v2/ 200", "GET /v2/team/app/manifests/1.0 200"]);
+    places.mirror.set_behaviour_times(Scope::Manifests, wanted(), Times::First(1));
+    let ours = Tool::new()
+        .file("registries.conf", places.conf())
+        .file("auth.json", &auth)
+        .line("resolve --try -f json --mirrors-from registries.conf --auth-file auth.json")
+        .args([places.image(":1.0")])
+        .run();
+    let told = line(&ours);
+    let answer = &told["endpoints"][0]["answer"];
+    assert_eq!(
+        (&answer["then"], &told["pull"]["role"]),
+        (&"falls_through".into(), &"upstream".into()),
+        "{told:#}"
+    );
+    let why = text(&answer["then_why"]);
+    assert!(why.starts_with("its /v2/ asks for no sign-in"), "{why}");
+    assert_eq!(answer["code"], "served");
 }
 
 #[test]

@@ -34,6 +34,7 @@ struct Came {
     http_status: Option<u16>,
     latency: Option<Duration>,
     redirected_to: Option<Box<str>>,
+    is_challenge: bool,
 }
 
 impl Registries {
@@ -65,6 +66,7 @@ impl Registries {
             url: redirect::display(root).into(),
             http_status: came.http_status,
             latency: came.latency,
+            is_challenge: came.is_challenge,
             failure,
         }
     }
@@ -74,6 +76,7 @@ impl Registries {
         for hops in 0.. {
             let reply = get(&self.client, &url).await?;
             (came.http_status, came.latency) = (Some(reply.status), Some(reply.first_byte));
+            came.is_challenge = reply.headers.contains_key(header::WWW_AUTHENTICATE);
             if hops == 0 {
                 self.roots.learn(root, reply.status, &reply.headers);
             }

@@ -7,7 +7,7 @@
 use super::{named, unreached};
 use crate::model::fault::RedirectFault;
 use crate::model::node::Rules;
-use crate::model::observation::{Breakage, Observation, Outcome};
+use crate::model::observation::{AskedAs, Breakage, Observation, Outcome};
 use crate::model::pull::{Ping, Reaction, Trial};
 use crate::model::run::Verdict;
 use crate::verdict::unserved;
@@ -21,6 +21,20 @@ pub fn unpinged(ping: &Ping, host: &str) -> Option<Trial> {
     let verdict = Verdict { reason, ..verdict };
     let (reaction, why) = reaction(&answer);
     Some(Trial { answer, verdict, reaction, why: why.into(), ping: Some(ping.clone()) })
+}
+
+/// What follows where the manifest was had with a token or credentials, which this runtime only brings where `ping` has
+/// asked for them; else `trial` as it is.
+#[must_use]
+pub fn as_signed_in(ping: Ping, trial: Trial) -> Trial {
+    let is_nobody = trial.answer.asked_as == AskedAs::Nobody;
+    let trial = Trial { ping: Some(ping), ..trial };
+    if is_nobody || trial.ping.as_ref().is_some_and(|ping| ping.is_challenge) {
+        return trial;
+    }
+    let why = "its /v2/ asks for no sign-in, and so this runtime brings none to the manifest, where it is wanted: a refusal \
+               leads to the next";
+    Trial { reaction: Reaction::FallsThrough, why: why.into(), ..trial }
 }
 
 fn reaction(answer: &Observation) -> (Reaction, String) {
@@ -60,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::model::fault::{NetFault, Shut};
-    use crate::model::observation::{Answer, AskedAs, NotAsked, Refusal};
+    use crate::model::observation::{Answer, NotAsked, Refusal};
 
     fn ping(outcome: Outcome, http_status: Option<u16>) -> Ping {
         let failure = Observation {
@@ -68,7 +82,13 @@ mod tests {
             attempts: 1,
             ..Observation::unasked(outcome, OffsetDateTime::UNIX_EPOCH)
         };
-        Ping { url: "https://m.io/v2/".into(), http_status, latency: None, failure: Some(Box::new(failure)) }
+        Ping {
+            url: "https://m.io/v2/".into(),
+            http_status,
+            latency: None,
+            is_challenge: false,
+            failure: Some(Box::new(failure)),
+        }
     }
 
     fn answer(status: u16) -> Answer {
@@ -113,7 +133,7 @@ mod tests {
     #[test]
     fn a_root_that_answers_as_a_registrys_leads_to_no_reaction() {
         let url = "https://m.io/v2/".into();
-        let good = Ping { url, http_status: Some(401), latency: None, failure: None };
+        let good = Ping { url, http_status: Some(401), latency: None, is_challenge: true, failure: None };
         assert!(unpinged(&good, "m.io").is_none());
     }
 }
