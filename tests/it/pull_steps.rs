@@ -4,6 +4,8 @@
 use registry_check::demo::{Behaviour, Failure, Hit, Registry, Scope, Store, Times, User, content};
 use serde_json::Value;
 
+use crate::support::authority::{Authority, LOOPBACK};
+use crate::support::tls_front::{Offer, TlsFront};
 use crate::support::tool::{Output, Tool};
 
 fn holding(revision: &str) -> Registry {
@@ -182,6 +184,44 @@ fn skopeo_and_we_go_on_from_a_root_that_closes_the_connection() {
     assert_eq!((&answer["then"], &answer["ping"]["http_status"]), (&"falls_through".into(), &Value::Null));
     assert_eq!(answer["then_why"], "its /v2/ comes first: no answer leads to the next");
     assert_eq!(places.mirror.hits().iter().filter(|hit| hit.is_manifest()).count(), 0);
+}
+
+#[test]
+fn skopeo_and_we_ask_an_insecure_mirror_that_speaks_tls_over_https_alone() {
+    let places = Places::new();
+    let ca = Authority::new("Firm CA");
+    let issued = ca.issue("front", &LOOPBACK);
+    let front = TlsFront::start(places.mirror.addr(), &issued, None, Offer::Http1);
+    let conf = places.conf().replace(&places.mirror.authority(), &front.address().to_string());
+    for root in [None, Some(404)] {
+        if let Some(status) = root {
+            let page = Failure::text(status, "text/plain", "no");
+            places.mirror.set_behaviour(Scope::Ping, Behaviour::Status(page));
+        }
+        let theirs = Tool::of("skopeo")
+            .file("registries.conf", &conf)
+            .file("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
+            .line("--registries-conf registries.conf --policy policy.json inspect --raw")
+            .args([format!("docker://{}", places.image(":1.0"))])
+            .run();
+        assert_eq!(theirs.code, Some(0), "{theirs:?}");
+        let (mirror, primary) = (asked(&places.mirror), asked(&places.primary));
+        let ours = Tool::new()
+            .file("registries.conf", &conf)
+            .line("resolve --try -f json --retries 0 --mirrors-from registries.conf")
+            .args([places.image(":1.0")])
+            .run();
+        let told = line(&ours);
+        let mut our_mirror = asked(&places.mirror);
+        our_mirror.truncate(mirror.len());
+        assert_eq!(our_mirror, mirror, "{told:#}");
+        assert_eq!(told["pull"]["role"] == "upstream", !primary.is_empty(), "{told:#}");
+        if root.is_some() {
+            let why = text(&told["endpoints"][0]["why"]);
+            assert!(why.ends_with("https did not work (/v2/ answered 404): asked over http"), "{why}");
+        }
+        places.all().map(Registry::forget_hits);
+    }
 }
 
 #[test]
