@@ -220,7 +220,7 @@ fn skopeo_and_we_ask_an_insecure_mirror_that_speaks_tls_over_https_alone() {
             let why = text(&told["endpoints"][0]["why"]);
             assert!(why.ends_with("https did not work (/v2/ answered 404): asked over http"), "{why}");
         }
-        places.all().map(Registry::forget_hits);
+        places.all().into_iter().for_each(Registry::forget_hits);
     }
 }
 
