@@ -78,6 +78,7 @@ fn found(digest: Digest) -> Observation {
             bytes: None,
         }),
         http_status: Some(200),
+        head_status: None,
         attempts: 1,
         latency: Some(Duration::from_micros(12_345)),
         asked_as: AskedAs::Nobody,

@@ -10,12 +10,14 @@ use super::options::CheckOptions;
 use super::{Error, judge, prepare};
 use crate::credentials::Sources;
 use crate::model::depth::Depth;
+use crate::model::digest::Digest;
 use crate::model::endpoint::{Accepts, Endpoint, Role};
+use crate::model::image::ManifestRef;
 use crate::model::mirror::MirrorMap;
 use crate::model::node::{Node, Rules, Step, Use, Walk};
-use crate::model::observation::Observation;
+use crate::model::observation::{DigestSource, Observation};
 use crate::model::plan::{Plan, PlannedImage};
-use crate::model::pull::{Comparison, End, Pull, Trial, Upstream};
+use crate::model::pull::{Comparison, End, Pull, Reaction, Trial, Upstream};
 use crate::model::rewrite::{Rewrite, Template};
 use crate::model::run::Verdict;
 use crate::model::scope::Scope;
@@ -23,6 +25,17 @@ use crate::model::status::Status;
 use crate::probe::oci::{Ask, Registries};
 use crate::probe::schedule::{self, Event, Means};
 use crate::{plan, verdict};
+
+/// What the places along a way are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// What the tag or digest leads to.
+    Image,
+    /// Which manifest it is has been found out; its bytes have not come yet.
+    Digest(Digest),
+    /// The pull is over: it is only asked what the next failure would lead to.
+    Nothing,
+}
 
 /// Asks as one node would.
 pub(super) struct Puller {
@@ -60,40 +73,106 @@ impl Puller {
     /// failure leads to.
     pub(super) async fn pull(&self, mut walk: Walk) -> Pull {
         let mut trials = Vec::new();
+        let mut wanted = Wanted::Image;
+        let mut named_by = None;
         for at in 0..walk.steps.len() {
-            trials.push(match walk.steps[at].use_ {
-                Use::Asked => Some(self.step(&mut walk, at).await),
+            let trial = match walk.steps[at].use_ {
+                Use::Asked => Some(self.step(&mut walk, at, &mut wanted).await),
                 Use::PassedOver => None,
-            });
+            };
+            if matches!(wanted, Wanted::Digest(_)) {
+                named_by = named_by.or(Some(at));
+            }
+            if trial.as_ref().is_some_and(|trial| trial.reaction != Reaction::FallsThrough) {
+                wanted = Wanted::Nothing;
+            }
+            trials.push(trial);
         }
         let end = verdict::pull::end(&walk, &trials);
-        let (upstream, comparison) = self.compare(&walk, &trials, end).await;
+        let (upstream, comparison) = self.compare(&walk, &trials, (end, named_by)).await;
         let findings = verdict::pull::findings(&walk, &trials, (end, &comparison));
         Pull { walk, trials, end, upstream, comparison, findings }
     }
 
-    async fn step(&self, walk: &mut Walk, at: usize) -> Trial {
-        let image = walk.asked().clone();
-        let step = &mut walk.steps[at];
-        let mut answer = self.observe(&step.endpoint, &image).await;
-        let tries_http = verdict::pull::tries_http(walk.rules, &answer, &step.endpoint);
-        if let Some(plain) = step.plain.take_if(|_| tries_http) {
-            step.why = format!("{}; https did not work: asked over http", step.why).into();
-            (step.url, step.endpoint) = (Some(plain.url), plain.endpoint);
-            answer = self.observe(&step.endpoint, &image).await;
+    async fn step(&self, walk: &mut Walk, at: usize, wanted: &mut Wanted) -> Trial {
+        match self.rules {
+            Rules::Dockerd => {
+                let answer = self.ask(walk, at, None, Ask::Get).await;
+                verdict::pull::trial(self.rules, answer, &walk.steps[at].endpoint.name)
+            }
+            Rules::Containers => self.pinged(walk, at).await,
+            Rules::Containerd => self.fetched(walk, at, wanted).await,
         }
-        verdict::pull::trial(walk.rules, answer, &walk.steps[at].endpoint.name)
     }
 
-    async fn observe(&self, endpoint: &Endpoint, image: &crate::model::image::ImageRef) -> Observation {
-        // dockerd's own image store looks at what the manifest is of.
-        let ask = if self.rules == Rules::Dockerd { Ask::Get } else { Ask::Head };
-        self.registries.observe(endpoint, image, image.manifest_ref(), ask).await
+    /// Asks one place for the image, or for this digest of it; over http where this runtime goes on to it.
+    async fn ask(&self, walk: &mut Walk, at: usize, digest: Option<&Digest>, ask: Ask) -> Observation {
+        let image = walk.asked().clone();
+        let reference = digest.map_or_else(|| image.manifest_ref(), ManifestRef::Digest);
+        let step = &mut walk.steps[at];
+        let answer = self.registries.observe(&step.endpoint, &image, reference, ask).await;
+        if step.plain.is_none() || !verdict::pull::tries_http(self.rules, &answer, &step.endpoint) {
+            return answer;
+        }
+        over_http(step, "");
+        self.registries.observe(&step.endpoint, &image, reference, ask).await
+    }
+
+    /// As podman does: `/v2/` first, over http too where that may be, and then the manifest by GET.
+    async fn pinged(&self, walk: &mut Walk, at: usize) -> Trial {
+        let step = &mut walk.steps[at];
+        let mut ping = self.registries.ping(&step.endpoint).await;
+        if ping.failure.is_some() && step.plain.is_some() {
+            let said =
+                ping.http_status.map_or_else(String::new, |status| format!(" (/v2/ answered {status})"));
+            over_http(step, &said);
+            ping = self.registries.ping(&step.endpoint).await;
+        }
+        if let Some(trial) = verdict::pull::unpinged(&ping, &step.endpoint.name) {
+            return trial;
+        }
+        let answer = self.ask(walk, at, None, Ask::Get).await;
+        let trial = verdict::pull::trial(self.rules, answer, &walk.steps[at].endpoint.name);
+        verdict::pull::as_signed_in(ping, trial)
+    }
+
+    /// As containerd does: HEAD, and then the bytes by digest.
+    async fn fetched(&self, walk: &mut Walk, at: usize, wanted: &mut Wanted) -> Trial {
+        let image = walk.asked().clone();
+        let name = walk.steps[at].endpoint.name.clone();
+        let digest = match wanted {
+            Wanted::Digest(digest) => digest.clone(),
+            Wanted::Image | Wanted::Nothing => {
+                let answer = self.ask(walk, at, None, Ask::Head).await;
+                let is_read = answer.head_status.is_some() && image.digest().is_some();
+                let trial = verdict::pull::resolved(answer, image.manifest_ref(), &name);
+                match (trial.reaction, trial.answer.digest()) {
+                    (Reaction::Takes, Some(digest)) if !is_read => digest.clone(),
+                    _ => return trial,
+                }
+            }
+        };
+        let answer = self.ask(walk, at, Some(&digest), Ask::Get).await;
+        let mut trial = verdict::pull::fetched(answer, &digest, &name);
+        match wanted {
+            Wanted::Image => *wanted = Wanted::Digest(digest),
+            Wanted::Digest(_) if trial.reaction == Reaction::Takes => {
+                trial.why = format!("asked for {digest}, of which the place before told: it is there").into();
+            }
+            Wanted::Digest(_) | Wanted::Nothing => {}
+        }
+        trial
     }
 
     /// What served, beside what upstream serves: the place that this runtime takes for the registry itself, and without
     /// one the image's own registry.
-    async fn compare(&self, walk: &Walk, trials: &[Option<Trial>], end: End) -> (Upstream, Comparison) {
+    /// What it is may have been said by another place, which then is the one that differs.
+    async fn compare(
+        &self,
+        walk: &Walk,
+        trials: &[Option<Trial>],
+        (end, named_by): (End, Option<usize>),
+    ) -> (Upstream, Comparison) {
         let image = &walk.image;
         let own = plan::upstream(&image.registry_key(), &MirrorMap::default());
         let (own, url, asked) = match (primary(walk), own) {
@@ -120,16 +199,25 @@ impl Puller {
         let said = match asked.or_else(|| same.and_then(|(_, trial)| trial.as_ref())) {
             Some(trial) => trial.verdict.clone(),
             None => {
-                let answer = self.observe(&own, image).await;
+                let answer = self.registries.observe(&own, image, image.manifest_ref(), Ask::Head).await;
                 verdict::pull::trial(walk.rules, answer, &own.name).verdict
             }
         };
         let comparison = match served {
             None => Comparison::Nothing,
             Some((step, _)) if is_own(step) => Comparison::Itself,
-            Some((step, trial)) => match (trial.answer.digest(), image.digest().or(said.digest.as_ref())) {
+            // Of schema 1 by digest nobody can see whether it is what was asked for.
+            Some((_, trial))
+                if trial.answer.facts().is_none_or(|facts| facts.source == DigestSource::Asked) =>
+            {
+                Comparison::Unknown
+            }
+            Some((step, trial)) => match (trial.answer.digest(), said.digest.as_ref()) {
                 (Some(one), Some(other)) if one == other => Comparison::Equal,
-                (Some(_), Some(_)) if said.digest.is_some() => self.judge(walk, step, &own).await,
+                (Some(_), Some(_)) => {
+                    let step = named_by.and_then(|at| walk.steps.get(at)).unwrap_or(step);
+                    self.judge(walk, step, &own).await
+                }
                 _ => Comparison::Unknown,
             },
         };
@@ -171,6 +259,13 @@ impl Puller {
             None => Comparison::Unknown,
         }
     }
+}
+
+/// From now on the step is the place over plain http.
+fn over_http(step: &mut Step, said: &str) {
+    let Some(plain) = step.plain.take() else { return };
+    step.why = format!("{}; https did not work{said}: asked over http", step.why).into();
+    (step.url, step.endpoint) = (Some(plain.url), plain.endpoint);
 }
 
 /// The step that this runtime takes for the registry itself. Under a new name, that is the new name's registry, and not

@@ -18,6 +18,8 @@ pub struct Observation {
     pub outcome: Outcome,
     /// Status of the last HTTP answer; `None` if there was none.
     pub http_status: Option<u16>,
+    /// Status of a HEAD that said too little, where a GET came after it.
+    pub head_status: Option<u16>,
     /// How often the question was put: once, plus retries, plus a GET after a HEAD that said too little.
     pub attempts: u32,
     /// Time to the first byte of the answer that counted.
@@ -303,6 +305,7 @@ impl Observation {
         Self {
             outcome,
             http_status: None,
+            head_status: None,
             attempts: 0,
             latency: None,
             asked_as: AskedAs::Nobody,

@@ -1,6 +1,8 @@
 //! What became of a walk along a runtime's route when its places were really asked: who would have served
 //! the pull, and whether that is what upstream serves.
 
+use std::time::Duration;
+
 use super::digest::Digest;
 use super::node::Walk;
 use super::observation::Observation;
@@ -34,6 +36,23 @@ pub struct Trial {
     pub reaction: Reaction,
     /// Why.
     pub why: Box<str>,
+    /// What the host's API root said, for runtimes that ask it first.
+    pub ping: Option<Ping>,
+}
+
+/// A host's API root was asked, as nobody (distribution-spec "Determining Support").
+#[derive(Clone, Debug)]
+pub struct Ping {
+    /// Where the question went.
+    pub url: Box<str>,
+    /// Status of the last HTTP answer; `None` if there was none.
+    pub http_status: Option<u16>,
+    /// Time to the first byte of it.
+    pub latency: Option<Duration>,
+    /// Whether it asked for a token or credentials: who was not asked here brings none to the manifest either.
+    pub is_challenge: bool,
+    /// What came instead of the 200 or 401 of a registry.
+    pub failure: Option<Box<Observation>>,
 }
 
 /// What a runtime does about an answer.

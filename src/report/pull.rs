@@ -20,6 +20,17 @@ pub(super) struct Answer<'a> {
     attempts: u32,
     then: &'static str,
     then_why: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ping: Option<Pinged<'a>>,
+}
+
+/// What the host's API root answered, where the runtime asks that first.
+#[derive(Serialize)]
+struct Pinged<'a> {
+    url: &'a str,
+    ok: bool,
+    http_status: Option<u16>,
+    latency_ms: Option<f64>,
 }
 
 /// How the walk ended.
@@ -67,6 +78,12 @@ pub(super) fn answer(trial: &Trial) -> Answer<'_> {
         attempts: trial.answer.attempts,
         then: trial.reaction.as_str(),
         then_why: &trial.why,
+        ping: trial.ping.as_ref().map(|ping| Pinged {
+            url: &ping.url,
+            ok: ping.failure.is_none(),
+            http_status: ping.http_status,
+            latency_ms: ping.latency.map(milliseconds),
+        }),
     }
 }
 

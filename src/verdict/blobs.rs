@@ -115,6 +115,7 @@ fn as_observation(answer: &BlobObservation, outcome: Outcome) -> Observation {
     Observation {
         outcome,
         http_status: answer.http_status,
+        head_status: None,
         attempts: answer.attempts,
         latency: answer.latency,
         asked_as: answer.asked_as.clone(),

@@ -4,6 +4,12 @@
 //! The rules are those of containerd (`core/remotes/docker/resolver.go`), of dockerd (`continueOnError` in
 //! moby's `distribution/errors.go`) and of containers/image, as seen with skopeo.
 
+mod fetch;
+mod ping;
+
+pub use fetch::{fetched, resolved};
+pub use ping::{as_signed_in, unpinged};
+
 use super::unserved;
 use super::verdict;
 use crate::model::code::Code;
@@ -25,13 +31,17 @@ pub fn trial(rules: Rules, answer: Observation, host: &str) -> Trial {
         _ => unserved::explain(&answer, host),
     };
     let (reaction, why) = reaction(rules, &answer);
-    Trial { answer, verdict, reaction, why: why.into() }
+    Trial { answer, verdict, reaction, why: why.into(), ping: None }
 }
 
 fn reaction(rules: Rules, answer: &Observation) -> (Reaction, String) {
     use Reaction::{FallsThrough, Takes, Unknown};
     let told = |reaction, why: &str| (reaction, why.to_owned());
+    let is_odd_success = answer.http_status.is_some_and(|status| (201..300).contains(&status));
     match &answer.outcome {
+        _ if rules == Rules::Containers && is_odd_success => {
+            told(FallsThrough, "a success but no 200 leads to the next")
+        }
         Outcome::Found(_) if answer.notes.contains(&Note::WithoutNamespace) => {
             told(FallsThrough, "it answers only without ?ns=, which this runtime always sends")
         }
@@ -92,6 +102,9 @@ fn broken(rules: Rules, answer: &Observation, breakage: &Breakage) -> (Reaction,
             told(FallsThrough, "an error status leads to the next")
         }
         (Breakage::TokenService { .. }, _) => told(FallsThrough, "without a token it asks the next"),
+        (Breakage::TooLarge { .. }, Rules::Containers) => {
+            told(FallsThrough, "more than 4 MiB are a failure, which leads to the next")
+        }
         (Breakage::TooLarge { .. }, _) => told(Unknown, "more was answered than is read here"),
         (
             Breakage::Html { .. }
@@ -131,18 +144,19 @@ fn unreached(rules: Rules, fault: &NetFault) -> String {
 }
 
 /// Whether a runtime that may ask `endpoint` over http does so after this answer over https: containerd where no TLS is
-/// spoken there (`NewHTTPFallback`), or where another port is asked then; the others where https did not work.
+/// spoken there (`NewHTTPFallback`), or where another port is asked then; dockerd where https did not work; containers/image has
+/// settled that by its ping.
 #[must_use]
 pub fn tries_http(rules: Rules, answer: &Observation, endpoint: &Endpoint) -> bool {
     let Outcome::Unreached { fault, .. } = &answer.outcome else { return false };
     match (rules, fault) {
-        (Rules::Dockerd | Rules::Containers, _)
+        (Rules::Dockerd, _)
         // Whether the connection or the handshake took too long, nothing here tells.
         | (Rules::Containerd, NetFault::Tls(TlsFault::NotTls) | NetFault::TimeoutConnect(_)) => true,
         (Rules::Containerd, NetFault::ConnectRefused | NetFault::TimeoutFirstByte(_)) => {
             endpoint.url.port().is_none()
         }
-        (Rules::Containerd, _) => false,
+        (Rules::Containerd | Rules::Containers, _) => false,
     }
 }
 
@@ -195,7 +209,7 @@ pub fn findings(
             Status::Stale => (FindingKind::StaleMirror, "wins with another image than upstream's"),
             _ => (FindingKind::MirrorDiffers, "wins, and what it serves is not upstream's"),
         };
-        let text = format!("{} {words}: {}", step.endpoint.name, reason(verdict));
+        let text = format!("{} {words}: {}", step.endpoint.name, named(verdict));
         findings.push(Finding { kind, text: text.into() });
     }
     findings
@@ -203,12 +217,16 @@ pub fn findings(
 
 fn passed(step: &Step, trial: Option<&Trial>) -> String {
     match (trial, step.use_) {
-        (Some(trial), Use::Asked) => format!("{}: {}", step.endpoint.name, reason(&trial.verdict)),
+        // What it has is no reason to pass it.
+        (Some(trial), Use::Asked) if matches!(trial.answer.outcome, Outcome::Found(_)) => {
+            format!("{}: {}", step.endpoint.name, trial.why)
+        }
+        (Some(trial), Use::Asked) => format!("{}: {}", step.endpoint.name, named(&trial.verdict)),
         _ => format!("{}: {}", step.endpoint.name, step.why),
     }
 }
 
-fn reason(verdict: &Verdict) -> &str {
+fn named(verdict: &Verdict) -> &str {
     if verdict.reason.is_empty() { verdict.code.as_str() } else { &verdict.reason }
 }
 
@@ -306,7 +324,8 @@ mod tests {
             (broken(Breakage::ErrorDocument(answer(200)), 200), [Stops, Next, Stops]),
             (broken(not_json(), 200), [Stops, Next, Stops]),
             (broken(wrong(), 200), [Stops, Next, Stops]),
-            (broken(Breakage::TooLarge { limit_bytes: 1 }, 200), [Unknown, Unknown, Unknown]),
+            (broken(Breakage::TooLarge { limit_bytes: 1 }, 200), [Unknown, Unknown, Next]),
+            (broken(Breakage::Html { title: None }, 206), [Stops, Next, Next]),
             (
                 broken(Breakage::TokenService { host: "t".into(), why: "no JSON".into() }, 401),
                 [Next, Next, Next],
@@ -363,18 +382,18 @@ mod tests {
     }
 
     #[test]
-    fn http_is_tried_where_no_tls_is_spoken_and_by_some_wherever_https_does_not_work() {
+    fn http_is_tried_where_no_tls_is_spoken_and_by_dockerd_wherever_https_does_not_work() {
         let endpoint =
             |text: &str| crate::plan::upstream(text, &crate::model::mirror::MirrorMap::default()).unwrap();
         let expired = TlsFault::UnknownIssuer { issuer: "x".into() };
         let second = Duration::from_secs(1);
         for (answer, host, expected) in [
-            (net(NetFault::Tls(TlsFault::NotTls)), "m.io:5000", [true, true, true]),
-            (net(NetFault::Tls(expired)), "m.io", [false, true, true]),
-            (net(NetFault::TimeoutConnect(second)), "m.io:5000", [true, true, true]),
-            (net(NetFault::ConnectRefused), "m.io:5000", [false, true, true]),
-            (net(NetFault::ConnectRefused), "m.io", [true, true, true]),
-            (net(NetFault::Dns("no such host".into())), "m.io", [false, true, true]),
+            (net(NetFault::Tls(TlsFault::NotTls)), "m.io:5000", [true, true, false]),
+            (net(NetFault::Tls(expired)), "m.io", [false, true, false]),
+            (net(NetFault::TimeoutConnect(second)), "m.io:5000", [true, true, false]),
+            (net(NetFault::ConnectRefused), "m.io:5000", [false, true, false]),
+            (net(NetFault::ConnectRefused), "m.io", [true, true, false]),
+            (net(NetFault::Dns("no such host".into())), "m.io", [false, true, false]),
             (missing(), "m.io", [false, false, false]),
             (found(), "m.io", [false, false, false]),
         ] {

@@ -61,6 +61,7 @@ mod plan_bounds;
 mod platform_fallbacks;
 mod private_daemons;
 mod pull_hosts;
+mod pull_steps;
 mod pulls;
 mod real_registries;
 mod redirects;

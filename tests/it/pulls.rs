@@ -62,21 +62,17 @@ impl Daemons {
         )
     }
 
-    /// Path and status of the manifests asked for since the log was `before` bytes long, in turn; each place
-    /// once, since some ask by HEAD and others by GET.
+    /// Method, path and status of the pings and of the manifests asked for since the log was `before` bytes long, in turn.
     fn asked_since(&self, before: usize) -> Vec<String> {
         let log = std::fs::read_to_string(&self.log).expect("the access log");
-        let mut told: Vec<String> = Vec::new();
-        for line in log[before..].lines().filter(|line| line.contains("/manifests/")) {
+        let asked = log[before..].lines().map(|line| {
             let mut words = line.split('"').skip(1);
-            let path = words.next().and_then(|request| request.split(' ').nth(1)).expect("a request");
+            let mut request = words.next().expect("a request").split(' ');
+            let (method, path) = (request.next().expect("a method"), request.next().expect("a path"));
             let status = words.next().and_then(|rest| rest.split_whitespace().next()).expect("a status");
-            let line = format!("{path} {status}");
-            if told.last() != Some(&line) {
-                told.push(line);
-            }
-        }
-        told
+            format!("{method} {path} {status}")
+        });
+        asked.filter(|line| line.contains("/manifests/") || line.contains(" /v2/ ")).collect()
     }
 
     fn log_length(&self) -> usize {
@@ -109,13 +105,19 @@ fn line(output: &Output) -> Value {
     serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// Both go the same way: what skopeo asked is how our way begins, and where it got the image is what we say.
+/// Both go the same way, pings and methods included: what skopeo asked is how our way begins, and where it got the image
+/// is what we say. `expected` is what the manifests are of it.
 fn agree(daemons: &Daemons, only: &str, reference: &str, expected: &[&str]) -> Value {
     let (ours, our_way, theirs, their_way) = daemons.both(only, reference);
-    assert_eq!(their_way, expected, "skopeo: {theirs:?}");
+    let read =
+        |line: &String| line.strip_prefix("GET ").filter(|_| line.contains("/manifests/")).map(str::to_owned);
+    let manifests: Vec<_> = their_way.iter().filter_map(read).collect();
+    assert_eq!(manifests, expected, "skopeo: {theirs:?}");
+    let pings = their_way.iter().filter(|line| *line == "GET /v2/ 200").count();
+    assert_eq!((pings, their_way.len()), (expected.len(), expected.len() * 2), "{their_way:?}");
     assert_eq!(our_way[..their_way.len()], their_way, "{our_way:?}");
     let told = line(&ours);
-    let served = their_way.last().and_then(|last| last.strip_suffix(" 200"));
+    let served = manifests.last().and_then(|last| last.strip_suffix(" 200"));
     let by = told["pull"]["served_by"].as_str();
     assert_eq!(served.is_some(), by.is_some(), "{told:#}");
     assert!(by.unwrap_or_default().ends_with(served.unwrap_or_default()), "{told:#}");

@@ -14,6 +14,7 @@ use super::authorize::{Authorizer, Session};
 use super::blob::GivenUp;
 use super::error_body;
 use super::exchange::{self, Call, Exchange};
+use super::ping::Pings;
 use super::reading::{self, Failure, Reading, Trail, content_type};
 use super::root::Roots;
 use super::token::Tokens;
@@ -37,6 +38,7 @@ pub struct Registries {
     pub(super) client: Arc<Client>,
     pub(super) authorizer: Authorizer,
     pub(super) roots: Roots,
+    pub(super) pings: Pings,
     pub(super) retry: RetryPolicy,
     pub(super) given_up: Mutex<Vec<GivenUp>>,
     pub(super) budget: Option<Arc<ByteBudget>>,
@@ -77,7 +79,15 @@ impl Registries {
         plan: Option<Arc<Plan>>,
     ) -> Self {
         let authorizer = Authorizer::new(Tokens::new(Arc::clone(&client)), sources, plan);
-        Self { client, authorizer, roots: Roots::default(), retry, given_up: Mutex::default(), budget: None }
+        Self {
+            client,
+            authorizer,
+            roots: Roots::default(),
+            pings: Pings::default(),
+            retry,
+            given_up: Mutex::default(),
+            budget: None,
+        }
     }
 
     /// Where the bytes of blobs are limited, and one must be read again from its beginning, what is read twice is
@@ -215,6 +225,7 @@ impl Registries {
                 ControlFlow::Break(Err(failure)) => return failure.into(),
                 ControlFlow::Continue(Again::Alike) => {}
                 ControlFlow::Continue(Again::ByGet) => {
+                    trail.head_status = trail.http_status;
                     if let Some(status) = trail.http_status.filter(|status| *status >= 400) {
                         trail.notes.push(Note::HeadUnsupported(status));
                     }

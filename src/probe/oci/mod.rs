@@ -11,6 +11,7 @@ pub mod error_body;
 mod exchange;
 mod front;
 pub mod manifest;
+mod ping;
 mod reading;
 pub mod realm;
 mod referrers;

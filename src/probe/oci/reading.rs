@@ -65,6 +65,7 @@ pub(super) enum Trouble {
 pub(super) struct Trail {
     pub(super) attempts: u32,
     pub(super) http_status: Option<u16>,
+    pub(super) head_status: Option<u16>,
     pub(super) latency: Option<Duration>,
     pub(super) asked_as: AskedAs,
     pub(super) redirected_to: Option<Box<str>>,
@@ -96,6 +97,7 @@ impl Trail {
         Observation {
             outcome,
             http_status: self.http_status,
+            head_status: self.head_status,
             attempts: self.attempts,
             latency: self.latency,
             asked_as: self.asked_as,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::{HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -30,6 +30,14 @@ impl Roots {
             Arc::clone(known.entry(root.clone()).or_default())
         };
         *cell.get_or_init(|| answers(client, &root)).await
+    }
+
+    /// What an answer told of `root` that was asked for for another reason.
+    pub(super) fn learn(&self, root: &Url, status: u16, headers: &HeaderMap) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = known.entry(root.clone()).or_default();
+        // Whoever asks at this moment finds out as much.
+        let _ = cell.set(is_registrys(status, headers, b""));
     }
 }
 
@@ -57,15 +65,19 @@ async fn answers(client: &Client, root: &Url) -> bool {
         purpose: Purpose::Root,
     };
     let Ok(reply) = client.send(request).await else { return false };
-    let content_type = reply.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let body = match &reply.body {
         Body::Read(body) => body.as_slice(),
         Body::OverLimit | Body::Open(_) => return false,
     };
-    match reply.status {
+    is_registrys(reply.status, &reply.headers, body)
+}
+
+fn is_registrys(status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    match status {
         200 => !error_body::looks_like_html(content_type, body),
-        401 => reply.headers.contains_key(header::WWW_AUTHENTICATE),
-        _ => reply.headers.contains_key("docker-distribution-api-version"),
+        401 => headers.contains_key(header::WWW_AUTHENTICATE),
+        _ => headers.contains_key("docker-distribution-api-version"),
     }
 }
 
