@@ -310,7 +310,8 @@ impl Reading<'_> {
         };
         let rewrite = match &self.scope {
             Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
-                prefixes: vec![PrefixRule { prefix: prefix.clone(), to: path.into() }],
+                // There a registry's letter case counts for nothing.
+                prefixes: vec![PrefixRule { prefix: prefix.to_ascii_lowercase().into(), to: path.into() }],
                 ..Rewrite::default()
             },
             _ if path.is_empty() => Rewrite::default(),
@@ -339,14 +340,9 @@ fn location(text: &str, at: usize) -> Result<String, Flaw> {
 
 /// Only what begins with `*.` is a wildcard; any other star is a letter, which no name has.
 fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
-    let (host, path) = prefix.split_once('/').map_or((prefix, ""), |(host, path)| (host, path));
-    let host = host.to_ascii_lowercase();
-    match host.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
-        None if path.is_empty() => Ok(Scope::Prefix(host.into())),
-        None => Ok(Scope::Prefix(format!("{host}/{path}").into())),
-        Some(domain) if path.is_empty() && !domain.contains([':', '@']) => {
-            Ok(Scope::Subdomains(domain.into()))
-        }
+    match prefix.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
+        None => Ok(Scope::Prefix(prefix.into())),
+        Some(domain) if !domain.contains(['/', ':', '@']) => Ok(Scope::Subdomains(domain.into())),
         Some(_) => {
             let why = format!(
                 "invalid prefix '{}': a wildcard is *.example.com, no port, no path",
@@ -408,6 +404,46 @@ mod tests {
             let name = format!("{}/{}", hop.endpoint.authority, hop.endpoint.repository(&image).unwrap());
             assert_eq!(name, result, "{prefix} {location}");
         }
+    }
+
+    #[test]
+    fn the_longest_prefix_as_it_is_written_decides_and_a_star_comes_before_a_name() {
+        let entry = |prefix: &str| {
+            format!("[[registry]]\nprefix='{prefix}'\nlocation='m.example/{}'\n", prefix.len())
+        };
+        for (image, prefixes, decides) in [
+            ("a.sub.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"][..], 1),
+            ("reg.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"], 2),
+            ("other.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"], 0),
+            ("x.example.com/x", &["*.example.com", "x.example.com"], 0),
+            ("x.b.example.com/x", &["*.example.com", "x.b.example.com"], 1),
+            ("x.example.com:5000/x", &["*.example.com", "x.example.com:5000"], 1),
+            ("a.io/x", &["*.io", "a.io"], 0),
+            ("a.io/x/y", &["*.io", "a.io/x"], 1),
+            ("REG.a.io/x", &["*.io", "reg.a.io"], 0),
+            ("REG.a.io/x", &["*.io", "REG.a.io"], 1),
+        ] {
+            let image = image.parse().unwrap();
+            let mut found: Vec<_> = prefixes.iter().map(|prefix| entry(prefix)).collect();
+            for _ in 0..2 {
+                let node = parsed(&[&found.concat()]).unwrap();
+                let route = node.route(&image).unwrap();
+                let place = format!("m.example/{}", prefixes[decides].len());
+                assert_eq!(&*route.hops[0].endpoint.name, place, "{image} {prefixes:?}");
+                found.reverse();
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_capitals_is_replaced_where_the_image_has_them() {
+        let text = "[[registry]]\nprefix='REG.example.com/Up'\nlocation='a.io'\n\
+                    [[registry]]\nprefix='REG.example.com/foo'\nlocation='b.io/bar'\n";
+        let node = parsed(&[text]).unwrap();
+        let image = "REG.example.com/foo/x:1".parse().unwrap();
+        let hop = &node.route(&image).unwrap().hops[0];
+        assert_eq!(hop.endpoint.repository(&image).unwrap(), "bar/x");
+        assert!(node.route(&"reg.example.com/foo/x:1".parse().unwrap()).is_none());
     }
 
     #[test]

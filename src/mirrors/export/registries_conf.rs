@@ -108,11 +108,11 @@ fn say_insecure(registry: &mut dyn TableLike, wanted: &Wanted<'_>) {
     }
 }
 
-/// Whether this `[[registry]]` is about the whole of `registry`.
+/// Whether this `[[registry]]` is about the whole of `registry`; a prefix's letter case counts.
 fn is_of(table: &dyn TableLike, registry: &str) -> bool {
     let text = |key: &str| table.get(key).and_then(Item::as_str).filter(|text| !text.is_empty());
     let prefix = text("prefix").or_else(|| text("location")).unwrap_or_default();
-    prefix.trim_end_matches('/').eq_ignore_ascii_case(registry)
+    prefix.trim_end_matches('/') == registry
 }
 
 fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
