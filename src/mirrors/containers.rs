@@ -1,13 +1,16 @@
 //! `registries.conf` version 2 with its drop-ins: podman, buildah, skopeo, CRI-O
 //! (containers-registries.conf(5), `pkg/sysregistriesv2`).
 
-use std::collections::{HashMap, HashSet};
+mod prefix;
+mod short_names;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
+use super::document::{Document, Flaw, array, entries, flag, get, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure};
 use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
@@ -15,16 +18,24 @@ use crate::model::image::is_repository;
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
 use crate::model::rewrite::{PrefixRule, Rewrite};
 use crate::model::tls::{TlsSettings, Verification};
+use prefix::{location, scope, unmatched};
+use short_names::Said;
 
-/// One `[[registry]]`, and what must agree with others.
+/// One `[[registry]]`.
 struct Entry {
     route: Route,
-    location: String,
-    insecure: bool,
-    at: Error,
     hosts: Vec<Host>,
     /// What is told of it if it counts.
     notes: Vec<Note>,
+}
+
+/// What every `[[registry]]` of one location must say alike within a file.
+struct Settled {
+    /// The prefix, where a wildcard has no location.
+    location: String,
+    insecure: bool,
+    blocked: bool,
+    place: String,
 }
 
 /// A host that an entry names, and whether it may show any certificate.
@@ -75,17 +86,6 @@ pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     for entry in &mut all {
         node.notes.append(&mut entry.notes);
     }
-    for (index, entry) in all.iter().enumerate() {
-        let is_blocked = |entry: &Entry| entry.route.end == End::Blocked;
-        let conflicts = |other: &&Entry| {
-            !entry.location.is_empty()
-                && other.location == entry.location
-                && (other.insecure != entry.insecure || is_blocked(other) != is_blocked(entry))
-        };
-        if all[..index].iter().any(|other| conflicts(&other)) {
-            return Err(entry.at.clone());
-        }
-    }
     node.routes = all.into_iter().map(|entry| entry.route).collect();
     Ok(node)
 }
@@ -113,21 +113,19 @@ fn verify(node: &mut Node, entries: &[(&Document, Entry)]) {
     }
 }
 
-/// Where what only one file can say was said before.
-#[derive(Default)]
-struct Said {
-    search: Option<String>,
-    aliases: HashMap<String, String>,
-}
-
 fn file(node: &mut Node, document: &Document, said: &mut Said) -> Result<Vec<Entry>, Flaw> {
     let root = document.toml()?;
     let mut found: Vec<Entry> = Vec::new();
+    let mut settled: Vec<Settled> = Vec::new();
     for (name, at, value) in entries(&root) {
         match name {
             "registry" => {
                 for item in array(value)? {
-                    let entry = entry(document, table(item)?, item.span().start)?;
+                    let (entry, said) = entry(document, table(item)?, item.span().start)?;
+                    if let Some(why) = settled.iter().find_map(|known| known.contradicts(&said)) {
+                        return Err(Flaw::new(item.span().start, why).advising(advice::CONTRADICTION));
+                    }
+                    settled.push(said);
                     // Inside one file the first of two equal prefixes wins.
                     match found.iter().find(|known| known.route.scope == entry.route.scope) {
                         None => found.push(entry),
@@ -152,19 +150,10 @@ fn file(node: &mut Node, document: &Document, said: &mut Said) -> Result<Vec<Ent
                 return Err(Flaw::new(at, why).advising(advice::VERSION_1));
             }
             "unqualified-search-registries" => {
-                let hosts = strings(&root, name, Single::Refused)?;
-                node.short_names.search = hosts.into_iter().map(|(host, _)| host.into()).collect();
-                if let Some(before) = said.search.replace(document.place(at)) {
-                    node.notes.push(document.note(at, format!("replaces the {name} at {before}")));
-                }
+                short_names::search(node, document, &root, at, said)?;
             }
-            "aliases" => aliases(node, document, table(value)?, said)?,
-            "short-name-mode" => {
-                string(value)?;
-                let text = "short-name-mode is not represented: names without a registry are looked for in all of \
-                            unqualified-search-registries, and nobody is asked which is meant";
-                node.notes.push(document.note(at, text));
-            }
+            "aliases" => short_names::aliases(node, document, table(value)?, said)?,
+            "short-name-mode" => short_names::mode(node, document, value, at)?,
             "credential-helpers" => {
                 let text = "credential-helpers is not represented: a check finds credentials where `registry-check auth` says";
                 node.notes.push(document.note(at, text));
@@ -181,26 +170,7 @@ const REGISTRY_KEYS: [&str; 6] =
     ["prefix", "location", "insecure", "blocked", "mirror-by-digest-only", "mirror"];
 const MIRROR_KEYS: [&str; 3] = ["location", "insecure", "pull-from-mirror"];
 
-fn aliases(node: &mut Node, document: &Document, table: &DeTable<'_>, said: &mut Said) -> Result<(), Flaw> {
-    for (short, at, full) in entries(table) {
-        let full = string(full)?;
-        let known = &mut node.short_names.aliases;
-        let before = known.iter().position(|(known, _)| **known == *short).map(|at| known.remove(at));
-        if !full.is_empty() {
-            known.push((short.into(), full.into()));
-        }
-        let place = said.aliases.insert(short.to_owned(), document.place(at));
-        if let (Some((_, old)), Some(place)) = (before, place)
-            && *old != *full
-        {
-            let text = format!("replaces the alias '{}' at {place}", keys::shown(short));
-            node.notes.push(document.note(at, text));
-        }
-    }
-    Ok(())
-}
-
-fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, Flaw> {
+fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, Settled), Flaw> {
     let own = text(table, "location")?.map_or(Ok(String::new()), |(text, at)| location(text, at))?;
     let prefix = match text(table, "prefix")? {
         Some((prefix, at)) if !prefix.is_empty() => location(prefix, at)?,
@@ -217,13 +187,7 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
     }
     let mut reading = Reading { document, scope: scope.clone(), hosts: Vec::new(), notes: Vec::new() };
     reading.unknown(table, &REGISTRY_KEYS);
-    if prefix.strip_prefix("*.").unwrap_or(&prefix).contains('*') || prefix == "*." {
-        let text = format!(
-            "no image matches the prefix '{}', so nothing here is used: a wildcard is *.example.com",
-            keys::shown(&prefix)
-        );
-        reading.notes.push(document.note(at, text));
-    }
+    reading.notes.extend(unmatched(&prefix, &scope).map(|text| document.note(at, text)));
     let (insecure, digests) = (flag(table, "insecure")?, flag(table, "mirror-by-digest-only")?);
     let mut route = route(document, at, scope);
     for mirror in get(table, "mirror").map(array).transpose()?.unwrap_or_default() {
@@ -245,9 +209,25 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
         route.hops.push(reading.target((&own, insecure, at), (Part::Primary, why))?);
         route.end = End::Nothing;
     }
-    let differs = Flaw::new(at, format!("'{own}' stands twice, with different insecure or blocked"));
     let Reading { hosts, notes, .. } = reading;
-    Ok(Entry { route, location: own, insecure, at: document.error(differs), hosts, notes })
+    let location = if own.is_empty() { prefix } else { own };
+    let settled =
+        Settled { location, insecure, blocked: route.end == End::Blocked, place: document.place(at) };
+    Ok((Entry { route, hosts, notes }, settled))
+}
+
+impl Settled {
+    /// Why a file with both is refused (`postProcessRegistries`).
+    fn contradicts(&self, other: &Self) -> Option<String> {
+        let key = match () {
+            () if self.location != other.location => return None,
+            () if self.insecure != other.insecure => "insecure",
+            () if self.blocked != other.blocked => "blocked",
+            () => return None,
+        };
+        let location = keys::shown(&self.location);
+        Some(format!("'{location}' stands twice, with different {key}: the other is at {}", self.place))
+    }
 }
 
 impl Reading<'_> {
@@ -325,31 +305,6 @@ impl Reading<'_> {
             endpoint.name = format!("{}/{path}", endpoint.name).into();
         }
         Ok(Hop { schemes, registry: Some(host.into()), ..hop(endpoint, part, why) })
-    }
-}
-
-/// `host[:port][/path]`, without the slash at its end.
-fn location(text: &str, at: usize) -> Result<String, Flaw> {
-    let text = text.trim_end_matches('/');
-    if text.contains("://") {
-        let why = format!("invalid location '{}': no scheme here", text.escape_debug());
-        return Err(Flaw::new(at, why).advising(advice::LOCATION));
-    }
-    Ok(text.to_owned())
-}
-
-/// Only what begins with `*.` is a wildcard; any other star is a letter, which no name has.
-fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
-    match prefix.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
-        None => Ok(Scope::Prefix(prefix.into())),
-        Some(domain) if !domain.contains(['/', ':', '@']) => Ok(Scope::Subdomains(domain.into())),
-        Some(_) => {
-            let why = format!(
-                "invalid prefix '{}': a wildcard is *.example.com, no port, no path",
-                prefix.escape_debug()
-            );
-            Err(Flaw::new(at, why))
-        }
     }
 }
 
@@ -520,17 +475,56 @@ pull-from-mirror = 'all'
 
     #[test]
     fn prefixes_that_match_no_image_are_told_and_the_rest_of_the_file_counts() {
-        for prefix in ["**.example.com", "*", "*example.com", "*.*.com", "*.", "a.*.com", "*/x"] {
+        let digest = format!("docker.io/library/x@sha256:{}", "0".repeat(64));
+        for (prefix, why) in [
+            ("**.example.com", "a wildcard is *.example.com"),
+            ("*", "a wildcard is *.example.com"),
+            ("*example.com", "a wildcard is *.example.com"),
+            ("*.*.com", "a wildcard is *.example.com"),
+            ("*.", "a wildcard is *.example.com"),
+            ("a.*.com", "a wildcard is *.example.com"),
+            ("*/x", "a wildcard is *.example.com"),
+            ("docker.io/library/busybox:1", "names are matched without tag and digest"),
+            ("localhost:5000/x:1", "names are matched without tag and digest"),
+            (&digest, "names are matched without tag and digest"),
+            ("docker.io@sha256", "names are matched without tag and digest"),
+            ("a.example/Up", "repositories are in lower case"),
+            ("index.docker.io", "in names it is docker.io"),
+            ("library/busybox", "names begin with their registry, such as docker.io/"),
+            ("busybox", "names begin with their registry, such as docker.io/"),
+            ("a.example:x", "a prefix is host[:port][/path]"),
+        ] {
             let text = format!(
                 "[[registry]]\nprefix='{prefix}'\nlocation='x.y'\n[[registry]]\nprefix='a.io'\nlocation='b.io'\n"
             );
             let node = parsed(&[&text]).unwrap();
             assert!(node.route(&"yet.another.example.com/foo".parse().unwrap()).is_none(), "{prefix}");
+            assert!(node.route(&"busybox:1".parse().unwrap()).is_none(), "{prefix}");
             assert!(node.route(&"a.io/x".parse().unwrap()).is_some(), "{prefix}");
             let [note] = &node.notes[..] else { panic!("{prefix}: {:?}", node.notes) };
-            assert!(note.text.contains(&format!("no image matches the prefix '{prefix}'")), "{note:?}");
+            let told: String = prefix.chars().take(60).collect();
+            let used = match prefix {
+                "index.docker.io" | "busybox" => format!(" but those of {prefix}:PORT"),
+                _ => ", so nothing here is used".to_owned(),
+            };
+            let told = format!("no image matches the prefix '{told}'{used}: {why}");
+            assert_eq!((&*note.place, &*note.text), ("0.conf:1", &*told));
         }
-        assert!(parsed(&["[[registry]]\nprefix='*.a.io'\nlocation='b.io'\n"]).unwrap().notes.is_empty());
+        for prefix in [
+            "*.a.io",
+            "*.io",
+            "a.io:5000",
+            "a.io/x/y",
+            "localhost",
+            "localhost/x",
+            "docker.io/library/x",
+            "[::1]:5000",
+            "REG.io",
+            "FOO/x",
+        ] {
+            let text = format!("[[registry]]\nprefix='{prefix}'\nlocation='b.io'\n");
+            assert!(parsed(&[&text]).unwrap().notes.is_empty(), "{prefix}");
+        }
     }
 
     #[test]
@@ -545,6 +539,33 @@ pull-from-mirror = 'all'
             (&*note.place, &*note.text),
             ("0.conf:4", "m.io: insecure here and not at 0.conf:9; a check verifies it at neither")
         );
+    }
+
+    #[test]
+    fn entries_of_one_location_agree_within_a_file_and_may_differ_across_files() {
+        let one = "[[registry]]\nprefix='b.io'\nlocation='b.io'\n";
+        for (other, key) in [
+            ("[[registry]]\nprefix='b.io'\nlocation='b.io'\nblocked=true\n", "blocked"),
+            ("[[registry]]\nprefix='b.io'\nlocation='b.io/'\ninsecure=true\n", "insecure"),
+            ("[[registry]]\nprefix='c.io'\nlocation='b.io'\nblocked=true\n", "blocked"),
+        ] {
+            for (texts, line) in [([one, other].concat(), 4), (format!("{one}{one}{other}"), 7)] {
+                let error = parsed(&[&texts]).unwrap_err();
+                let why = format!("'b.io' stands twice, with different {key}: the other is at 0.conf:1");
+                assert_eq!(error.to_string(), format!("0.conf:{line}: {why}"));
+                assert_eq!(error.hint(), advice::CONTRADICTION);
+            }
+            assert_eq!(
+                parsed(&[one, other]).unwrap().routes.len(),
+                if other.contains("c.io") { 2 } else { 1 }
+            );
+        }
+        let wild = "[[registry]]\nprefix='*.b.io'\n";
+        let error = parsed(&[&format!("{wild}{wild}blocked=true\n")]).unwrap_err().to_string();
+        assert!(error.starts_with("0.conf:3: '*.b.io' stands twice, with different blocked"), "{error}");
+        // Letter case counts.
+        let capital = "[[registry]]\nlocation='B.io'\nblocked=true\n";
+        assert_eq!(parsed(&[&format!("{one}{capital}")]).unwrap().routes.len(), 2);
     }
 
     #[test]

@@ -384,7 +384,8 @@ impl Node {
     pub fn names(&self, text: &str) -> Vec<String> {
         let first = text.split('/').next().unwrap_or(text);
         let is_short = !text.contains('/') || !(first.contains(['.', ':']) || first == "localhost");
-        let end = text.find('@').or_else(|| text.rfind(':')).unwrap_or(text.len());
+        let name = text.split('@').next().unwrap_or(text);
+        let end = name.rfind(':').unwrap_or(name.len());
         let (name, rest) = text.split_at(end);
         let alias = self.short_names.aliases.iter().find(|(short, _)| **short == *name);
         match alias {
