@@ -16,7 +16,7 @@ use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
 use crate::model::image::is_repository;
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
-use crate::model::rewrite::{PrefixRule, Rewrite};
+use crate::model::rewrite::{PrefixRule, Rewrite, Template};
 use crate::model::tls::{TlsSettings, Verification};
 use prefix::{location, scope, unmatched};
 use short_names::Said;
@@ -43,6 +43,16 @@ struct Host {
     name: String,
     insecure: bool,
     at: usize,
+    asked_as: AskedAs,
+}
+
+/// What a host is to an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AskedAs {
+    /// It stands in for the registry.
+    Place,
+    /// It is the registry itself.
+    Itself,
 }
 
 /// What is read of one `[[registry]]`.
@@ -90,15 +100,33 @@ pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     Ok(node)
 }
 
+/// What a check does not do with an insecure host, and how it can be had.
+fn no_fallback(host: &Host) -> String {
+    let name = &host.name;
+    let instead = match host.asked_as {
+        AskedAs::Place => format!("name it with --mirror http://{name}[/PATH]"),
+        AskedAs::Itself => "give it plain_http = true in [[registries]] of registry-check.toml".to_owned(),
+    };
+    format!(
+        "{name}: insecure: {} asks it over https without verification, then over http; a check asks it over https only \
+         (resolve --try over both): where it has http only, {instead}",
+        Runtime::Containers.program()
+    )
+}
+
 /// How the hosts of what counts are asked over TLS. Here that holds for a host, in the format for each place.
 fn verify(node: &mut Node, entries: &[(&Document, Entry)]) {
     let all =
         || entries.iter().flat_map(|(document, entry)| entry.hosts.iter().map(move |host| (document, host)));
-    let mut told = HashSet::new();
+    let (mut told, mut secured_only) = (HashSet::new(), HashSet::new());
     for (document, host) in all().filter(|(_, host)| host.insecure) {
         let Some(url) = https(&host.name) else { continue };
         let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
         secure(node, document, host.at, &url, settings);
+        let is_plain = url.host().is_some_and(|host| is_loopback(&host));
+        if !is_plain && secured_only.insert(&host.name) {
+            node.notes.push(document.note(host.at, no_fallback(host)));
+        }
         let strict = all().find(|(_, other)| !other.insecure && other.name == host.name);
         if let Some((other, strict)) = strict
             && told.insert(&host.name)
@@ -171,7 +199,10 @@ const REGISTRY_KEYS: [&str; 6] =
 const MIRROR_KEYS: [&str; 3] = ["location", "insecure", "pull-from-mirror"];
 
 fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, Settled), Flaw> {
-    let own = text(table, "location")?.map_or(Ok(String::new()), |(text, at)| location(text, at))?;
+    let (own, own_at) = match text(table, "location")? {
+        Some((text, at)) => (location(text, at)?, at),
+        None => (String::new(), at),
+    };
     let prefix = match text(table, "prefix")? {
         Some((prefix, at)) if !prefix.is_empty() => location(prefix, at)?,
         _ => own.clone(),
@@ -197,7 +228,7 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, 
         route.end = End::Blocked;
     } else if own == prefix || own.is_empty() {
         match own.split('/').next().filter(|host| !host.is_empty()) {
-            Some(host) => reading.host(host, insecure, at),
+            Some(host) => reading.host(host, insecure, own_at, AskedAs::Itself),
             None if insecure => {
                 let text = "insecure = true for a wildcard without location is not represented";
                 reading.notes.push(document.note(at, text));
@@ -206,7 +237,7 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, 
         }
     } else {
         let why = format!("location of {prefix}: the registry itself, to this runtime");
-        route.hops.push(reading.target((&own, insecure, at), (Part::Primary, why))?);
+        route.hops.push(reading.target((&own, insecure, own_at), (Part::Primary, why))?);
         route.end = End::Nothing;
     }
     let Reading { hosts, notes, .. } = reading;
@@ -263,8 +294,9 @@ impl Reading<'_> {
         self.notes.extend(keys::unrepresented(self.document, &entries, known));
     }
 
-    fn host(&mut self, host: &str, insecure: bool, at: usize) {
-        self.hosts.push(Host { name: api_host(&host.to_ascii_lowercase()).to_owned(), insecure, at });
+    fn host(&mut self, host: &str, insecure: bool, at: usize, asked_as: AskedAs) {
+        let name = api_host(&host.to_ascii_lowercase()).to_owned();
+        self.hosts.push(Host { name, insecure, at, asked_as });
     }
 
     /// The endpoint that a matched prefix is replaced by.
@@ -274,12 +306,21 @@ impl Reading<'_> {
         (part, why): (Part, String),
     ) -> Result<Hop, Flaw> {
         let (host, path) = location.split_once('/').unwrap_or((location, ""));
-        let invalid = || Flaw::new(at, format!("invalid location '{}'", location.escape_debug()));
-        if !path.is_empty() && !is_repository(path) {
-            return Err(invalid());
-        }
+        let invalid = || {
+            Flaw::new(at, format!("invalid location '{}'", location.escape_debug()))
+                .advising(advice::LOCATION)
+        };
         let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
-        self.host(host, insecure, at);
+        self.host(host, insecure, at, AskedAs::Place);
+        // The file is read, and each image fails (`rewriteReference`).
+        if !path.is_empty() && !is_repository(path) {
+            let shown = keys::shown(location);
+            let text = format!(
+                "no name can begin with the location '{shown}': {} pulls no image that it is for",
+                Runtime::Containers.program()
+            );
+            self.notes.push(self.document.note(at, text));
+        }
         // A check asks a place on this machine over http.
         if insecure && url.host().is_some_and(|host| is_loopback(&host)) {
             url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
@@ -289,6 +330,10 @@ impl Reading<'_> {
             true => (format!("{why}; insecure: https without verification, then http"), Schemes::HttpsFirst),
         };
         let rewrite = match &self.scope {
+            // No placeholders here, and no name either.
+            _ if path.contains(['{', '}']) => {
+                Rewrite { template: Template::constant(path), ..Rewrite::default() }
+            }
             Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
                 // There a registry's letter case counts for nothing.
                 prefixes: vec![PrefixRule { prefix: prefix.to_ascii_lowercase().into(), to: path.into() }],
@@ -302,7 +347,7 @@ impl Reading<'_> {
         };
         let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
         if !path.is_empty() {
-            endpoint.name = format!("{}/{path}", endpoint.name).into();
+            endpoint.name = format!("{}/{}", endpoint.name, keys::shown(path)).into();
         }
         Ok(Hop { schemes, registry: Some(host.into()), ..hop(endpoint, part, why) })
     }
@@ -534,11 +579,84 @@ pull-from-mirror = 'all'
                              [[registry]]\nlocation = 'b.io'\n[[registry.mirror]]\nlocation = 'm.io/y'\n",
         ])
         .unwrap();
-        let [note] = &node.notes[..] else { panic!("{:?}", node.notes) };
+        let [_, note] = &node.notes[..] else { panic!("{:?}", node.notes) };
         assert_eq!(
             (&*note.place, &*note.text),
             ("0.conf:4", "m.io: insecure here and not at 0.conf:9; a check verifies it at neither")
         );
+    }
+
+    #[test]
+    fn that_a_check_asks_an_insecure_host_over_https_only_is_told_once_for_each() {
+        let node = parsed(&["[[registry]]\nlocation = 'a.io:5000'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'm.io/x'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'm.io/y'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'localhost:5000/x'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = '127.0.0.1:5001'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'secure.io'\n\
+                             [[registry]]\nlocation = 'localhost:5002'\ninsecure = true\n\
+                             [[registry]]\nprefix = 'b.io'\nlocation = 'p.io'\ninsecure = true\n"])
+        .unwrap();
+        let told: Vec<_> = node.notes.iter().map(|note| (&*note.place, &*note.text)).collect();
+        let say = |host: &str, instead: &str| {
+            format!(
+                "{host}: insecure: containers/image asks it over https without verification, then over http; a check asks \
+                 it over https only (resolve --try over both): where it has http only, {instead}"
+            )
+        };
+        let own = "give it plain_http = true in [[registries]] of registry-check.toml";
+        let expected = [
+            ("0.conf:5", say("m.io", "name it with --mirror http://m.io[/PATH]")),
+            ("0.conf:2", say("a.io:5000", own)),
+            ("0.conf:23", say("p.io", "name it with --mirror http://p.io[/PATH]")),
+        ];
+        let expected: Vec<_> = expected.iter().map(|(place, text)| (*place, &**text)).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_location_that_no_name_can_begin_with_is_told_and_refuses_its_images() {
+        for (entry, line, shown) in [
+            ("location='a.io'\n[[registry.mirror]]\nlocation='m.example/foo:1'\n", 4, "m.example/foo:1"),
+            (
+                "prefix='a.io/x'\nlocation='a.io/x'\n[[registry.mirror]]\nlocation='m.example/foo:1'\n",
+                5,
+                "m.example/foo:1",
+            ),
+            ("prefix='a.io'\nlocation='m.example/foo:1'\n", 3, "m.example/foo:1"),
+            ("prefix='*.io'\nlocation='m.example/{repository}/Up'\n", 3, "m.example/{repository}/Up"),
+            (
+                "location='a.io'\n[[registry.mirror]]\nlocation=\"m.example/\\u001b[31m\"\n",
+                4,
+                "m.example/\\u{1b}[31m",
+            ),
+        ] {
+            let node = parsed(&[&format!("[[registry]]\n{entry}[[registry]]\nlocation='b.com'\n")]).unwrap();
+            let [note] = &node.notes[..] else { panic!("{entry}: {:?}", node.notes) };
+            let text = format!(
+                "no name can begin with the location '{shown}': containers/image pulls no image that it is for"
+            );
+            assert_eq!((&*note.place, &*note.text), (&*format!("0.conf:{line}"), &*text));
+            for name in ["a.io/x:1", "a.io/x/y"] {
+                let refusal =
+                    crate::plan::walk::refusal(&node, &name.parse().unwrap()).map(|refusal| refusal.why);
+                let why = refusal.unwrap_or_default();
+                let place = format!("{shown}: '");
+                assert!(
+                    why.starts_with(&place) && why.contains("is not a legal repository name"),
+                    "{name}: {why}"
+                );
+            }
+            assert_eq!(crate::plan::walk::refusal(&node, &"b.com/x".parse().unwrap()), None);
+        }
+        for host in ["m.example:x/y", "/x", ""] {
+            let error = parsed(&[&format!(
+                "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='{host}'\n"
+            )]);
+            let error = error.unwrap_err();
+            assert_eq!(error.to_string(), format!("0.conf:4: invalid location '{host}'"));
+            assert_eq!(error.hint(), advice::LOCATION);
+        }
     }
 
     #[test]
