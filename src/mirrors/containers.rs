@@ -14,7 +14,7 @@ use super::document::{Document, Flaw, array, entries, flag, get, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure};
 use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
-use crate::model::image::is_repository;
+use crate::model::image::{is_registry, is_repository};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
 use crate::model::rewrite::{PrefixRule, Rewrite, Template};
 use crate::model::tls::{TlsSettings, Verification};
@@ -310,10 +310,13 @@ impl Reading<'_> {
             Flaw::new(at, format!("invalid location '{}'", location.escape_debug()))
                 .advising(advice::LOCATION)
         };
-        let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
+        // What a tag is put behind is no host either.
+        let asked = if is_registry(host) { host } else { host.split([':', '@']).next().unwrap_or(host) };
+        let mut url = https(api_host(asked)).filter(|_| !asked.is_empty()).ok_or_else(invalid)?;
         self.host(host, insecure, at, AskedAs::Place);
+        let is_name = is_registry(host) && (path.is_empty() || is_repository(path));
         // The file is read, and each image fails (`rewriteReference`).
-        if !path.is_empty() && !is_repository(path) {
+        if !is_name {
             let shown = keys::shown(location);
             let text = format!(
                 "no name can begin with the location '{shown}': {} pulls no image that it is for",
@@ -323,16 +326,15 @@ impl Reading<'_> {
         }
         // A check asks a place on this machine over http.
         if insecure && url.host().is_some_and(|host| is_loopback(&host)) {
-            url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
+            url = ::url::Url::parse(&format!("http://{asked}")).map_err(|_| invalid())?;
         }
         let (why, schemes) = match insecure {
             false => (why, Schemes::AsWritten),
             true => (format!("{why}; insecure: https without verification, then http"), Schemes::HttpsFirst),
         };
         let rewrite = match &self.scope {
-            // No placeholders here, and no name either.
-            _ if path.contains(['{', '}']) => {
-                Rewrite { template: Template::constant(path), ..Rewrite::default() }
+            _ if !is_name => {
+                Rewrite { template: Template::constant(format!("{location}/…")), ..Rewrite::default() }
             }
             Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
                 // There a registry's letter case counts for nothing.
@@ -346,8 +348,10 @@ impl Reading<'_> {
             },
         };
         let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
-        if !path.is_empty() {
-            endpoint.name = format!("{}/{}", endpoint.name, keys::shown(path)).into();
+        if !is_name {
+            endpoint.name = keys::shown(location).into();
+        } else if !path.is_empty() {
+            endpoint.name = format!("{}/{path}", endpoint.name).into();
         }
         Ok(Hop { schemes, registry: Some(host.into()), ..hop(endpoint, part, why) })
     }
@@ -624,6 +628,9 @@ pull-from-mirror = 'all'
                 "m.example/foo:1",
             ),
             ("prefix='a.io'\nlocation='m.example/foo:1'\n", 3, "m.example/foo:1"),
+            ("prefix='a.io'\nlocation='m.example:latest'\n", 3, "m.example:latest"),
+            ("prefix='a.io'\nlocation='m.example:latest/x'\n", 3, "m.example:latest/x"),
+            ("prefix='a.io'\nlocation='m_1.example'\n", 3, "m_1.example"),
             ("prefix='*.io'\nlocation='m.example/{repository}/Up'\n", 3, "m.example/{repository}/Up"),
             (
                 "location='a.io'\n[[registry.mirror]]\nlocation=\"m.example/\\u001b[31m\"\n",
@@ -641,15 +648,15 @@ pull-from-mirror = 'all'
                 let refusal =
                     crate::plan::walk::refusal(&node, &name.parse().unwrap()).map(|refusal| refusal.why);
                 let why = refusal.unwrap_or_default();
-                let place = format!("{shown}: '");
+                let place = format!("{shown}: '{}/…' is", shown.replace("\\u{1b}", "\u{1b}"));
                 assert!(
-                    why.starts_with(&place) && why.contains("is not a legal repository name"),
+                    why.starts_with(&place) && why.contains("not a legal repository name: the pull fails"),
                     "{name}: {why}"
                 );
             }
             assert_eq!(crate::plan::walk::refusal(&node, &"b.com/x".parse().unwrap()), None);
         }
-        for host in ["m.example:x/y", "/x", ""] {
+        for host in ["m example", "m.example:99999", "/x", ""] {
             let error = parsed(&[&format!(
                 "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='{host}'\n"
             )]);
