@@ -104,7 +104,7 @@ pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
 fn no_fallback(host: &Host) -> String {
     let name = &host.name;
     let instead = match host.asked_as {
-        AskedAs::Place => format!("name it with --mirror http://{name}[/PATH]"),
+        AskedAs::Place => format!("name http://{name}[/PATH] with --mirror or in [[mirrors]]"),
         AskedAs::Itself => "give it plain_http = true in [[registries]] of registry-check.toml".to_owned(),
     };
     format!(
@@ -610,9 +610,9 @@ pull-from-mirror = 'all'
         };
         let own = "give it plain_http = true in [[registries]] of registry-check.toml";
         let expected = [
-            ("0.conf:5", say("m.io", "name it with --mirror http://m.io[/PATH]")),
+            ("0.conf:5", say("m.io", "name http://m.io[/PATH] with --mirror or in [[mirrors]]")),
             ("0.conf:2", say("a.io:5000", own)),
-            ("0.conf:23", say("p.io", "name it with --mirror http://p.io[/PATH]")),
+            ("0.conf:23", say("p.io", "name http://p.io[/PATH] with --mirror or in [[mirrors]]")),
         ];
         let expected: Vec<_> = expected.iter().map(|(place, text)| (*place, &**text)).collect();
         assert_eq!(told, expected);
