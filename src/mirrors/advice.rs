@@ -24,6 +24,13 @@ pub(super) const VERSION_1: &str = "write [registries.search] as unqualified-sea
 [registries.block] as [[registry]] with insecure or blocked = true";
 pub(super) const LOCATION: &str =
     "prefix and location are host[:port][/path] without https://; for plain http there is insecure = true";
+pub(super) const CONTRADICTION: &str = "give both the same insecure and blocked, or remove one: podman and the others pull nothing with such a file";
+pub(super) const ALIAS: &str = "an alias is \"name\" = \"registry/name\", the left side without registry and neither with tag or digest; podman and the \
+others pull nothing with such a file";
+pub(super) const SEARCH: &str =
+    "write hosts only, without https:// and path; podman and the others pull nothing with such a file";
+pub(super) const SHORT_NAME_MODE: &str =
+    "write enforcing, permissive or disabled; podman and the others pull nothing with such a file";
 pub(super) const REGEX: &str = "the left side of a rewrite is a regular expression of Go: write \\ before what is meant as it stands, and \
 close every bracket";
 pub(super) const URL: &str = "write http://HOST[:PORT][/PATH] or https://…, without user, query and fragment: logins have their own place";
@@ -36,6 +43,7 @@ pub(super) const REWRITES: &str =
     "take the `rewrite` of this registry away, or name the mirrors with the paths that it makes";
 pub(super) const OTHER_ENTRY: &str =
     "the entry with the longest matching prefix counts: put the mirrors into that one by hand, or remove it";
+pub(super) const LETTER_CASE: &str = "write the registry of these images in lower case: podman and the others take REG.example for another than reg.example";
 pub(super) const CAPABILITIES: &str =
     "write capabilities = [\"pull\", \"resolve\"] there if the mirror may be asked for tags";
 pub(super) const PULL_FROM_MIRROR: &str =

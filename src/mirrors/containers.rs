@@ -1,30 +1,41 @@
 //! `registries.conf` version 2 with its drop-ins: podman, buildah, skopeo, CRI-O
 //! (containers-registries.conf(5), `pkg/sysregistriesv2`).
 
-use std::collections::{HashMap, HashSet};
+mod prefix;
+mod short_names;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::document::{Document, Flaw, Single, array, entries, flag, get, string, strings, table, text};
+use super::document::{Document, Flaw, array, entries, flag, get, table, text};
 use super::place::{api_host, endpoint, hop, https, node, route, secure};
 use super::{Error, advice, keys};
 use crate::model::endpoint::{Accepts, Namespace, is_loopback};
-use crate::model::image::is_repository;
+use crate::model::image::{is_registry, is_repository};
 use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
-use crate::model::rewrite::{PrefixRule, Rewrite};
+use crate::model::rewrite::{PrefixRule, Rewrite, Template};
 use crate::model::tls::{TlsSettings, Verification};
+use prefix::{location, scope, unmatched};
+use short_names::Said;
 
-/// One `[[registry]]`, and what must agree with others.
+/// One `[[registry]]`.
 struct Entry {
     route: Route,
-    location: String,
-    insecure: bool,
-    at: Error,
     hosts: Vec<Host>,
     /// What is told of it if it counts.
     notes: Vec<Note>,
+}
+
+/// What every `[[registry]]` of one location must say alike within a file.
+struct Settled {
+    /// The prefix, where a wildcard has no location.
+    location: String,
+    insecure: bool,
+    blocked: bool,
+    place: String,
 }
 
 /// A host that an entry names, and whether it may show any certificate.
@@ -32,6 +43,16 @@ struct Host {
     name: String,
     insecure: bool,
     at: usize,
+    asked_as: AskedAs,
+}
+
+/// What a host is to an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AskedAs {
+    /// It stands in for the registry.
+    Place,
+    /// It is the registry itself.
+    Itself,
 }
 
 /// What is read of one `[[registry]]`.
@@ -75,30 +96,37 @@ pub(super) fn merge(documents: &[Document]) -> Result<Node, Error> {
     for entry in &mut all {
         node.notes.append(&mut entry.notes);
     }
-    for (index, entry) in all.iter().enumerate() {
-        let is_blocked = |entry: &Entry| entry.route.end == End::Blocked;
-        let conflicts = |other: &&Entry| {
-            !entry.location.is_empty()
-                && other.location == entry.location
-                && (other.insecure != entry.insecure || is_blocked(other) != is_blocked(entry))
-        };
-        if all[..index].iter().any(|other| conflicts(&other)) {
-            return Err(entry.at.clone());
-        }
-    }
     node.routes = all.into_iter().map(|entry| entry.route).collect();
     Ok(node)
+}
+
+/// What a check does not do with an insecure host, and how it can be had.
+fn no_fallback(host: &Host) -> String {
+    let name = &host.name;
+    let instead = match host.asked_as {
+        AskedAs::Place => format!("name http://{name}[/PATH] with --mirror or in [[mirrors]]"),
+        AskedAs::Itself => "give it plain_http = true in [[registries]] of registry-check.toml".to_owned(),
+    };
+    format!(
+        "{name}: insecure: {} asks it over https without verification, then over http; a check asks it over https only \
+         (resolve --try over both): where it has http only, {instead}",
+        Runtime::Containers.program()
+    )
 }
 
 /// How the hosts of what counts are asked over TLS. Here that holds for a host, in the format for each place.
 fn verify(node: &mut Node, entries: &[(&Document, Entry)]) {
     let all =
         || entries.iter().flat_map(|(document, entry)| entry.hosts.iter().map(move |host| (document, host)));
-    let mut told = HashSet::new();
+    let (mut told, mut secured_only) = (HashSet::new(), HashSet::new());
     for (document, host) in all().filter(|(_, host)| host.insecure) {
         let Some(url) = https(&host.name) else { continue };
         let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
         secure(node, document, host.at, &url, settings);
+        let is_plain = url.host().is_some_and(|host| is_loopback(&host));
+        if !is_plain && secured_only.insert(&host.name) {
+            node.notes.push(document.note(host.at, no_fallback(host)));
+        }
         let strict = all().find(|(_, other)| !other.insecure && other.name == host.name);
         if let Some((other, strict)) = strict
             && told.insert(&host.name)
@@ -113,21 +141,19 @@ fn verify(node: &mut Node, entries: &[(&Document, Entry)]) {
     }
 }
 
-/// Where what only one file can say was said before.
-#[derive(Default)]
-struct Said {
-    search: Option<String>,
-    aliases: HashMap<String, String>,
-}
-
 fn file(node: &mut Node, document: &Document, said: &mut Said) -> Result<Vec<Entry>, Flaw> {
     let root = document.toml()?;
     let mut found: Vec<Entry> = Vec::new();
+    let mut settled: Vec<Settled> = Vec::new();
     for (name, at, value) in entries(&root) {
         match name {
             "registry" => {
                 for item in array(value)? {
-                    let entry = entry(document, table(item)?, item.span().start)?;
+                    let (entry, said) = entry(document, table(item)?, item.span().start)?;
+                    if let Some(why) = settled.iter().find_map(|known| known.contradicts(&said)) {
+                        return Err(Flaw::new(item.span().start, why).advising(advice::CONTRADICTION));
+                    }
+                    settled.push(said);
                     // Inside one file the first of two equal prefixes wins.
                     match found.iter().find(|known| known.route.scope == entry.route.scope) {
                         None => found.push(entry),
@@ -152,19 +178,10 @@ fn file(node: &mut Node, document: &Document, said: &mut Said) -> Result<Vec<Ent
                 return Err(Flaw::new(at, why).advising(advice::VERSION_1));
             }
             "unqualified-search-registries" => {
-                let hosts = strings(&root, name, Single::Refused)?;
-                node.short_names.search = hosts.into_iter().map(|(host, _)| host.into()).collect();
-                if let Some(before) = said.search.replace(document.place(at)) {
-                    node.notes.push(document.note(at, format!("replaces the {name} at {before}")));
-                }
+                short_names::search(node, document, &root, at, said)?;
             }
-            "aliases" => aliases(node, document, table(value)?, said)?,
-            "short-name-mode" => {
-                string(value)?;
-                let text = "short-name-mode is not represented: names without a registry are looked for in all of \
-                            unqualified-search-registries, and nobody is asked which is meant";
-                node.notes.push(document.note(at, text));
-            }
+            "aliases" => short_names::aliases(node, document, table(value)?, said)?,
+            "short-name-mode" => short_names::mode(node, document, value, at)?,
             "credential-helpers" => {
                 let text = "credential-helpers is not represented: a check finds credentials where `registry-check auth` says";
                 node.notes.push(document.note(at, text));
@@ -181,27 +198,11 @@ const REGISTRY_KEYS: [&str; 6] =
     ["prefix", "location", "insecure", "blocked", "mirror-by-digest-only", "mirror"];
 const MIRROR_KEYS: [&str; 3] = ["location", "insecure", "pull-from-mirror"];
 
-fn aliases(node: &mut Node, document: &Document, table: &DeTable<'_>, said: &mut Said) -> Result<(), Flaw> {
-    for (short, at, full) in entries(table) {
-        let full = string(full)?;
-        let known = &mut node.short_names.aliases;
-        let before = known.iter().position(|(known, _)| **known == *short).map(|at| known.remove(at));
-        if !full.is_empty() {
-            known.push((short.into(), full.into()));
-        }
-        let place = said.aliases.insert(short.to_owned(), document.place(at));
-        if let (Some((_, old)), Some(place)) = (before, place)
-            && *old != *full
-        {
-            let text = format!("replaces the alias '{}' at {place}", keys::shown(short));
-            node.notes.push(document.note(at, text));
-        }
-    }
-    Ok(())
-}
-
-fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, Flaw> {
-    let own = text(table, "location")?.map_or(Ok(String::new()), |(text, at)| location(text, at))?;
+fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, Settled), Flaw> {
+    let (own, own_at) = match text(table, "location")? {
+        Some((text, at)) => (location(text, at)?, at),
+        None => (String::new(), at),
+    };
     let prefix = match text(table, "prefix")? {
         Some((prefix, at)) if !prefix.is_empty() => location(prefix, at)?,
         _ => own.clone(),
@@ -217,13 +218,7 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
     }
     let mut reading = Reading { document, scope: scope.clone(), hosts: Vec::new(), notes: Vec::new() };
     reading.unknown(table, &REGISTRY_KEYS);
-    if prefix.strip_prefix("*.").unwrap_or(&prefix).contains('*') || prefix == "*." {
-        let text = format!(
-            "no image matches the prefix '{}', so nothing here is used: a wildcard is *.example.com",
-            keys::shown(&prefix)
-        );
-        reading.notes.push(document.note(at, text));
-    }
+    reading.notes.extend(unmatched(&prefix, &scope).map(|text| document.note(at, text)));
     let (insecure, digests) = (flag(table, "insecure")?, flag(table, "mirror-by-digest-only")?);
     let mut route = route(document, at, scope);
     for mirror in get(table, "mirror").map(array).transpose()?.unwrap_or_default() {
@@ -233,7 +228,7 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
         route.end = End::Blocked;
     } else if own == prefix || own.is_empty() {
         match own.split('/').next().filter(|host| !host.is_empty()) {
-            Some(host) => reading.host(host, insecure, at),
+            Some(host) => reading.host(host, insecure, own_at, AskedAs::Itself),
             None if insecure => {
                 let text = "insecure = true for a wildcard without location is not represented";
                 reading.notes.push(document.note(at, text));
@@ -242,12 +237,28 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<Entry, F
         }
     } else {
         let why = format!("location of {prefix}: the registry itself, to this runtime");
-        route.hops.push(reading.target((&own, insecure, at), (Part::Primary, why))?);
+        route.hops.push(reading.target((&own, insecure, own_at), (Part::Primary, why))?);
         route.end = End::Nothing;
     }
-    let differs = Flaw::new(at, format!("'{own}' stands twice, with different insecure or blocked"));
     let Reading { hosts, notes, .. } = reading;
-    Ok(Entry { route, location: own, insecure, at: document.error(differs), hosts, notes })
+    let location = if own.is_empty() { prefix } else { own };
+    let settled =
+        Settled { location, insecure, blocked: route.end == End::Blocked, place: document.place(at) };
+    Ok((Entry { route, hosts, notes }, settled))
+}
+
+impl Settled {
+    /// Why a file with both is refused (`postProcessRegistries`).
+    fn contradicts(&self, other: &Self) -> Option<String> {
+        let key = match () {
+            () if self.location != other.location => return None,
+            () if self.insecure != other.insecure => "insecure",
+            () if self.blocked != other.blocked => "blocked",
+            () => return None,
+        };
+        let location = keys::shown(&self.location);
+        Some(format!("'{location}' stands twice, with different {key}: the other is at {}", self.place))
+    }
 }
 
 impl Reading<'_> {
@@ -283,8 +294,9 @@ impl Reading<'_> {
         self.notes.extend(keys::unrepresented(self.document, &entries, known));
     }
 
-    fn host(&mut self, host: &str, insecure: bool, at: usize) {
-        self.hosts.push(Host { name: api_host(&host.to_ascii_lowercase()).to_owned(), insecure, at });
+    fn host(&mut self, host: &str, insecure: bool, at: usize, asked_as: AskedAs) {
+        let name = api_host(&host.to_ascii_lowercase()).to_owned();
+        self.hosts.push(Host { name, insecure, at, asked_as });
     }
 
     /// The endpoint that a matched prefix is replaced by.
@@ -294,23 +306,39 @@ impl Reading<'_> {
         (part, why): (Part, String),
     ) -> Result<Hop, Flaw> {
         let (host, path) = location.split_once('/').unwrap_or((location, ""));
-        let invalid = || Flaw::new(at, format!("invalid location '{}'", location.escape_debug()));
-        if !path.is_empty() && !is_repository(path) {
-            return Err(invalid());
+        let invalid = || {
+            Flaw::new(at, format!("invalid location '{}'", location.escape_debug()))
+                .advising(advice::LOCATION)
+        };
+        // What a tag is put behind is no host either.
+        let asked = if is_registry(host) { host } else { host.split([':', '@']).next().unwrap_or(host) };
+        let mut url = https(api_host(asked)).filter(|_| !asked.is_empty()).ok_or_else(invalid)?;
+        self.host(host, insecure, at, AskedAs::Place);
+        let is_name = is_registry(host) && (path.is_empty() || is_repository(path));
+        // The file is read, and each image fails (`rewriteReference`).
+        if !is_name {
+            let shown = keys::shown(location);
+            let text = format!(
+                "no name can begin with the location '{shown}': {} pulls no image that it is for",
+                Runtime::Containers.program()
+            );
+            self.notes.push(self.document.note(at, text));
         }
-        let mut url = https(api_host(host)).filter(|_| !host.is_empty()).ok_or_else(invalid)?;
-        self.host(host, insecure, at);
         // A check asks a place on this machine over http.
         if insecure && url.host().is_some_and(|host| is_loopback(&host)) {
-            url = ::url::Url::parse(&format!("http://{host}")).map_err(|_| invalid())?;
+            url = ::url::Url::parse(&format!("http://{asked}")).map_err(|_| invalid())?;
         }
         let (why, schemes) = match insecure {
             false => (why, Schemes::AsWritten),
             true => (format!("{why}; insecure: https without verification, then http"), Schemes::HttpsFirst),
         };
         let rewrite = match &self.scope {
+            _ if !is_name => {
+                Rewrite { template: Template::constant(format!("{location}/…")), ..Rewrite::default() }
+            }
             Scope::Prefix(prefix) if prefix.contains('/') => Rewrite {
-                prefixes: vec![PrefixRule { prefix: prefix.clone(), to: path.into() }],
+                // There a registry's letter case counts for nothing.
+                prefixes: vec![PrefixRule { prefix: prefix.to_ascii_lowercase().into(), to: path.into() }],
                 ..Rewrite::default()
             },
             _ if path.is_empty() => Rewrite::default(),
@@ -320,40 +348,12 @@ impl Reading<'_> {
             },
         };
         let mut endpoint = endpoint(&url, "/v2", Namespace::Never, rewrite).ok_or_else(invalid)?;
-        if !path.is_empty() {
+        if !is_name {
+            endpoint.name = keys::shown(location).into();
+        } else if !path.is_empty() {
             endpoint.name = format!("{}/{path}", endpoint.name).into();
         }
         Ok(Hop { schemes, registry: Some(host.into()), ..hop(endpoint, part, why) })
-    }
-}
-
-/// `host[:port][/path]`, without the slash at its end.
-fn location(text: &str, at: usize) -> Result<String, Flaw> {
-    let text = text.trim_end_matches('/');
-    if text.contains("://") {
-        let why = format!("invalid location '{}': no scheme here", text.escape_debug());
-        return Err(Flaw::new(at, why).advising(advice::LOCATION));
-    }
-    Ok(text.to_owned())
-}
-
-/// Only what begins with `*.` is a wildcard; any other star is a letter, which no name has.
-fn scope(prefix: &str, at: usize) -> Result<Scope, Flaw> {
-    let (host, path) = prefix.split_once('/').map_or((prefix, ""), |(host, path)| (host, path));
-    let host = host.to_ascii_lowercase();
-    match host.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
-        None if path.is_empty() => Ok(Scope::Prefix(host.into())),
-        None => Ok(Scope::Prefix(format!("{host}/{path}").into())),
-        Some(domain) if path.is_empty() && !domain.contains([':', '@']) => {
-            Ok(Scope::Subdomains(domain.into()))
-        }
-        Some(_) => {
-            let why = format!(
-                "invalid prefix '{}': a wildcard is *.example.com, no port, no path",
-                prefix.escape_debug()
-            );
-            Err(Flaw::new(at, why))
-        }
     }
 }
 
@@ -408,6 +408,46 @@ mod tests {
             let name = format!("{}/{}", hop.endpoint.authority, hop.endpoint.repository(&image).unwrap());
             assert_eq!(name, result, "{prefix} {location}");
         }
+    }
+
+    #[test]
+    fn the_longest_prefix_as_it_is_written_decides_and_a_star_comes_before_a_name() {
+        let entry = |prefix: &str| {
+            format!("[[registry]]\nprefix='{prefix}'\nlocation='m.example/{}'\n", prefix.len())
+        };
+        for (image, prefixes, decides) in [
+            ("a.sub.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"][..], 1),
+            ("reg.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"], 2),
+            ("other.example.com/x", &["*.example.com", "*.sub.example.com", "reg.example.com"], 0),
+            ("x.example.com/x", &["*.example.com", "x.example.com"], 0),
+            ("x.b.example.com/x", &["*.example.com", "x.b.example.com"], 1),
+            ("x.example.com:5000/x", &["*.example.com", "x.example.com:5000"], 1),
+            ("a.io/x", &["*.io", "a.io"], 0),
+            ("a.io/x/y", &["*.io", "a.io/x"], 1),
+            ("REG.a.io/x", &["*.io", "reg.a.io"], 0),
+            ("REG.a.io/x", &["*.io", "REG.a.io"], 1),
+        ] {
+            let image = image.parse().unwrap();
+            let mut found: Vec<_> = prefixes.iter().map(|prefix| entry(prefix)).collect();
+            for _ in 0..2 {
+                let node = parsed(&[&found.concat()]).unwrap();
+                let route = node.route(&image).unwrap();
+                let place = format!("m.example/{}", prefixes[decides].len());
+                assert_eq!(&*route.hops[0].endpoint.name, place, "{image} {prefixes:?}");
+                found.reverse();
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_capitals_is_replaced_where_the_image_has_them() {
+        let text = "[[registry]]\nprefix='REG.example.com/Up'\nlocation='a.io'\n\
+                    [[registry]]\nprefix='REG.example.com/foo'\nlocation='b.io/bar'\n";
+        let node = parsed(&[text]).unwrap();
+        let image = "REG.example.com/foo/x:1".parse().unwrap();
+        let hop = &node.route(&image).unwrap().hops[0];
+        assert_eq!(hop.endpoint.repository(&image).unwrap(), "bar/x");
+        assert!(node.route(&"reg.example.com/foo/x:1".parse().unwrap()).is_none());
     }
 
     #[test]
@@ -484,17 +524,56 @@ pull-from-mirror = 'all'
 
     #[test]
     fn prefixes_that_match_no_image_are_told_and_the_rest_of_the_file_counts() {
-        for prefix in ["**.example.com", "*", "*example.com", "*.*.com", "*.", "a.*.com", "*/x"] {
+        let digest = format!("docker.io/library/x@sha256:{}", "0".repeat(64));
+        for (prefix, why) in [
+            ("**.example.com", "a wildcard is *.example.com"),
+            ("*", "a wildcard is *.example.com"),
+            ("*example.com", "a wildcard is *.example.com"),
+            ("*.*.com", "a wildcard is *.example.com"),
+            ("*.", "a wildcard is *.example.com"),
+            ("a.*.com", "a wildcard is *.example.com"),
+            ("*/x", "a wildcard is *.example.com"),
+            ("docker.io/library/busybox:1", "names are matched without tag and digest"),
+            ("localhost:5000/x:1", "names are matched without tag and digest"),
+            (&digest, "names are matched without tag and digest"),
+            ("docker.io@sha256", "names are matched without tag and digest"),
+            ("a.example/Up", "repositories are in lower case"),
+            ("index.docker.io", "in names it is docker.io"),
+            ("library/busybox", "names begin with their registry, such as docker.io/"),
+            ("busybox", "names begin with their registry, such as docker.io/"),
+            ("a.example:x", "a prefix is host[:port][/path]"),
+        ] {
             let text = format!(
                 "[[registry]]\nprefix='{prefix}'\nlocation='x.y'\n[[registry]]\nprefix='a.io'\nlocation='b.io'\n"
             );
             let node = parsed(&[&text]).unwrap();
             assert!(node.route(&"yet.another.example.com/foo".parse().unwrap()).is_none(), "{prefix}");
+            assert!(node.route(&"busybox:1".parse().unwrap()).is_none(), "{prefix}");
             assert!(node.route(&"a.io/x".parse().unwrap()).is_some(), "{prefix}");
             let [note] = &node.notes[..] else { panic!("{prefix}: {:?}", node.notes) };
-            assert!(note.text.contains(&format!("no image matches the prefix '{prefix}'")), "{note:?}");
+            let told: String = prefix.chars().take(60).collect();
+            let used = match prefix {
+                "index.docker.io" | "busybox" => format!(" but those of {prefix}:PORT"),
+                _ => ", so nothing here is used".to_owned(),
+            };
+            let told = format!("no image matches the prefix '{told}'{used}: {why}");
+            assert_eq!((&*note.place, &*note.text), ("0.conf:1", &*told));
         }
-        assert!(parsed(&["[[registry]]\nprefix='*.a.io'\nlocation='b.io'\n"]).unwrap().notes.is_empty());
+        for prefix in [
+            "*.a.io",
+            "*.io",
+            "a.io:5000",
+            "a.io/x/y",
+            "localhost",
+            "localhost/x",
+            "docker.io/library/x",
+            "[::1]:5000",
+            "REG.io",
+            "FOO/x",
+        ] {
+            let text = format!("[[registry]]\nprefix='{prefix}'\nlocation='b.io'\n");
+            assert!(parsed(&[&text]).unwrap().notes.is_empty(), "{prefix}");
+        }
     }
 
     #[test]
@@ -504,11 +583,114 @@ pull-from-mirror = 'all'
                              [[registry]]\nlocation = 'b.io'\n[[registry.mirror]]\nlocation = 'm.io/y'\n",
         ])
         .unwrap();
-        let [note] = &node.notes[..] else { panic!("{:?}", node.notes) };
+        let [_, note] = &node.notes[..] else { panic!("{:?}", node.notes) };
         assert_eq!(
             (&*note.place, &*note.text),
             ("0.conf:4", "m.io: insecure here and not at 0.conf:9; a check verifies it at neither")
         );
+    }
+
+    #[test]
+    fn that_a_check_asks_an_insecure_host_over_https_only_is_told_once_for_each() {
+        let node = parsed(&["[[registry]]\nlocation = 'a.io:5000'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'm.io/x'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'm.io/y'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'localhost:5000/x'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = '127.0.0.1:5001'\ninsecure = true\n\
+                             [[registry.mirror]]\nlocation = 'secure.io'\n\
+                             [[registry]]\nlocation = 'localhost:5002'\ninsecure = true\n\
+                             [[registry]]\nprefix = 'b.io'\nlocation = 'p.io'\ninsecure = true\n"])
+        .unwrap();
+        let told: Vec<_> = node.notes.iter().map(|note| (&*note.place, &*note.text)).collect();
+        let say = |host: &str, instead: &str| {
+            format!(
+                "{host}: insecure: containers/image asks it over https without verification, then over http; a check asks \
+                 it over https only (resolve --try over both): where it has http only, {instead}"
+            )
+        };
+        let own = "give it plain_http = true in [[registries]] of registry-check.toml";
+        let expected = [
+            ("0.conf:5", say("m.io", "name http://m.io[/PATH] with --mirror or in [[mirrors]]")),
+            ("0.conf:2", say("a.io:5000", own)),
+            ("0.conf:23", say("p.io", "name http://p.io[/PATH] with --mirror or in [[mirrors]]")),
+        ];
+        let expected: Vec<_> = expected.iter().map(|(place, text)| (*place, &**text)).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_location_that_no_name_can_begin_with_is_told_and_refuses_its_images() {
+        for (entry, line, shown) in [
+            ("location='a.io'\n[[registry.mirror]]\nlocation='m.example/foo:1'\n", 4, "m.example/foo:1"),
+            (
+                "prefix='a.io/x'\nlocation='a.io/x'\n[[registry.mirror]]\nlocation='m.example/foo:1'\n",
+                5,
+                "m.example/foo:1",
+            ),
+            ("prefix='a.io'\nlocation='m.example/foo:1'\n", 3, "m.example/foo:1"),
+            ("prefix='a.io'\nlocation='m.example:latest'\n", 3, "m.example:latest"),
+            ("prefix='a.io'\nlocation='m.example:latest/x'\n", 3, "m.example:latest/x"),
+            ("prefix='a.io'\nlocation='m_1.example'\n", 3, "m_1.example"),
+            ("prefix='*.io'\nlocation='m.example/{repository}/Up'\n", 3, "m.example/{repository}/Up"),
+            (
+                "location='a.io'\n[[registry.mirror]]\nlocation=\"m.example/\\u001b[31m\"\n",
+                4,
+                "m.example/\\u{1b}[31m",
+            ),
+        ] {
+            let node = parsed(&[&format!("[[registry]]\n{entry}[[registry]]\nlocation='b.com'\n")]).unwrap();
+            let [note] = &node.notes[..] else { panic!("{entry}: {:?}", node.notes) };
+            let text = format!(
+                "no name can begin with the location '{shown}': containers/image pulls no image that it is for"
+            );
+            assert_eq!((&*note.place, &*note.text), (&*format!("0.conf:{line}"), &*text));
+            for name in ["a.io/x:1", "a.io/x/y"] {
+                let refusal =
+                    crate::plan::walk::refusal(&node, &name.parse().unwrap()).map(|refusal| refusal.why);
+                let why = refusal.unwrap_or_default();
+                let place = format!("{shown}: '{}/…' is", shown.replace("\\u{1b}", "\u{1b}"));
+                assert!(
+                    why.starts_with(&place) && why.contains("not a legal repository name: the pull fails"),
+                    "{name}: {why}"
+                );
+            }
+            assert_eq!(crate::plan::walk::refusal(&node, &"b.com/x".parse().unwrap()), None);
+        }
+        for host in ["m example", "m.example:99999", "/x", ""] {
+            let error = parsed(&[&format!(
+                "[[registry]]\nlocation='a.io'\n[[registry.mirror]]\nlocation='{host}'\n"
+            )]);
+            let error = error.unwrap_err();
+            assert_eq!(error.to_string(), format!("0.conf:4: invalid location '{host}'"));
+            assert_eq!(error.hint(), advice::LOCATION);
+        }
+    }
+
+    #[test]
+    fn entries_of_one_location_agree_within_a_file_and_may_differ_across_files() {
+        let one = "[[registry]]\nprefix='b.io'\nlocation='b.io'\n";
+        for (other, key) in [
+            ("[[registry]]\nprefix='b.io'\nlocation='b.io'\nblocked=true\n", "blocked"),
+            ("[[registry]]\nprefix='b.io'\nlocation='b.io/'\ninsecure=true\n", "insecure"),
+            ("[[registry]]\nprefix='c.io'\nlocation='b.io'\nblocked=true\n", "blocked"),
+        ] {
+            for (texts, line) in [([one, other].concat(), 4), (format!("{one}{one}{other}"), 7)] {
+                let error = parsed(&[&texts]).unwrap_err();
+                let why = format!("'b.io' stands twice, with different {key}: the other is at 0.conf:1");
+                assert_eq!(error.to_string(), format!("0.conf:{line}: {why}"));
+                assert_eq!(error.hint(), advice::CONTRADICTION);
+            }
+            assert_eq!(
+                parsed(&[one, other]).unwrap().routes.len(),
+                if other.contains("c.io") { 2 } else { 1 }
+            );
+        }
+        let wild = "[[registry]]\nprefix='*.b.io'\n";
+        let error = parsed(&[&format!("{wild}{wild}blocked=true\n")]).unwrap_err().to_string();
+        assert!(error.starts_with("0.conf:3: '*.b.io' stands twice, with different blocked"), "{error}");
+        // Letter case counts.
+        let capital = "[[registry]]\nlocation='B.io'\nblocked=true\n";
+        assert_eq!(parsed(&[&format!("{one}{capital}")]).unwrap().routes.len(), 2);
     }
 
     #[test]

@@ -12,10 +12,12 @@ enum Key {
     Represented,
     /// A note with these words; what would be asked is the same.
     Told(&'static str),
+    /// It changes what would be asked, and a note with these words tells what of it a check does not do.
+    Partly(&'static str),
     /// It has no part in pulls.
     Nothing,
 }
-use Key::{Nothing, Represented, Told};
+use Key::{Nothing, Partly, Represented, Told};
 
 /// Holds the file `before` + `key` + `after` to what is said of the key.
 fn hold(read: impl Fn(&str) -> Node, table: &[(&str, &str, &str, Key)]) {
@@ -38,6 +40,9 @@ fn hold(read: impl Fn(&str) -> Node, table: &[(&str, &str, &str, Key)]) {
             Represented => assert!(!is_same && new.is_empty(), "{key}: {new:?}"),
             Told(words) => {
                 assert!(is_same && new.len() == 1 && new[0].contains(words), "{key}: {new:?}");
+            }
+            Partly(words) => {
+                assert!(!is_same && new.len() == 1 && new[0].contains(words), "{key}: {new:?}");
             }
             Nothing => assert!(is_same && new.is_empty(), "{key}: {new:?}"),
         }
@@ -116,11 +121,11 @@ fn every_key_of_a_registries_conf() {
     let table = [
         ("", "[[registry]]\nlocation = 'a.io'\n", "", Represented),
         (REGISTRY, "prefix = 'b.io'\n", "", Represented),
-        (REGISTRY, "insecure = true\n", "", Represented),
+        (REGISTRY, "insecure = true\n", "", Partly("a check asks it over https only")),
         (REGISTRY, "blocked = true\n", "", Represented),
         (REGISTRY, "mirror-by-digest-only = true\n", "[[registry.mirror]]\nlocation = 'm.io'\n", Represented),
         (REGISTRY, "[[registry.mirror]]\nlocation = 'm.io'\n", "", Represented),
-        (MIRROR, "insecure = true\n", "", Represented),
+        (MIRROR, "insecure = true\n", "", Partly("a check asks it over https only")),
         (MIRROR, "pull-from-mirror = 'digest-only'\n", "", Represented),
         (MIRROR, "prefix = 'x.io'\n", "", Told("key 'prefix' is not represented")),
         (REGISTRY, "mirrors = []\n", "", Told("key 'mirrors' is not represented (did you mean 'mirror'?)")),

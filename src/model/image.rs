@@ -331,8 +331,9 @@ fn repository_fault(text: &str, repository: &str) -> &'static str {
     }
 }
 
-/// `host [":" port]`, where host is a name, an IPv4 address or an IPv6 address in brackets.
-fn is_registry(text: &str) -> bool {
+/// Whether `text` is `host [":" port]`, where host is a name, an IPv4 address or an IPv6 address in brackets.
+#[must_use]
+pub fn is_registry(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(inside, port)| {
             !inside.is_empty()

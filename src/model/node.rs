@@ -146,16 +146,17 @@ pub struct Route {
     pub end: End,
 }
 
-/// Which images a route is for. All in lower case.
+/// Which images a route is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All that have no better one.
     Any,
-    /// Those of exactly this registry.
+    /// Those of exactly this registry, in lower case.
     Registry(Box<str>),
-    /// Names that begin with this; the next character ends a part of the name (containers-registries.conf).
+    /// Names that begin with this; the next character ends a part of the name. Letter case counts
+    /// (containers-registries.conf).
     Prefix(Box<str>),
-    /// `.example.com`: every registry whose name ends so, whatever its port.
+    /// `.example.com`: every registry whose name ends so, whatever its port. Letter case counts.
     Subdomains(Box<str>),
 }
 
@@ -310,13 +311,25 @@ impl Network {
 }
 
 impl Scope {
-    /// How many bytes of `name` (`registry/repository`) are matched; `None` if it does not match.
+    /// Which of two that match is the better one: the longer as it is written, and of equal ones the first in the order
+    /// of letters, where a star comes before a name (`sysregistriesv2`).
+    fn weight(&self) -> (usize, bool) {
+        match self {
+            Self::Any => (0, false),
+            Self::Registry(name) | Self::Prefix(name) => (name.len(), false),
+            Self::Subdomains(domain) => (domain.len() + 1, true),
+        }
+    }
+
+    /// How many bytes of `name` (`registry/repository`, as the image has it) are matched; `None` if it does not match.
     #[must_use]
     pub fn matched(&self, name: &str) -> Option<usize> {
         let is_end = |at: usize| matches!(name.as_bytes().get(at), None | Some(b'/' | b':' | b'@'));
         match self {
             Self::Any => Some(0),
-            Self::Registry(registry) => (name.split_once('/')?.0 == &**registry).then_some(registry.len()),
+            Self::Registry(registry) => {
+                name.split_once('/')?.0.eq_ignore_ascii_case(registry).then_some(registry.len())
+            }
             Self::Prefix(prefix) => {
                 (name.starts_with(&**prefix) && is_end(prefix.len())).then_some(prefix.len())
             }
@@ -334,16 +347,16 @@ impl Node {
     /// The route of `image`; `None` where the runtime simply asks the image's own registry.
     #[must_use]
     pub fn route(&self, image: &ImageRef) -> Option<&Route> {
-        let name = format!("{}/{}", image.registry().to_ascii_lowercase(), image.repository());
-        let mut best: Option<(usize, &Route)> = None;
+        let name = format!("{}/{}", image.registry(), image.repository());
+        let mut best: Option<&Route> = None;
         for route in &self.routes {
-            if let Some(length) = route.scope.matched(&name)
-                && best.is_none_or(|(longest, _)| length > longest)
+            if route.scope.matched(&name).is_some()
+                && best.is_none_or(|best| route.scope.weight() > best.scope.weight())
             {
-                best = Some((length, route));
+                best = Some(route);
             }
         }
-        best.map(|(_, route)| route)
+        best
     }
 
     /// How a host is asked over TLS, if anything is said of it.
@@ -371,7 +384,8 @@ impl Node {
     pub fn names(&self, text: &str) -> Vec<String> {
         let first = text.split('/').next().unwrap_or(text);
         let is_short = !text.contains('/') || !(first.contains(['.', ':']) || first == "localhost");
-        let end = text.find('@').or_else(|| text.rfind(':')).unwrap_or(text.len());
+        let name = text.split('@').next().unwrap_or(text);
+        let end = name.rfind(':').unwrap_or(name.len());
         let (name, rest) = text.split_at(end);
         let alias = self.short_names.aliases.iter().find(|(short, _)| **short == *name);
         match alias {
@@ -407,7 +421,13 @@ mod tests {
             ("another.sub.example.io:5000/library/prefix/image", below(".sub.example.io"), true),
             ("yet.another.example.com/foo", below("*.example.com"), false),
             ("quay.io:443/x", Scope::Registry("quay.io".into()), false),
+            ("Quay.io/x", Scope::Registry("quay.io".into()), true),
             ("quay.io/x", Scope::Any, true),
+            ("reg.example.com/x", prefix("REG.example.com"), false),
+            ("REG.example.com/x", prefix("REG.example.com"), true),
+            ("REG.example.com/x", prefix("reg.example.com"), false),
+            ("reg.example.com/x", below(".EXAMPLE.com"), false),
+            ("reg.EXAMPLE.com/x", below(".EXAMPLE.com"), true),
         ] {
             assert_eq!(scope.matched(name).is_some(), matches, "{name} {scope:?}");
         }

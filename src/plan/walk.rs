@@ -201,7 +201,7 @@ fn kept_port(route: &Route, image: &ImageRef) -> Option<u16> {
     if matches!(route.scope, Scope::Any | Scope::Registry(_)) {
         return None;
     }
-    let name = format!("{}/{}", image.registry().to_ascii_lowercase(), image.repository());
+    let name = format!("{}/{}", image.registry(), image.repository());
     let rest = name.get(route.scope.matched(&name)?..)?.strip_prefix(':')?;
     rest.split('/').next()?.parse().ok()
 }

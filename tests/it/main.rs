@@ -66,6 +66,7 @@ mod pulls;
 mod real_registries;
 mod redirects;
 mod referrers;
+mod registries_conf;
 mod request_counts;
 mod retries;
 mod saved_reports;

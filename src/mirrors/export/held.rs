@@ -90,6 +90,9 @@ impl Change<'_> {
         let line = self.line(image);
         let (why, hint) = match self.target {
             Target::K3s => ("the names asked for are rewritten here", advice::REWRITES),
+            Target::RegistriesConf if image.registry().bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                ("letter case counts: no entry of a registry in lower case is", advice::LETTER_CASE)
+            }
             _ => ("another entry decides", advice::OTHER_ENTRY),
         };
         let why = format!("{why} for {image}, so what is exported would not hold");

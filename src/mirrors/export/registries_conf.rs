@@ -108,11 +108,11 @@ fn say_insecure(registry: &mut dyn TableLike, wanted: &Wanted<'_>) {
     }
 }
 
-/// Whether this `[[registry]]` is about the whole of `registry`.
+/// Whether this `[[registry]]` is about the whole of `registry`; a prefix's letter case counts.
 fn is_of(table: &dyn TableLike, registry: &str) -> bool {
     let text = |key: &str| table.get(key).and_then(Item::as_str).filter(|text| !text.is_empty());
     let prefix = text("prefix").or_else(|| text("location")).unwrap_or_default();
-    prefix.trim_end_matches('/').eq_ignore_ascii_case(registry)
+    prefix.trim_end_matches('/') == registry
 }
 
 fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
@@ -139,15 +139,23 @@ fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
     for (entry, why) in &wanted.left_out {
         comments.push_str(&format!("# left out by registry-check: {}: {why}\n", entry.written));
         if let Some(at) = find(&old, entry) {
-            let gone = old.remove(at);
-            let kept = gone.to_string();
-            let lines = kept.lines().filter(|line| !line.trim().is_empty());
-            comments.push_str("# [[registry.mirror]]\n");
-            comments.extend(lines.map(|line| format!("# {}\n", line.trim_end())));
+            comments.push_str(&commented(&old.remove(at)));
         }
     }
     new.extend(old);
     (new, comments)
+}
+
+/// A mirror that is there no more, as a comment, with what people wrote above it.
+fn commented(gone: &Table) -> String {
+    let around = |text: Option<&toml_edit::RawString>| {
+        text.and_then(toml_edit::RawString::as_str).unwrap_or_default().to_owned()
+    };
+    let (above, behind) = (around(gone.decor().prefix()), around(gone.decor().suffix()));
+    let text = format!("{above}\n[[registry.mirror]]{behind}\n{gone}");
+    text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).fold(String::new(), |all, line| {
+        if line.trim_start().starts_with('#') { format!("{all}{line}\n") } else { format!("{all}# {line}\n") }
+    })
 }
 
 /// Whether it was asked in a way that this format has to be told of.

@@ -128,3 +128,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_entry_of_registries_conf_holds_where_it_is_longer_than_a_wildcard() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registries.conf");
+    let mirror = Arc::new(made(0, (String::new(), None, PathMeaning::Prefix, Accepts::All)));
+    let wild = "[[registry]]\nprefix = \"*.example.com\"\nlocation = \"wild.example\"\n";
+    for (registry, old, outcome) in [
+        ("reg.example.com", wild, Ok("h0.example:443")),
+        // As long as the wildcard, which the runtime takes then.
+        (
+            "x.example.com",
+            wild,
+            Err("registries.conf:1: another entry decides for x.example.com/library/app:1"),
+        ),
+        ("reg.example.com", "[[registry]]\nlocation = \"REG.example.com\"\n", Ok("h0.example:443")),
+        (
+            "REG.example.com",
+            "",
+            Err(
+                "registries.conf:1: letter case counts: no entry of a registry in lower case is for REG.example.com/",
+            ),
+        ),
+    ] {
+        fs::write(&path, old).unwrap();
+        let mut choice = choice(registry, &[Arc::clone(&mirror)]);
+        choice.registry = registry.to_ascii_lowercase().into();
+        let found = export(Target::RegistriesConf, std::slice::from_ref(&choice), &[], Some(&path));
+        match (found, outcome) {
+            (Ok(export), Ok(place)) => {
+                fs::write(&path, &export.files[0].text).unwrap();
+                let image = &choice.images[0];
+                assert_eq!(
+                    places(&path, image),
+                    [format!("{place}/v2/{}", image.repository())],
+                    "{registry}"
+                );
+                assert!(export.files[0].text.starts_with(old), "{}", export.files[0].text);
+            }
+            (Err(errors), Err(words)) => assert!(errors[0].to_string().contains(words), "{errors:?}"),
+            (found, _) => panic!("{registry}: {found:?}"),
+        }
+    }
+}

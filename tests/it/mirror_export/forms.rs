@@ -119,6 +119,29 @@ fn lists_of_tables_of_toml_are_edited_in_place() {
 }
 
 #[test]
+fn what_is_written_above_a_mirror_table_that_is_left_out_stays_with_it() {
+    let world = World::new();
+    let old = "[[registry]]\nlocation = \"docker.io\"\n\n\
+               [[registry.mirror]]\nlocation = \"{good}\"\ninsecure = true\n\n\
+               # why this mirror: ticket 4711\n  # and 4712\n[[registry.mirror]] # old\n# its place\n\
+               location = \"{stale}\" # here\ninsecure = true\n\n# quay\n[[registry]]\nlocation = \"quay.io\"\n";
+    let expected = "[[registry]]\nlocation = \"docker.io\"\n\n\
+                    [[registry.mirror]]\nlocation = \"{good}\"\ninsecure = true\n\n\
+                    [[registry.mirror]]\nlocation = \"{down}\"\ninsecure = true\n\n\
+                    # quay\n[[registry]]\nlocation = \"quay.io\"\n\
+                    # left out by registry-check: {stale}: WHY\n\
+                    # why this mirror: ticket 4711\n  # and 4712\n# [[registry.mirror]] # old\n# its place\n\
+                    # location = \"{stale}\" # here\n# insecure = true\n";
+    let told = edited(&world, "registries-conf", "registries.conf", old);
+    assert_eq!(without_why(&told), world.fill(expected));
+    assert_eq!(
+        edited(&world, "registries-conf", "registries.conf", &told),
+        told,
+        "once more changes nothing"
+    );
+}
+
+#[test]
 fn what_is_written_as_null_of_yaml_gets_lines_of_its_own() {
     let world = World::new();
     let list = "    endpoint:\n      - \"http://{good}\"\n      - \"http://{down}\"\n      # left out by registry-check: http://{stale}: WHY\n";

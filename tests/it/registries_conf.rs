@@ -1,0 +1,128 @@
+//! `registries.conf` as skopeo reads it: which `[[registry]]` decides, which files it refuses, and which images.
+
+use registry_check::demo::{Registry, Store};
+use serde_json::Value;
+
+use crate::support::tool::{Output, Tool};
+
+fn skopeo(conf: &str, image: &str) -> Output {
+    let tool = Tool::of("skopeo").file("registries.conf", conf);
+    tool.line("--registries-conf registries.conf inspect --raw").args([format!("docker://{image}")]).run()
+}
+
+fn resolve(conf: &str, image: &str) -> Output {
+    let tool = Tool::new().file("registries.conf", conf);
+    tool.line("resolve -f json --mirrors-from registries.conf").args([image]).run()
+}
+
+#[test]
+fn skopeo_takes_the_same_entry_for_an_image() {
+    let registry = Registry::start(Store::new()).unwrap();
+    let wild = [
+        "*.com",
+        "*.example.com",
+        "*.sub.example.com",
+        "reg.example.com",
+        "x.example.com",
+        "REG.example.com",
+    ];
+    for (prefixes, image, decides) in [
+        (&wild[..], "a.sub.example.com/x", 2),
+        (&wild, "reg.example.com/x", 3),
+        (&wild, "other.example.com/x", 1),
+        (&wild, "x.example.com/x", 1),
+        (&wild, "REG.example.com/x", 5),
+        (&wild, "Reg.example.com/x", 1),
+        (&wild, "b.com/x", 0),
+        (&["*.io", "a.io"], "a.io/x", 0),
+        (&["*.io", "a.io/x"], "a.io/x", 1),
+        (&["*.io", "*.A.io", "docker.io/library/x:1"], "b.a.io/x", 0),
+        (&["docker.io/library", "docker.io/library/x:1"], "x:1", 0),
+    ] {
+        for turned in [false, true] {
+            let mut entries: Vec<_> = prefixes.iter().enumerate().collect();
+            if turned {
+                entries.reverse();
+            }
+            let entry = |(at, prefix): (usize, &&str)| {
+                let place = format!("{}/to{at}", registry.authority());
+                format!("[[registry]]\nprefix = '{prefix}'\nlocation = '{place}'\ninsecure = true\n")
+            };
+            let conf: String = entries.into_iter().map(entry).collect();
+            let ours: Value = serde_json::from_str(&resolve(&conf, image).stdout).expect("one object");
+            let url = ours["endpoints"][0]["plain_url"].as_str().unwrap().to_owned();
+            let path = url.strip_prefix(&registry.url()).unwrap();
+            assert!(path.starts_with(&format!("/v2/to{decides}/")), "{image} {path}");
+            let before = registry.hits_to(path);
+            let theirs = skopeo(&conf, image);
+            assert_eq!(registry.hits_to(path), before + 1, "{image} {path} {theirs:?}");
+        }
+    }
+}
+
+#[test]
+fn skopeo_refuses_the_same_files_and_images() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Outcome {
+        Asked,
+        FileRefused,
+        ImageRefused,
+    }
+    use Outcome::{Asked, FileRefused, ImageRefused};
+    let registry = Registry::start(Store::new()).unwrap();
+    let own = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.authority());
+    let mirror = |location: &str| format!("{own}[[registry.mirror]]\nlocation = '{location}'\n");
+    let alias = |alias: &str| format!("{own}[aliases]\n{alias}\n");
+    let search = |hosts: &str| format!("unqualified-search-registries = [{hosts}]\n{own}");
+    let twice = |rest: &str| format!("{own}[[registry]]\nlocation = 'b.io'\n[[registry]]\n{rest}\n");
+    for (conf, expected) in [
+        (alias("'bad:1' = 'reg.example.com/x'"), FileRefused),
+        (alias("'bad:1' = ''"), FileRefused),
+        (alias("x = 'reg.example.com/x:tagged'"), FileRefused),
+        (alias("'localhost/z' = 'a.io/z'"), FileRefused),
+        (alias("y = 'y'"), FileRefused),
+        (alias("y = 'library/y'"), FileRefused),
+        (alias("Up = 'a.io/y'"), FileRefused),
+        (alias("'ns/img' = 'a.io/a/b/c'"), Asked),
+        (alias("x = 'localhost:5000/x'"), Asked),
+        (alias("x = ''"), Asked),
+        (search("'reg.example.com/ns'"), FileRefused),
+        (search("'https://reg.example.com'"), FileRefused),
+        (search("''"), FileRefused),
+        (search("'a.io:5000', 'b.io/', 'foo'"), Asked),
+        (format!("short-name-mode = 'bogus'\n{own}"), FileRefused),
+        (format!("short-name-mode = 'permissive'\n{own}"), Asked),
+        (twice("location = 'b.io'\nblocked = true"), FileRefused),
+        (twice("location = 'b.io'\ninsecure = true"), FileRefused),
+        (twice("prefix = 'c.io'\nlocation = 'b.io/'\nblocked = true"), FileRefused),
+        (twice("location = 'b.io'"), Asked),
+        (twice("location = 'B.io'\nblocked = true"), Asked),
+        (mirror("m.example/foo:1"), ImageRefused),
+        (mirror("m.example:latest/foo"), ImageRefused),
+        (mirror("m.example/Up"), ImageRefused),
+        (mirror(""), FileRefused),
+        (mirror("https://m.example"), FileRefused),
+    ] {
+        let image = format!("{}/x:1", registry.authority());
+        let ours = resolve(&conf, &image);
+        let told = serde_json::from_str(&ours.stdout).unwrap_or(Value::Null);
+        let found = match ours.code {
+            Some(2) if ours.stderr.starts_with("registries.conf:") && ours.stderr.contains("hint: ") => {
+                FileRefused
+            }
+            Some(0) if told["refused"].is_string() => ImageRefused,
+            Some(0) => Asked,
+            _ => panic!("{conf}\n{ours:?}"),
+        };
+        assert_eq!(found, expected, "{conf}\n{ours:?}");
+        let before = registry.manifest_hits("GET");
+        let theirs = skopeo(&conf, &image);
+        let found = match registry.manifest_hits("GET") - before {
+            1 => Asked,
+            0 if theirs.stderr.contains("loading registries configuration") => FileRefused,
+            0 if theirs.stderr.contains("rewriting reference") => ImageRefused,
+            _ => panic!("{conf}\n{theirs:?}"),
+        };
+        assert_eq!(found, expected, "{conf}\n{theirs:?}");
+    }
+}
