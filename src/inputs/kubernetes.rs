@@ -127,7 +127,7 @@ impl Kubernetes<'_> {
             let Some((_, name)) = new_name.or_else(|| part("name")) else { continue };
             let Some(line) = new_name.or(tag).or(digest).map(|(line, _)| line) else { continue };
             let path = path.index(at);
-            let spot = Spot { line, path: Some(&path), node: None };
+            let spot = Spot { line, path: Some(&path), node: Some(entry) };
             if tag.is_none() && digest.is_none() {
                 let why = "the tag is that of the manifests whose images are renamed";
                 found.dynamic(spot, name, why.to_owned());
@@ -170,13 +170,8 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     if found.no_text(node, path) {
         return;
     }
-    match node.text() {
-        Some(text) if text != text.trim() => {
-            let why = "blanks stand around the name: Kubernetes refuses it".to_owned();
-            found.bad(spot, &format!("'{text}'"), why);
-        }
-        Some(text) => found.image(spot, text, text),
-        None => {}
+    if let Some(text) = node.text() {
+        found.image(spot, text, text);
     }
 }
 
@@ -191,7 +186,7 @@ fn parts(map: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
         Some(registry) => format!("{registry}/{repository}"),
         None => repository.to_owned(),
     };
-    let spot = Spot { line, path: Some(path), node: None };
+    let spot = Spot { line, path: Some(path), node: Some(map) };
     if part("tag").is_none() && part("digest").is_none() {
         found.dynamic(spot, &name, "no tag stands beside it: the chart or operator has one".to_owned());
         return;

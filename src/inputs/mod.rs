@@ -203,14 +203,17 @@ fn drop_repeated(inputs: &mut Inputs) {
     inputs.images.retain(|image| {
         image.origin.document.is_none() || seen.insert((image.origin.clone(), image.value.clone()))
     });
-    let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
+    let solved: HashSet<_> = seen.iter().map(|(origin, _)| origin).collect();
     let mut open = HashSet::new();
     inputs.dynamic.retain(|entry| {
-        let place = (Arc::clone(&entry.origin.file), entry.origin.line);
-        !(repeated.contains(&place.0) && solved.contains(&place)) && open.insert(entry.origin.clone())
+        let place = &entry.origin;
+        !(repeated.contains(&place.file) && solved.contains(place))
+            && open.insert((place.clone(), entry.text.clone()))
     });
     let mut told = HashSet::new();
-    inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));
+    inputs.bad.retain(|bad| {
+        bad.origin.document.is_none() || told.insert((bad.origin.clone(), bad.text.clone(), bad.why.clone()))
+    });
 }
 
 /// Hands a text to the reader of its kind.

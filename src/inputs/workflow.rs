@@ -91,7 +91,9 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some(node) = node else { return };
     let take = |node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>| {
         if let Some(text) = node.text() {
-            found.image(Spot::of(node, path), text, text);
+            // Runners cut it off here too.
+            let name = text.trim();
+            found.image(Spot::of(node, path), text, name.strip_prefix(TRANSPORT).unwrap_or(name));
         }
     };
     match node.get("image") {
@@ -103,7 +105,7 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
 fn docker(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
     if let Some(name) = text.strip_prefix(TRANSPORT) {
-        found.image(Spot::of(node, path), text, name);
+        found.image(Spot::of(node, path), text, name.trim());
     }
 }
 
@@ -119,7 +121,7 @@ fn runner(node: &Node, forge: Forge, path: &KeyPath<'_>, found: &mut Found<'_>) 
         found.warn(node.line, "runs-on: an image as a runner is Forgejo's and Gitea's: left out");
         return;
     }
-    found.image(Spot::of(node, path), text, name);
+    found.image(Spot::of(node, path), text, name.trim());
 }
 
 fn steps(node: &Node, path: &KeyPath<'_>, depth: usize, budget: &Budget, found: &mut Found<'_>) {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use crate::support::small::registry;
 use crate::support::tool::Tool;
 
 /// What is listed, without its places.
@@ -76,4 +77,19 @@ fn a_walk_takes_no_source_or_document_for_a_dockerfile() {
     let named = Tool::new().file("Dockerfile.md", "text\nFROM docs:1\n");
     let named = named.line("images --input-kind dockerfile Dockerfile.md").run();
     assert_eq!(names(&named.stdout), ["docs:1"], "{named:?}");
+}
+
+#[test]
+fn a_manifest_on_standard_input_is_told_line_by_line_too() {
+    let registry = registry(&["app"]);
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: {}/app:1.0\n",
+        registry.authority()
+    );
+    let kinds = ["--input-kind kubernetes", "--any-image-key"];
+    for kind in kinds {
+        let output = Tool::new().stdin(&pod).line("- -f ndjson").line(kind).run();
+        assert_eq!(output.code, Some(0), "{kind}: {output:?}");
+        assert!(output.stdout.contains("\"stdin:5\""), "{}", output.stdout);
+    }
 }
