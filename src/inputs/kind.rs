@@ -92,7 +92,7 @@ fn is_known(text: &str) -> bool {
 
 /// The kind of a document in a file whose name stands for `named`.
 pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> Option<Kind> {
-    if kubernetes::is_it(root) {
+    if kubernetes::is_it(root) || named.is_none() && kubernetes::lacks_version(root) {
         return Some(Kind::Kubernetes);
     }
     if named.is_some() {

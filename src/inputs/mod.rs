@@ -23,6 +23,7 @@ mod repository;
 #[cfg(test)]
 mod samples;
 mod sbom;
+mod scalar;
 pub mod stream;
 mod sync;
 mod text;
@@ -254,6 +255,7 @@ fn read_structured(
     let mut is_known = false;
     let mut named = named;
     let chunks = yaml::chunks(text);
+    let mut strays = Vec::new();
     for chunk in &chunks {
         let mut found = Found::new(name, Some(chunk.number), inputs);
         let root = match chunk.read() {
@@ -275,6 +277,11 @@ fn read_structured(
             Some(kind) => Some(kind),
             None => kind::of_document(&root, named, &budget),
         };
+        let is_unsaid =
+            kind.is_none() || options.kind == Some(Kind::Kubernetes) && root.get("images").is_none();
+        if is_unsaid && options.any_image_key == AnyImageKey::No {
+            strays.extend(kubernetes::stray_image(&root, &Budget::default()));
+        }
         let any = options.any_image_key;
         is_known |= kind.is_some() || any == AnyImageKey::Yes;
         let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
@@ -303,6 +310,11 @@ fn read_structured(
             let why = "aliases that multiply: not all of it was read".to_owned();
             found.bad(Spot::line(root.line), "", why);
         }
+    }
+    // Where nothing is known, the whole is refused.
+    for line in strays.into_iter().filter(|_| is_known) {
+        let why = "an image in a document of no known kind: left out (--any-image-key takes it)";
+        Found::new(name, None, inputs).warn(line, why);
     }
     if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }
 }

@@ -71,9 +71,11 @@ fn read_job(job: &Node, path: &KeyPath<'_>, (forge, budget): (Forge, &Budget), f
         for (name, service) in services.pairs(budget) {
             image(Some(service), &path.key(name), found);
         }
+        let spot = Spot::of(services, &path);
         if let Some(text) = services.text() {
-            let path = Spot::of(services, &path);
-            found.dynamic(path, text, "the services are known only when it runs".to_owned());
+            found.dynamic(spot, text, "the services are known only when it runs".to_owned());
+        } else if services.is_seq() {
+            found.bad(spot, "", "services: a list stands where a map of services must".to_owned());
         }
     }
     if let Some(label) = job.get("runs-on") {
@@ -97,7 +99,17 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
         }
     };
     match node.get("image") {
+        Some(inner) if inner.is_map() || inner.is_seq() => {
+            found.no_text(inner, &path.key("image"));
+        }
         Some(inner) => take(inner, &path.key("image"), found),
+        None if node.is_seq() => {
+            found.no_text(node, path);
+        }
+        // An expression as a key may stand for all of them.
+        None if node.is_map() && !node.pairs(&Budget::default()).any(|(key, _)| key.contains("${{")) => {
+            found.bad(Spot::of(node, path), "", "no image is named: `image` is missing".to_owned());
+        }
         None => take(node, path, found),
     }
 }

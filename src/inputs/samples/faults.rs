@@ -74,3 +74,112 @@ fn blanks_around_a_name_are_a_fault_wherever_runtimes_have_it_so() {
         ["services.a.image ! invalid reference format: there is white space in it"]
     );
 }
+
+fn pod(spec: &str) -> String {
+    format!("apiVersion: v1\nkind: Pod\nspec: {spec}\n")
+}
+
+#[test]
+fn what_kubernetes_would_refuse_is_told_with_its_place() {
+    let list = "a list must stand here";
+    let map = "a map must stand here";
+    for (text, expected) in [
+        (pod("{containers: {a: {image: \"x:1\"}}}"), format!("spec.containers ! {list}")),
+        (pod("{containers: x}"), format!("spec.containers ! {list}")),
+        (pod("{containers: [x:1]}"), format!("spec.containers[0] ! {map}")),
+        (pod("{initContainers: [], volumes: {image: x}}"), format!("spec.volumes ! {list}")),
+        (pod("[{containers: []}]"), format!("spec ! {map}")),
+        (
+            pod("{containers: [{image: \"\"}]}"),
+            "spec.containers[0].image ! the name of the image is empty".to_owned(),
+        ),
+        ("apiVersion: v1\nkind: List\nitems: {a: b}\n".to_owned(), format!("items ! {list}")),
+        ("apiVersion: v1\nkind: pod\nspec: {}\n".to_owned(), "kind ! no such kind: Pod is meant".to_owned()),
+        (
+            "apiVersion: apps/v1\nkind: DEPLOYMENT\n".to_owned(),
+            "kind ! no such kind: Deployment is meant".to_owned(),
+        ),
+        (
+            "kind: Deployment\nspec: {}\n".to_owned(),
+            " ! no apiVersion stands beside kind: Kubernetes refuses it".to_owned(),
+        ),
+    ] {
+        assert_eq!(told("x.yaml", &text), [expected], "{text}");
+    }
+    for silent in [
+        pod("{containers: , volumes: ~}"),
+        pod("{containers: [{name: filled-by-an-overlay}, {image: }]}"),
+        "apiVersion: e.test/v1\nkind: pod\nspec: {containers: x}\n".to_owned(),
+        "apiVersion: e.test/v1\nkind: Thing\nspec: {image: \"x:1\"}\n".to_owned(),
+    ] {
+        assert_eq!(told("x.yaml", &silent), <[&str; 0]>::default(), "{silent}");
+    }
+}
+
+#[test]
+fn images_in_a_document_of_no_kind_beside_known_ones_are_told_of() {
+    let text = format!("{}---\nfoo:\n  - {{image: x:1}}\n---\nbar: {{image: }}\n", pod("{}"));
+    let why = "x.yaml:6: an image in a document of no known kind: left out (--any-image-key takes it)";
+    assert_eq!(warnings("x.yaml", &text), [why]);
+    let crd = format!("{}---\napiVersion: a/v1\nkind: B\nspec: {{image: x:1}}\n", pod("{}"));
+    assert_eq!(warnings("x.yaml", &crd), <[&str; 0]>::default());
+}
+
+#[test]
+fn workflows_that_runners_would_refuse_are_told_with_their_place() {
+    let job = |job: &str| format!("on: push\njobs:\n  a:\n    {job}\n    steps: []\n");
+    let must = "a list is no image's name: a text must stand here";
+    let none = "no image is named: `image` is missing";
+    for (text, expected) in [
+        (job("container: [x:1]"), Some(format!("jobs.a.container ! {must}"))),
+        (job("container: {volumes: [x]}"), Some(format!("jobs.a.container ! {none}"))),
+        (job("container: {image: [x:1]}"), Some(format!("jobs.a.container.image ! {must}"))),
+        (job("services: {b: {ports: [1]}}"), Some(format!("jobs.a.services.b ! {none}"))),
+        (
+            job("services: [x:1]"),
+            Some("jobs.a.services ! services: a list stands where a map of services must".to_owned()),
+        ),
+        (job("container: ''"), None),
+        (job("container: {image: ''}"), None),
+    ] {
+        assert_eq!(told(".github/workflows/a.yml", &text), Vec::from_iter(expected), "{text}");
+    }
+}
+
+#[test]
+fn kustomizations_keep_the_text_of_a_tag_or_say_so() {
+    let number = "a number, of which YAML's readers keep no zeros and signs: write it in quotes";
+    for (entry, expected) in [
+        ("{name: b, tagSuffix: -x}", "images[0] ? b:…-x".to_owned()),
+        ("{name: b, newTag: 1.10}", format!("images[0].newTag ! {number}")),
+        ("{name: b, newTag: '1.10'}", "images[0] b:1.10".to_owned()),
+        ("{name: b, newTag: 1.27}", "images[0] b:1.27".to_owned()),
+        ("{name: i, newName: \"\", newTag: v1}", "images[0] i:v1".to_owned()),
+        ("{name: b, newTag: v1, tagSuffix: -x}", "images[0] b:v1".to_owned()),
+        (
+            "{name: b, newTag: [v1]}",
+            "images[0].newTag ! a list is no image's name: a text must stand here".to_owned(),
+        ),
+        ("b:1", "images[0] ! a map must stand here".to_owned()),
+    ] {
+        assert_eq!(told("kustomization.yaml", &format!("images: [{entry}]\n")), [expected], "{entry}");
+    }
+    let any = Options { any_image_key: AnyImageKey::Yes, ..Options::default() };
+    let values = "image: {repository: a, tag: 1.10}\nb: {image: {repository: b, tag: \"1.10\"}}\n";
+    assert_eq!(found_with("values.yaml", values, &any), ["1 ! 1.10", "2 b:1.10"]);
+}
+
+#[test]
+fn the_group_of_a_component_is_part_of_its_name() {
+    let component = |rest: &str| {
+        format!("{{\"bomFormat\":\"CycloneDX\",\"components\":[{{\"type\":\"container\",{rest}}}]}}")
+    };
+    for (rest, expected) in [
+        (r#""group":"org","name":"app","version":"1""#, "1 org/app:1"),
+        (r#""group":"ghcr.io/org/","name":"app:2""#, "1 ghcr.io/org/app:2"),
+        (r#""group":"org","name":"org/app","version":"1""#, "1 org/app:1"),
+        (r#""group":"","name":"app","version":"1""#, "1 app:1"),
+    ] {
+        assert_found("bom.json", &component(rest), &[expected]);
+    }
+}
