@@ -263,14 +263,20 @@ fn must_be(
 ) {
     let is_nothing = node.text().is_none() && !node.is_map() && !node.is_seq();
     if !is_it(node) && !is_nothing {
-        found.bad(Spot::of(node, path), node.text().unwrap_or_default(), format!("{what} must stand here"));
+        let name = path.last_key().map(|key| format!("{key}: ")).unwrap_or_default();
+        found.bad(
+            Spot::of(node, path),
+            node.text().unwrap_or_default(),
+            format!("{name}{what} must stand here"),
+        );
     }
 }
 
 /// Tells a number whose text is not kept: the tag that is pulled is not the one that is written.
 fn rewritten(node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) -> bool {
     let Some(text) = node.rewritten_number() else { return false };
-    let why = "a number, of which YAML's readers keep no zeros and signs: write it in quotes".to_owned();
+    let why = "a number to YAML, whose readers may change its text (1.10 becomes 1.1): write it in quotes"
+        .to_owned();
     found.bad(Spot::of(node, path), text, why);
     true
 }

@@ -84,16 +84,16 @@ fn what_kubernetes_would_refuse_is_told_with_its_place() {
     let list = "a list must stand here";
     let map = "a map must stand here";
     for (text, expected) in [
-        (pod("{containers: {a: {image: \"x:1\"}}}"), format!("spec.containers ! {list}")),
-        (pod("{containers: x}"), format!("spec.containers ! {list}")),
+        (pod("{containers: {a: {image: \"x:1\"}}}"), format!("spec.containers ! containers: {list}")),
+        (pod("{containers: x}"), format!("spec.containers ! containers: {list}")),
         (pod("{containers: [x:1]}"), format!("spec.containers[0] ! {map}")),
-        (pod("{initContainers: [], volumes: {image: x}}"), format!("spec.volumes ! {list}")),
-        (pod("[{containers: []}]"), format!("spec ! {map}")),
+        (pod("{initContainers: [], volumes: {image: x}}"), format!("spec.volumes ! volumes: {list}")),
+        (pod("[{containers: []}]"), format!("spec ! spec: {map}")),
         (
             pod("{containers: [{image: \"\"}]}"),
             "spec.containers[0].image ! the name of the image is empty".to_owned(),
         ),
-        ("apiVersion: v1\nkind: List\nitems: {a: b}\n".to_owned(), format!("items ! {list}")),
+        ("apiVersion: v1\nkind: List\nitems: {a: b}\n".to_owned(), format!("items ! items: {list}")),
         ("apiVersion: v1\nkind: pod\nspec: {}\n".to_owned(), "kind ! no such kind: Pod is meant".to_owned()),
         (
             "apiVersion: apps/v1\nkind: DEPLOYMENT\n".to_owned(),
@@ -148,7 +148,7 @@ fn workflows_that_runners_would_refuse_are_told_with_their_place() {
 
 #[test]
 fn kustomizations_keep_the_text_of_a_tag_or_say_so() {
-    let number = "a number, of which YAML's readers keep no zeros and signs: write it in quotes";
+    let number = "a number to YAML, whose readers may change its text (1.10 becomes 1.1): write it in quotes";
     for (entry, expected) in [
         ("{name: b, tagSuffix: -x}", "images[0] ? b:…-x".to_owned()),
         ("{name: b, newTag: 1.10}", format!("images[0].newTag ! {number}")),
