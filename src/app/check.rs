@@ -27,6 +27,7 @@ use crate::exit;
 use crate::gate::{self, Decision, GateCode, Outcome, Policy, Terms};
 use crate::inputs::STDIN_ARGUMENT;
 use crate::model::endpoint::Endpoint;
+use crate::model::kind::Kind;
 use crate::model::plan::Plan;
 use crate::model::run::{Quota, Run};
 use crate::plan::part;
@@ -47,8 +48,13 @@ pub(super) async fn run(args: CheckArgs, common: &CommonArgs) -> Result<u8, Erro
     policy::hold_to_day(&options.policy, policy::today())?;
     let forms = template::forms(args.format, args.reports.template.as_deref(), &args.outputs)?;
     let is_whole = args.shard.is_none();
-    let is_stream =
-        is_whole && args.sources.inputs == [STDIN_ARGUMENT] && Outputs::are_rows_only(&args.outputs, &forms);
+    // Only lines of a list can be told one by one.
+    let is_list = args.sources.input_kind.is_none_or(|kind| kind == Kind::List);
+    let is_stream = is_whole
+        && is_list
+        && !args.sources.any_image_key
+        && args.sources.inputs == [STDIN_ARGUMENT]
+        && Outputs::are_rows_only(&args.outputs, &forms);
     if is_stream && !options.need_whole_run() {
         return endless::run((&args, common), forms, options, &interruptions).await;
     }

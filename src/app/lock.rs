@@ -2,7 +2,7 @@
 //!
 //! A check of upstream alone, by HEAD, through the same plan, limits and credentials. What is pinned already is
 //! asked for by its digest and stays as it is. A lock that lacks images gets no file's name: who uses it would
-//! not know.
+//! not know. Names that cannot be known offline stand in it as comments.
 
 use std::io::Write;
 use std::path::Path;
@@ -52,7 +52,8 @@ pub(super) async fn run(args: &LockArgs, common: &CommonArgs) -> Result<u8, Erro
     let is_whole = entries.len() == run.images.len() && run.ending == Ending::Complete;
     let all = run.images.len();
     if is_whole || whole.is_stdout() {
-        whole.write(|out| lock::write(&entries, out)).map_err(|error| Error::Outputs(vec![error]))?;
+        let open = &run.scope.dynamic;
+        whole.write(|out| lock::write(&entries, open, out)).map_err(|error| Error::Outputs(vec![error]))?;
     }
     if !is_whole {
         let kept = if path.is_some() { ": no lock is written" } else { "" };

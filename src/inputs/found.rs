@@ -42,15 +42,18 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// What makes two finds one: the file's address, the line, the key path at which it is written, the text, and what
+/// is wrong with it.
+type Mark = (usize, u32, Option<Arc<str>>, Box<str>, Box<str>);
+
 /// Collects what one document holds.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     file: Arc<str>,
     document: Option<u32>,
     inputs: &'a mut Inputs,
-    /// What was found already, by the file's address: anchors and merge keys lead to the same text on several
-    /// ways.
-    known: HashSet<(usize, u32, Box<str>)>,
+    /// What was found already: anchors and merge keys lead to the same value on several ways.
+    known: HashSet<Mark>,
     places: Places,
 }
 
@@ -75,8 +78,11 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn is_new(&mut self, line: u32, text: &str) -> bool {
-        self.known.insert((self.file.as_ptr().addr(), line, text.into()))
+    /// Where it stands; none where the same was found there already.
+    fn new_origin(&mut self, spot: Spot<'_>, text: &str, why: &str) -> Option<Origin> {
+        let origin = self.origin(spot);
+        let mark = (self.file.as_ptr().addr(), origin.line, origin.path.clone(), text.into(), why.into());
+        self.known.insert(mark).then_some(origin)
     }
 
     /// The file that this began with, or was turned to.
@@ -99,15 +105,19 @@ impl<'a> Found<'a> {
 
     /// The same, where the file also says for which platform it is pulled.
     pub(super) fn image_for(&mut self, spot: Spot<'_>, typed: &str, name: &str, platform: Option<Platform>) {
-        let name = name.trim();
-        let is_new = match &platform {
-            Some(platform) => self.is_new(spot.line, &format!("{name} {platform}")),
-            None => self.is_new(spot.line, name),
-        };
-        if name.is_empty() || !is_new {
+        if name.is_empty() {
             return;
         }
-        let origin = self.origin(spot);
+        let new = match &platform {
+            Some(platform) => self.new_origin(spot, &format!("{name} {platform}"), ""),
+            None => self.new_origin(spot, name, ""),
+        };
+        let Some(origin) = new else { return };
+        if name.trim() != name {
+            let why = "blanks stand around the name: no runtime takes it".to_owned();
+            self.inputs.bad.push(BadLine::new(origin, &format!("'{name}'"), why));
+            return;
+        }
         match list::image(name) {
             Ok(value) => {
                 let platforms = platform.map(|platform| Arc::from([platform]));
@@ -126,8 +136,7 @@ impl<'a> Found<'a> {
 
     /// A name that cannot be known.
     pub(super) fn dynamic(&mut self, spot: Spot<'_>, typed: &str, why: String) {
-        if self.is_new(spot.line, typed) {
-            let origin = self.origin(spot);
+        if let Some(origin) = self.new_origin(spot, typed, "") {
             self.inputs.dynamic.push(Dynamic { origin, text: BadLine::cut(typed.trim()), why });
         }
     }
@@ -147,8 +156,7 @@ impl<'a> Found<'a> {
 
     /// Something that is wrong with the document.
     pub(super) fn bad(&mut self, spot: Spot<'_>, typed: &str, why: String) {
-        if self.is_new(spot.line, typed) {
-            let origin = self.origin(spot);
+        if let Some(origin) = self.new_origin(spot, typed, &why) {
             self.inputs.bad.push(BadLine::new(origin, typed, why));
         }
     }

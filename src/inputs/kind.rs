@@ -10,13 +10,21 @@ use super::{bake, compose, dockerfile, gitlab, kubernetes, sbom, sync, text, wor
 use crate::model::kind::Kind;
 
 /// How a file is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reading {
     List,
     Dockerfile,
     /// As YAML or JSON; the kind that its name stands for, if it does.
     Structured(Option<Kind>),
 }
+
+/// What stands behind `Dockerfile.` where the file is about Dockerfiles, makes one, or was one.
+const NO_VARIANTS: [&str; 44] = [
+    "adoc", "asciidoc", "bak", "c", "cpp", "cs", "css", "cue", "diff", "erb", "go", "gotmpl", "h", "html",
+    "j2", "java", "jinja", "jinja2", "js", "json", "lock", "log", "lua", "md", "mustache", "old", "orig",
+    "patch", "php", "py", "rb", "rej", "rs", "rst", "sh", "swp", "template", "tmpl", "toml", "tpl", "ts",
+    "txt", "yaml", "yml",
+];
 
 /// How a file of this name is read; none where the name says nothing.
 pub(super) fn by_name(path: &Path) -> Option<Reading> {
@@ -26,7 +34,8 @@ pub(super) fn by_name(path: &Path) -> Option<Reading> {
     if extension == "dockerignore" || extension == "containerignore" {
         return None;
     }
-    let is_build = |word: &str| name == word || name.starts_with(&format!("{word}.")) || extension == word;
+    let is_variant = |word: &str| name.starts_with(&format!("{word}.")) && !NO_VARIANTS.contains(&extension);
+    let is_build = |word: &str| name == word || extension == word || is_variant(word);
     if is_build("dockerfile") || is_build("containerfile") {
         return Some(Reading::Dockerfile);
     }
@@ -83,7 +92,7 @@ fn is_known(text: &str) -> bool {
 
 /// The kind of a document in a file whose name stands for `named`.
 pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> Option<Kind> {
-    if kubernetes::is_it(root) {
+    if kubernetes::is_it(root) || named.is_none() && kubernetes::lacks_version(root) {
         return Some(Kind::Kubernetes);
     }
     if named.is_some() {
@@ -119,6 +128,15 @@ mod tests {
             ("app.dockerfile", Some(Dockerfile)),
             ("Containerfile", Some(Dockerfile)),
             ("Dockerfile.dockerignore", None),
+            ("Dockerfile.alpine3.20", Some(Dockerfile)),
+            ("prod.Dockerfile", Some(Dockerfile)),
+            ("Containerfile.arm64", Some(Dockerfile)),
+            ("src/dockerfile.rs", None),
+            ("Dockerfile.md", None),
+            ("Dockerfile.prod.j2", None),
+            ("Dockerfile~", None),
+            ("Dockerfile.orig", None),
+            ("dockerfile.json", Some(Structured(None))),
             ("compose.yaml", Some(Structured(Some(Kind::Compose)))),
             ("docker-compose.override.yml", Some(Structured(Some(Kind::Compose)))),
             ("composer.json", Some(Structured(None))),

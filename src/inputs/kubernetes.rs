@@ -19,6 +19,8 @@ pub enum AnyImageKey {
 
 /// Lists inside lists, as far as anybody could mean it.
 const MAX_DEPTH: usize = 16;
+/// Collections inside each other, where an image may stand in a document of no kind.
+const MAX_STRAY_DEPTH: usize = 16;
 /// Collections inside each other, where any key counts.
 const MAX_ANY_DEPTH: usize = 128;
 
@@ -36,11 +38,41 @@ const POD_SPECS: [(&str, &[&str]); 10] = [
     ("DeploymentConfig", &["spec", "template", "spec"]),
 ];
 
+/// The APIs of these kinds: custom resources may call theirs alike.
+const OWN_APIS: [&str; 4] = ["v1", "apps/", "batch/", "extensions/"];
+
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// Whether it is an object of an API.
 pub(super) fn is_it(root: &Node) -> bool {
     root.str("apiVersion").is_some() && root.str("kind").is_some()
+}
+
+/// Whether it would be one of a kind that holds images, if it said of which API.
+pub(super) fn lacks_version(root: &Node) -> bool {
+    let is_known = |kind: &str| POD_SPECS.iter().any(|(name, _)| *name == kind);
+    root.get("apiVersion").is_none()
+        && root.str("kind").is_some_and(is_known)
+        && ["metadata", "spec", "template"].into_iter().any(|key| root.get(key).is_some_and(Node::is_map))
+}
+
+/// Where an image stands in a document of which nobody knows what it is, if one does.
+pub(super) fn stray_image(root: &Node, budget: &Budget) -> Option<u32> {
+    if root.get("kind").is_some() || root.get("apiVersion").is_some() {
+        return None;
+    }
+    stray_below(root, MAX_STRAY_DEPTH, budget)
+}
+
+fn stray_below(node: &Node, depth: usize, budget: &Budget) -> Option<u32> {
+    if depth == 0 {
+        return None;
+    }
+    let own = node.get("image").filter(|image| image.text().is_some_and(|text| !text.is_empty()));
+    let mut pairs = node.pairs(budget).map(|(_, value)| value);
+    own.map(|image| image.line)
+        .or_else(|| pairs.find_map(|value| stray_below(value, depth - 1, budget)))
+        .or_else(|| node.items(budget).find_map(|(_, item)| stray_below(item, depth - 1, budget)))
 }
 
 pub(super) struct Kubernetes<'a> {
@@ -54,6 +86,10 @@ impl Kubernetes<'_> {
         let kind = root.str("kind");
         if kind == Some("Kustomization") || kind == Some("Component") || kind.is_none() {
             self.kustomize(root, &top, found);
+        }
+        if lacks_version(root) {
+            let why = "no apiVersion stands beside kind: Kubernetes refuses it".to_owned();
+            found.bad(Spot::line(root.line), kind.unwrap_or_default(), why);
         }
         self.object(root, kind, &top, MAX_DEPTH, found);
         for (at, item) in root.items(self.budget) {
@@ -78,6 +114,7 @@ impl Kubernetes<'_> {
             && depth > 0
         {
             let path = path.key("items");
+            must_be(Node::is_seq, "a list", items, &path, found);
             for (at, item) in items.items(self.budget) {
                 // In a typed list, such as PodList, the items need not say what they are.
                 let kind = item.str("kind").or(if of.is_empty() { None } else { Some(of) });
@@ -85,8 +122,22 @@ impl Kubernetes<'_> {
             }
             return;
         }
-        let Some((_, keys)) = POD_SPECS.iter().find(|(name, _)| *name == kind) else { return };
-        self.below(object, keys, path, found);
+        match POD_SPECS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)) {
+            None => {}
+            Some((name, keys)) if *name == kind => self.below(object, keys, path, found),
+            Some((name, _)) => {
+                let version = object.str("apiVersion").unwrap_or_default();
+                if OWN_APIS
+                    .iter()
+                    .any(|api| version == *api || api.ends_with('/') && version.starts_with(api))
+                {
+                    let spot = object.get("kind").map_or(object.line, |node| node.line);
+                    let why = format!("no such kind: {name} is meant");
+                    let path = path.key("kind");
+                    found.bad(Spot { line: spot, path: Some(&path), node: object.get("kind") }, kind, why);
+                }
+            }
+        }
     }
 
     /// Goes down `keys`, and reads the pod spec that stands there.
@@ -95,7 +146,9 @@ impl Kubernetes<'_> {
             None => self.pod(node, path, found),
             Some((key, rest)) => {
                 if let Some(node) = node.get(key) {
-                    self.below(node, rest, &path.key(key), found);
+                    let path = path.key(key);
+                    must_be(Node::is_map, "a map", node, &path, found);
+                    self.below(node, rest, &path, found);
                 }
             }
         }
@@ -105,12 +158,20 @@ impl Kubernetes<'_> {
         for key in CONTAINERS {
             let Some(containers) = spec.get(key) else { continue };
             let path = path.key(key);
+            must_be(Node::is_seq, "a list", containers, &path, found);
             for (at, container) in containers.items(self.budget) {
-                image(container.get("image"), &path.index(at).key("image"), found);
+                let path = path.index(at);
+                must_be(Node::is_map, "a map", container, &path, found);
+                let (node, path) = (container.get("image"), path.key("image"));
+                if let Some(node) = node.filter(|node| node.text() == Some("")) {
+                    found.bad(Spot::of(node, &path), "", "the name of the image is empty".to_owned());
+                }
+                image(node, &path, found);
             }
         }
         let Some(volumes) = spec.get("volumes") else { return };
         let path = path.key("volumes");
+        must_be(Node::is_seq, "a list", volumes, &path, found);
         for (at, volume) in volumes.items(self.budget) {
             let reference = volume.at(&["image", "reference"]);
             image(reference, &path.index(at).key("image").key("reference"), found);
@@ -122,15 +183,32 @@ impl Kubernetes<'_> {
         let Some(images) = root.get("images") else { return };
         let path = path.key("images");
         for (at, entry) in images.items(self.budget) {
-            let part = |key: &str| entry.get(key).and_then(|node| Some((node.line, node.text()?)));
-            let (new_name, tag, digest) = (part("newName"), part("newTag"), part("digest"));
-            let Some((_, name)) = new_name.or_else(|| part("name")) else { continue };
-            let Some(line) = new_name.or(tag).or(digest).map(|(line, _)| line) else { continue };
             let path = path.index(at);
-            let spot = Spot { line, path: Some(&path), node: None };
+            must_be(Node::is_map, "a map", entry, &path, found);
+            let values =
+                ["name", "newName", "newTag", "digest", "tagSuffix"].map(|key| (key, entry.get(key)));
+            let mut is_bad = false;
+            for (key, node) in values.iter().filter_map(|(key, node)| Some((key, (*node)?))) {
+                let is_text = !node.is_map() && !node.is_seq();
+                is_bad |=
+                    rewritten(node, &path.key(key), found) || !is_text && found.no_text(node, &path.key(key));
+            }
+            if is_bad {
+                continue;
+            }
+            let [name, new_name, tag, digest, suffix] = values.map(|(_, node)| {
+                node.and_then(|node| Some((node.line, node.text().filter(|text| !text.is_empty())?)))
+            });
+            let Some((_, name)) = new_name.or(name) else { continue };
+            let Some(line) = new_name.or(tag).or(digest).or(suffix).map(|(line, _)| line) else { continue };
+            let spot = Spot { line, path: Some(&path), node: Some(entry) };
             if tag.is_none() && digest.is_none() {
-                let why = "the tag is that of the manifests whose images are renamed";
-                found.dynamic(spot, name, why.to_owned());
+                let why = match suffix {
+                    Some(_) => "the tag is that of the manifests, with the suffix behind it",
+                    None => "the tag is that of the manifests whose images are renamed",
+                };
+                let typed = suffix.map_or(name.to_owned(), |(_, suffix)| format!("{name}:…{suffix}"));
+                found.dynamic(spot, &typed, why.to_owned());
                 continue;
             }
             let whole = assembled(name, tag.map(|(_, tag)| tag), digest.map(|(_, digest)| digest));
@@ -170,14 +248,37 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     if found.no_text(node, path) {
         return;
     }
-    match node.text() {
-        Some(text) if text != text.trim() => {
-            let why = "blanks stand around the name: Kubernetes refuses it".to_owned();
-            found.bad(spot, &format!("'{text}'"), why);
-        }
-        Some(text) => found.image(spot, text, text),
-        None => {}
+    if let Some(text) = node.text() {
+        found.image(spot, text, text);
     }
+}
+
+/// Tells what is no such collection; nothing at all may stand there.
+fn must_be(
+    is_it: impl Fn(&Node) -> bool,
+    what: &str,
+    node: &Node,
+    path: &KeyPath<'_>,
+    found: &mut Found<'_>,
+) {
+    let is_nothing = node.text().is_none() && !node.is_map() && !node.is_seq();
+    if !is_it(node) && !is_nothing {
+        let name = path.last_key().map(|key| format!("{key}: ")).unwrap_or_default();
+        found.bad(
+            Spot::of(node, path),
+            node.text().unwrap_or_default(),
+            format!("{name}{what} must stand here"),
+        );
+    }
+}
+
+/// Tells a number whose text is not kept: the tag that is pulled is not the one that is written.
+fn rewritten(node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) -> bool {
+    let Some(text) = node.rewritten_number() else { return false };
+    let why = "a number to YAML, whose readers may change its text (1.10 becomes 1.1): write it in quotes"
+        .to_owned();
+    found.bad(Spot::of(node, path), text, why);
+    true
 }
 
 /// `image: {registry, repository, tag, digest}`, as charts' values and custom resources have it.
@@ -191,7 +292,10 @@ fn parts(map: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
         Some(registry) => format!("{registry}/{repository}"),
         None => repository.to_owned(),
     };
-    let spot = Spot { line, path: Some(path), node: None };
+    if map.get("tag").is_some_and(|tag| rewritten(tag, &path.key("tag"), found)) {
+        return;
+    }
+    let spot = Spot { line, path: Some(path), node: Some(map) };
     if part("tag").is_none() && part("digest").is_none() {
         found.dynamic(spot, &name, "no tag stands beside it: the chart or operator has one".to_owned());
         return;

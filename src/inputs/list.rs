@@ -34,7 +34,12 @@ pub(super) fn read_line(text: &str, line: u32, file: &Arc<str>, inputs: &mut Inp
     let (name, words) = without_options(entry);
     // Most lines name the registry of the line before.
     let known = inputs.images.last().map(|image| image.value.registry());
-    let read = image_beside(name, known).map_err(|fault| fault.why);
+    let read = image_beside(bare(name), known).map_err(|fault| match fault.error {
+        Some(error) if error != ReferenceError::Variable && name.contains(char::is_whitespace) => {
+            "more than one word: write one image a line, and ` #` before a comment".to_owned()
+        }
+        _ => fault.why,
+    });
     match read.and_then(|value| Ok((value, options(words)?))) {
         Ok((value, options)) => inputs.images.push(Located { value, input: name.into(), origin, options }),
         Err(why) => inputs.bad.push(BadLine::new(origin, entry, why)),
@@ -91,28 +96,29 @@ fn name(line: &str) -> &str {
     comment.map_or(line, |(at, _)| &line[..at]).trim()
 }
 
-/// Reads a name, with or without its transport.
+/// The name without the transport that a list may have in front of it.
+pub(super) fn bare(name: &str) -> &str {
+    TRANSPORTS.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+/// Reads a name as the runtimes do, which know of no transports.
 pub(super) fn image(name: &str) -> Result<ImageRef, Fault> {
+    if let Some(transport) = TRANSPORTS.iter().find(|transport| name.starts_with(**transport)) {
+        let why = format!("{transport} is no part of a name here: leave it out");
+        return Err(Fault { error: None, why });
+    }
     image_beside(name, None)
 }
 
 /// The same, where the registry `known` is known to be one that can be asked.
 fn image_beside(name: &str, known: Option<&str>) -> Result<ImageRef, Fault> {
-    let bare = TRANSPORTS.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let image =
-        bare.parse::<ImageRef>().map_err(|error| Fault { why: why(bare, &error), error: Some(error) })?;
+        name.parse::<ImageRef>().map_err(|error| Fault { why: error.to_string(), error: Some(error) })?;
     let fault = if known == Some(image.registry()) { None } else { image.registry_fault() };
     match fault {
         Some(fault) => Err(Fault { error: None, why: fault.to_string() }),
         None => Ok(image),
     }
-}
-
-fn why(name: &str, error: &ReferenceError) -> String {
-    if *error != ReferenceError::Variable && name.contains(char::is_whitespace) {
-        return "more than one word: write one image a line, and ` #` before a comment".to_owned();
-    }
-    error.to_string()
 }
 
 #[cfg(test)]

@@ -17,11 +17,13 @@ mod key_path;
 mod kind;
 mod kubernetes;
 mod list;
+mod named;
 mod places;
 mod repository;
 #[cfg(test)]
 mod samples;
 mod sbom;
+mod scalar;
 pub mod stream;
 mod sync;
 mod text;
@@ -32,7 +34,6 @@ mod yaml;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,9 +160,13 @@ pub fn read_what_can_be(
     let mut inputs = Inputs::default();
     let mut faults = Vec::new();
     let mut failed = HashSet::new();
+    let mut known = named::Known::default();
     for source in sources {
         let read = match source {
-            Source::File(path) => read_named(path, options, &mut inputs, &mut faults),
+            Source::File(path) => {
+                named::Named { options, inputs: &mut inputs, faults: &mut faults, known: &mut known }
+                    .read(path)
+            }
             Source::Stdin => read_bounded(&mut stdin, MAX_INPUT_BYTES)
                 .and_then(text::decode)
                 .and_then(|text| read_text(&text, None, options, &source.name(), &mut inputs)),
@@ -199,68 +204,17 @@ fn drop_repeated(inputs: &mut Inputs) {
     inputs.images.retain(|image| {
         image.origin.document.is_none() || seen.insert((image.origin.clone(), image.value.clone()))
     });
-    let solved: HashSet<_> = seen.iter().map(|(origin, _)| (Arc::clone(&origin.file), origin.line)).collect();
+    let solved: HashSet<_> = seen.iter().map(|(origin, _)| origin).collect();
     let mut open = HashSet::new();
     inputs.dynamic.retain(|entry| {
-        let place = (Arc::clone(&entry.origin.file), entry.origin.line);
-        !(repeated.contains(&place.0) && solved.contains(&place)) && open.insert(entry.origin.clone())
+        let place = &entry.origin;
+        !(repeated.contains(&place.file) && solved.contains(place))
+            && open.insert((place.clone(), entry.text.clone()))
     });
     let mut told = HashSet::new();
-    inputs.bad.retain(|bad| bad.origin.document.is_none() || told.insert(bad.origin.clone()));
-}
-
-/// Reads a file, a folder, or the files that a pattern stands for.
-fn read_named(
-    path: &Path,
-    options: &Options,
-    inputs: &mut Inputs,
-    faults: &mut Vec<FileError>,
-) -> Result<(), FileFault> {
-    if options.recursion == Recursion::Yes && path.is_dir() {
-        return read_folder(path, options, inputs);
-    }
-    let Some((pattern, matcher)) = path.to_str().and_then(|text| Some((text, files::glob(text)?))) else {
-        return read_path(path, options, inputs);
-    };
-    for file in files::matching(pattern, &matcher)?.files {
-        if let Err(fault) = read_path(&file, options, inputs) {
-            faults.push(FileError { file: Source::File(file).name(), fault });
-        }
-    }
-    Ok(())
-}
-
-/// Nobody has named these files: what is wrong with one of them is a warning.
-fn read_folder(folder: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
-    let walk = files::below(folder)?;
-    for (path, fault) in walk.faults {
-        inputs.warnings.push(FileError { file: Source::File(path).name(), fault }.to_string());
-    }
-    let mut known = HashSet::new();
-    for path in walk.files {
-        let mut here = Inputs::default();
-        match read_path(&path, options, &mut here) {
-            Ok(()) | Err(FileFault::UnknownKind) => {}
-            Err(fault) => {
-                inputs.warnings.push(FileError { file: Source::File(path).name(), fault }.to_string());
-            }
-        }
-        inputs.images.append(&mut here.images);
-        inputs.dynamic.append(&mut here.dynamic);
-        inputs.warnings.append(&mut here.warnings);
-        inputs.files.append(&mut here.files);
-        // Of a file that belongs to several, once.
-        let told = here.bad.iter().map(ToString::to_string).filter(|text| known.insert(text.clone()));
-        inputs.warnings.extend(told);
-    }
-    Ok(())
-}
-
-fn read_path(path: &Path, options: &Options, inputs: &mut Inputs) -> Result<(), FileFault> {
-    let text = text::decode(read_file(path)?)?;
-    read_text(&text, Some(path), options, &Source::File(path.to_owned()).name(), inputs)?;
-    inputs.files.push(path.to_owned());
-    Ok(())
+    inputs.bad.retain(|bad| {
+        bad.origin.document.is_none() || told.insert((bad.origin.clone(), bad.text.clone(), bad.why.clone()))
+    });
 }
 
 /// Hands a text to the reader of its kind.
@@ -301,6 +255,7 @@ fn read_structured(
     let mut is_known = false;
     let mut named = named;
     let chunks = yaml::chunks(text);
+    let mut strays = Vec::new();
     for chunk in &chunks {
         let mut found = Found::new(name, Some(chunk.number), inputs);
         let root = match chunk.read() {
@@ -322,6 +277,11 @@ fn read_structured(
             Some(kind) => Some(kind),
             None => kind::of_document(&root, named, &budget),
         };
+        let is_unsaid =
+            kind.is_none() || options.kind == Some(Kind::Kubernetes) && root.get("images").is_none();
+        if is_unsaid && options.any_image_key == AnyImageKey::No {
+            strays.extend(kubernetes::stray_image(&root, &Budget::default()));
+        }
         let any = options.any_image_key;
         is_known |= kind.is_some() || any == AnyImageKey::Yes;
         let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
@@ -351,15 +311,12 @@ fn read_structured(
             found.bad(Spot::line(root.line), "", why);
         }
     }
-    if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, FileFault> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(FileFault::Directory);
+    // Where nothing is known, the whole is refused.
+    for line in strays.into_iter().filter(|_| is_known) {
+        let why = "an image in a document of no known kind: left out (--any-image-key takes it)";
+        Found::new(name, None, inputs).warn(line, why);
     }
-    read_bounded(&mut file, MAX_INPUT_BYTES)
+    if is_known || chunks.is_empty() { Ok(()) } else { Err(FileFault::UnknownKind) }
 }
 
 /// Reads to the end, or finds that there is more than `most` bytes: a device may never end.

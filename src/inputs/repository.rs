@@ -115,7 +115,8 @@ impl Repository {
         let joined = self.shown.join(relative);
         let mut paths = match joined.to_str().and_then(|text| Some((text, files::glob(text)?))) {
             Some((text, matcher)) => {
-                files::matching(text, &matcher).map_err(|_| "no file of this repository matches")?.files
+                let found = files::matching(text, &matcher, files::Links::Tell);
+                found.map_err(|_| "no file of this repository matches")?.files
             }
             None => vec![joined],
         };

@@ -61,14 +61,20 @@ fn package(node: &Node, path: &KeyPath<'_>, budget: &Budget, found: &mut Found<'
     }
 }
 
-/// `name` is the image, with its tag or without; the version is a tag or a digest.
+/// `name` is the image, with its tag or without, below CycloneDX's `group`; the version is a tag or a digest.
 fn named(node: &Node, version: Option<&str>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some((name, text)) = node.get("name").and_then(|name| Some((name, name.text()?))) else { return };
+    let grouped = match node.str("group").map(|group| group.trim_end_matches('/')) {
+        Some(group) if !group.is_empty() && !text.starts_with(&format!("{group}/")) => {
+            format!("{group}/{text}")
+        }
+        _ => text.to_owned(),
+    };
     let has_tag = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
     let whole = match version {
-        Some(digest) if is_digest(digest) && !text.contains('@') => format!("{text}@{digest}"),
-        Some(tag) if !has_tag && !tag.is_empty() => format!("{text}:{tag}"),
-        _ => text.to_owned(),
+        Some(digest) if is_digest(digest) && !text.contains('@') => format!("{grouped}@{digest}"),
+        Some(tag) if !has_tag && !tag.is_empty() => format!("{grouped}:{tag}"),
+        _ => grouped,
     };
     found.image(Spot::of(name, path), text, &whole);
 }

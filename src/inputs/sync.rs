@@ -4,6 +4,7 @@
 
 use super::found::{Found, Spot};
 use super::key_path::KeyPath;
+use super::list;
 use super::yaml::{Budget, Node};
 
 /// What skopeo knows under a registry's name.
@@ -32,8 +33,8 @@ pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
         }
         return;
     }
-    for (registry, entry) in root.pairs(budget) {
-        let path = top.key(registry);
+    for (key, entry) in root.pairs(budget) {
+        let (path, registry) = (top.key(key), list::bare(key));
         for key in SKOPEO_KEYS {
             let Some(images) = entry.get(key) else { continue };
             let path = path.key(key);

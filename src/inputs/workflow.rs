@@ -71,9 +71,11 @@ fn read_job(job: &Node, path: &KeyPath<'_>, (forge, budget): (Forge, &Budget), f
         for (name, service) in services.pairs(budget) {
             image(Some(service), &path.key(name), found);
         }
+        let spot = Spot::of(services, &path);
         if let Some(text) = services.text() {
-            let path = Spot::of(services, &path);
-            found.dynamic(path, text, "the services are known only when it runs".to_owned());
+            found.dynamic(spot, text, "the services are known only when it runs".to_owned());
+        } else if services.is_seq() {
+            found.bad(spot, "", "services: a list stands where a map of services must".to_owned());
         }
     }
     if let Some(label) = job.get("runs-on") {
@@ -91,11 +93,23 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some(node) = node else { return };
     let take = |node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>| {
         if let Some(text) = node.text() {
-            found.image(Spot::of(node, path), text, text);
+            // Runners cut it off here too.
+            let name = text.trim();
+            found.image(Spot::of(node, path), text, name.strip_prefix(TRANSPORT).unwrap_or(name));
         }
     };
     match node.get("image") {
+        Some(inner) if inner.is_map() || inner.is_seq() => {
+            found.no_text(inner, &path.key("image"));
+        }
         Some(inner) => take(inner, &path.key("image"), found),
+        None if node.is_seq() => {
+            found.no_text(node, path);
+        }
+        // An expression as a key may stand for all of them.
+        None if node.is_map() && !node.pairs(&Budget::default()).any(|(key, _)| key.contains("${{")) => {
+            found.bad(Spot::of(node, path), "", "no image is named: `image` is missing".to_owned());
+        }
         None => take(node, path, found),
     }
 }
@@ -103,7 +117,7 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
 fn docker(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) else { return };
     if let Some(name) = text.strip_prefix(TRANSPORT) {
-        found.image(Spot::of(node, path), text, name);
+        found.image(Spot::of(node, path), text, name.trim());
     }
 }
 
@@ -119,7 +133,7 @@ fn runner(node: &Node, forge: Forge, path: &KeyPath<'_>, found: &mut Found<'_>) 
         found.warn(node.line, "runs-on: an image as a runner is Forgejo's and Gitea's: left out");
         return;
     }
-    found.image(Spot::of(node, path), text, name);
+    found.image(Spot::of(node, path), text, name.trim());
 }
 
 fn steps(node: &Node, path: &KeyPath<'_>, depth: usize, budget: &Budget, found: &mut Found<'_>) {

@@ -10,14 +10,20 @@ use std::rc::Rc;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use super::scalar::{self, is_number};
 use super::text;
 
 /// Most bytes of one document: its tree takes many times as much memory.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Most values of one document: short ones take a hundred times the memory of their text.
+const MAX_NODES: u32 = 1_000_000;
 /// Most collections inside each other, as far as anybody could mean it.
 const MAX_DEPTH: usize = 128;
 /// Most values that are looked at in one document, those behind aliases counted each time.
 const MAX_VISITS: u32 = 2_000_000;
+
+/// What stands before what the parser objects to.
+const INVALID: &str = "invalid YAML: ";
 
 /// The key whose maps are merged in.
 const MERGE: &str = "<<";
@@ -110,6 +116,14 @@ impl Node {
             "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("true or false"),
             text if is_number(text) => Some("a number"),
             _ => None,
+        }
+    }
+
+    /// A number without quotes that is written back as another text by whoever reads it as one.
+    pub(super) fn rewritten_number(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { style: Style::Plain, text } if scalar::is_rewritten(text) => Some(text),
+            Value::Scalar { .. } | Value::Seq(_) | Value::Map { .. } => None,
         }
     }
 
@@ -232,24 +246,6 @@ impl Node {
     }
 }
 
-/// `12`, `-1.5`, `1e3`, `0x1F`, `0o17`, `.inf`
-fn is_number(text: &str) -> bool {
-    let digits =
-        |text: &str, is_digit: fn(&char) -> bool| !text.is_empty() && text.chars().all(|c| is_digit(&c));
-    if let Some(hex) = text.strip_prefix("0x") {
-        return digits(hex, char::is_ascii_hexdigit);
-    }
-    if let Some(octal) = text.strip_prefix("0o") {
-        return digits(octal, |digit| ('0'..='7').contains(digit));
-    }
-    let plain = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let is_special = matches!(plain, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN");
-    // Rust reads `inf` and `nan` as numbers, YAML does not.
-    let is_plain =
-        plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') && plain.parse::<f64>().is_ok();
-    is_special || is_plain
-}
-
 /// One document of a stream, not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunk<'a> {
@@ -320,14 +316,30 @@ impl Chunk<'_> {
             return Err(Broken { line: self.line, why });
         }
         // A cut behind a mark leaves its line's end at the front.
-        Tree { first_line: self.line, anchors: HashMap::new(), open: Vec::new() }
+        Tree { first_line: self.line, anchors: HashMap::new(), open: Vec::new(), nodes: 0 }
             .read(self.text.trim_start_matches('\u{feff}'))
-            .map_err(|broken| match self.template_line() {
-                Some(line) => {
-                    Broken { line, why: "a template, not YAML: render it first (`helm template`)".to_owned() }
-                }
-                None => broken,
-            })
+            .map_err(|broken| self.better(broken))
+    }
+
+    /// The cause, where it is known better than the parser knows it.
+    fn better(&self, broken: Broken) -> Broken {
+        if !broken.why.starts_with(INVALID) {
+            return broken;
+        }
+        if let Some(line) = self.template_line() {
+            let why = "a template, not YAML: render it first (`helm template`)".to_owned();
+            return Broken { line, why };
+        }
+        match scalar::long_key(self.text) {
+            Some(before) => {
+                let why = format!(
+                    "a key of more than {} characters, which YAML does not have; JSON is read as YAML",
+                    scalar::MAX_KEY_CHARS
+                );
+                Broken { line: self.line.saturating_add(before), why }
+            }
+            None => broken,
+        }
     }
 
     /// The first line with a template's action that YAML has no use for.
@@ -359,6 +371,7 @@ struct Tree {
     first_line: u32,
     anchors: HashMap<usize, Rc<Node>>,
     open: Vec<Open>,
+    nodes: u32,
 }
 
 impl Tree {
@@ -383,7 +396,7 @@ impl Tree {
     fn broken(&self, error: &ScanError) -> Broken {
         // The messages may quote the text.
         let why = error.info().replace('\n', ", ").escape_debug().to_string().replace("\\'", "'");
-        Broken { line: self.line(error.marker().line()), why: format!("invalid YAML: {why}") }
+        Broken { line: self.line(error.marker().line()), why: format!("{INVALID}{why}") }
     }
 
     /// Returns a whole value that stands in no other.
@@ -440,6 +453,11 @@ impl Tree {
     }
 
     fn whole(&mut self, node: Rc<Node>, anchor: usize) -> Result<Option<Rc<Node>>, Broken> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let why = format!("a document of more than {MAX_NODES} values: cut it into several");
+            return Err(Broken { line: node.line, why });
+        }
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -454,7 +472,7 @@ impl Tree {
                     {
                         let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
                         let why = format!(
-                            "invalid YAML: the key '{shown}' stands here and on line {}",
+                            "{INVALID}the key '{shown}' stands here and on line {}",
                             pairs[first].0.line
                         );
                         return Err(Broken { line: key.line, why });
@@ -541,6 +559,24 @@ mod tests {
         }
         let deep = format!("a: {}{}", "[".repeat(200), "]".repeat(200));
         assert_eq!(only(&deep).unwrap_err().why, "more than 128 collections inside each other");
+    }
+
+    #[test]
+    fn documents_of_too_many_values_and_keys_that_are_too_long_are_told_as_such() {
+        let values = |count: u32| format!("a: [{}]", "1,".repeat(count as usize));
+        let most = MAX_NODES - 3;
+        assert_eq!(
+            only(&values(most)).unwrap().get("a").unwrap().items(&Budget::default()).count(),
+            most as usize
+        );
+        let many = only(&format!("b: 1\n{}", values(most))).unwrap_err();
+        assert_eq!(
+            (many.line, &*many.why),
+            (2, "a document of more than 1000000 values: cut it into several")
+        );
+        let long = only(&format!("{{\"a\": 1,\n\"{}\": 2}}", "x".repeat(2000))).unwrap_err();
+        let why = "a key of more than 1024 characters, which YAML does not have; JSON is read as YAML";
+        assert_eq!((long.line, &*long.why), (2, why));
     }
 
     #[test]

@@ -117,19 +117,15 @@ pub fn write(format: Format, listing: &Listing, out: &mut dyn io::Write) -> io::
     io::Write::flush(&mut out)
 }
 
-fn places(listed: &Listed) -> impl Iterator<Item = String> {
-    listed.places.iter().map(|place| place.origin.to_string())
-}
-
 fn lines(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
     for listed in &listing.images {
-        let places: Vec<_> = places(listed).collect();
+        let places: Vec<_> = listed.places.iter().map(|place| place.origin.in_full()).collect();
         writeln!(out, "{}\t{}", listed.image, escape::terminal(&places.join(",")))?;
     }
     // The part before the tab stays a list, of which this is a comment.
     for Dynamic { origin, text, why } in &listing.dynamic {
         let (text, why) = (escape::terminal(text), escape::terminal(why));
-        writeln!(out, "# dynamic: {text}\t{}: {why}", escape::terminal(&origin.to_string()))?;
+        writeln!(out, "# dynamic: {text}\t{}: {why}", escape::terminal(&origin.in_full()))?;
     }
     Ok(())
 }
@@ -236,8 +232,11 @@ mod tests {
     fn every_format_is_whole_and_harmless() {
         let table = written(Format::Table);
         let (known, open) = table.split_once('\n').unwrap();
-        assert_eq!(known, "docker.io/library/nginx:latest\ta|b\\u{1b}.yaml:7,=c:7");
-        assert_eq!(open, "# dynamic: ${{ x }}\td:7: a run\n");
+        assert_eq!(
+            known,
+            "docker.io/library/nginx:latest\ta|b\\u{1b}.yaml:7 (document 2, spec),=c:7 (document 2, x)"
+        );
+        assert_eq!(open, "# dynamic: ${{ x }}\td:7 (document 2, y): a run\n");
         let csv = written(Format::Csv);
         assert_eq!(csv.lines().next(), Some("image,origin,file,line,document,path,input,dynamic"));
         assert_eq!(csv.lines().nth(2), Some("docker.io/library/nginx:latest,'=c:7,'=c,7,2,x,'=n,"));

@@ -3,16 +3,19 @@
 //! One line an image, `name:tag@sha256:…`, the places that name it behind `#`. What lists mean holds for
 //! locks, so that a lock is checked, and locked again, like any list.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use super::escape;
 use crate::model::depth::ImageOptions;
 use crate::model::digest::Digest;
+use crate::model::dynamic::{Dynamic, DynamicNames};
 use crate::model::image::ImageRef;
 use crate::model::origin::Origin;
 
 /// What the first line says.
 pub const HEADER: &str = "# registry-check lock: the digest that each image's own registry serves for it";
+/// What stands before a name that is not in it.
+const OPEN: &str = "# not in this lock, not known offline";
 /// Most places that are named behind an image.
 const MOST_PLACES: usize = 20;
 
@@ -29,18 +32,26 @@ pub struct Entry<'a> {
     pub places: &'a [&'a Origin],
 }
 
-/// Writes `entries` in their order.
+/// Writes `entries` in their order, and as comments the names that could not be asked for.
 ///
 /// # Errors
 /// `out` cannot be written to.
-pub fn write(entries: &[Entry<'_>], out: &mut dyn io::Write) -> io::Result<()> {
+pub fn write(entries: &[Entry<'_>], open: &DynamicNames, out: &mut dyn io::Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    io::Write::write_all(&mut out, HEADER.as_bytes())?;
-    io::Write::write_all(&mut out, b"\n")?;
+    out.write_all(HEADER.as_bytes())?;
+    out.write_all(b"\n")?;
     for entry in entries {
-        io::Write::write_all(&mut out, line(entry).as_bytes())?;
+        out.write_all(line(entry).as_bytes())?;
     }
-    io::Write::flush(&mut out)
+    for Dynamic { origin, text, why } in open.names() {
+        let name = format!("{}: {text}: {why}", origin.in_full());
+        writeln!(out, "{OPEN}: {}", escape::terminal(&name))?;
+    }
+    match open.total().saturating_sub(open.names().len() as u64) {
+        0 => {}
+        more => writeln!(out, "{OPEN}: {more} more")?,
+    }
+    out.flush()
 }
 
 fn line(entry: &Entry<'_>) -> String {
@@ -89,10 +100,16 @@ mod tests {
             Entry { image: &pinned, digest: &other, options: Some(&options), places: &places[..2] },
         ];
         let mut out = Vec::new();
-        write(&entries, &mut out).unwrap();
+        let name =
+            |_| Dynamic { origin: origins[0].clone(), text: "x:$V\nevil:1\r".into(), why: "V\u{1b}".into() };
+        let open = DynamicNames::of((0..1_002).map(name).collect());
+        write(&entries, &open, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!((lines.len(), lines[0]), (3, HEADER));
+        assert_eq!((lines.len(), lines[0]), (3 + 1_001, HEADER));
+        let told = "# not in this lock, not known offline: a\\nb # c.yaml:1: x:$V\\nevil:1\\r: V\\u{1b}";
+        assert_eq!((lines[3], lines[1_003]), (told, "# not in this lock, not known offline: 2 more"));
+        assert!(!text.contains('\r'));
         assert!(lines[1].starts_with(&format!("docker.io/library/nginx:1.27@{digest} # a\\nb # c.yaml:1, ")));
         assert!(lines[1].ends_with(":20 and 3 more"), "{}", lines[1]);
         assert_eq!(

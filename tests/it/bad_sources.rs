@@ -74,7 +74,7 @@ fn aliases_that_multiply_cost_little_and_are_told() {
     // Nothing in it can be an image, so that none was left out.
     let named = Tool::new().file("x.yaml", between(&bomb())).line("images x.yaml").run();
     assert_eq!((named.code, &*named.stderr), (Some(0), ""), "{named:?}");
-    assert_eq!(named.stdout, "docker.io/library/good:1\tx.yaml:3\ndocker.io/library/last:1\tx.yaml:41\n");
+    assert_eq!(named.listed(), "docker.io/library/good:1\tx.yaml:3\ndocker.io/library/last:1\tx.yaml:41\n");
     let told = "x.yaml:5: aliases that multiply: not all of it was read\n";
     let all = Tool::new().file("x.yaml", between(&bomb())).line("images --any-image-key x.yaml").run();
     assert_eq!((all.code, &*all.stdout), (Some(2), &*named.stdout), "{all:?}");
@@ -86,7 +86,7 @@ fn aliases_that_multiply_cost_little_and_are_told() {
         merges.push_str(&format!("x-{level}: &m{level} {{<<: [{before}], k{level}: 1}}\n"));
     }
     let output = Tool::new().file("compose.yaml", merges).line("images compose.yaml").run();
-    assert_eq!(output.stdout, "docker.io/library/a:1\tcompose.yaml:2\n", "{output:?}");
+    assert_eq!(output.listed(), "docker.io/library/a:1\tcompose.yaml:2\n", "{output:?}");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
         fill(&tool, "");
         let named = tool.line("images good.yaml").args([name]).run();
         assert_eq!(named.code, Some(2), "{name}: {named:?}");
-        assert_eq!(named.stdout, "docker.io/library/good:1\tgood.yaml:3\n", "{name}");
+        assert_eq!(named.listed(), "docker.io/library/good:1\tgood.yaml:3\n", "{name}");
         assert!(named.stderr.starts_with(&format!("error: {told}")), "{name}: {}", named.stderr);
         let hint = match name {
             "large.yaml" => "cut it into several files, and name them all",
@@ -129,7 +129,7 @@ fn files_that_cannot_be_read_are_told_with_their_reason() {
         fill(&tool, "folder");
         let met = tool.line("images --recursive folder").run();
         assert_eq!(met.code, Some(0), "{name}: {met:?}");
-        assert_eq!(met.stdout, "docker.io/library/good:1\tfolder/good.yaml:3\n", "{name}");
+        assert_eq!(met.listed(), "docker.io/library/good:1\tfolder/good.yaml:3\n", "{name}");
         // A link that leads nowhere is no file, and nobody has named it.
         let is_told = met.stderr.starts_with(&format!("warn: folder/{told}"));
         assert!(is_told || name == "loop.yaml" && met.stderr.is_empty(), "{name}: {}", met.stderr);
@@ -142,7 +142,7 @@ fn a_template_where_an_image_should_be_is_not_passed_over() {
     let output = Tool::new().file("x.yaml", text).line("images x.yaml").run();
     let why = "no text: if it is a template, render it first (`helm template`)";
     let listed = format!("docker.io/library/good:1\tx.yaml:6\n# dynamic: {{…}}\tx.yaml:5: {why}\n");
-    assert_eq!((output.code, output.stdout), (Some(0), listed));
+    assert_eq!((output.code, output.listed()), (Some(0), listed));
     assert_eq!(output.stderr, format!("warn: not known offline: x.yaml:5: {{…}}: {why}\n"));
 }
 
@@ -259,7 +259,7 @@ fn a_line_of_env_that_compose_refuses_is_told_with_its_place_and_never_with_its_
     let named = tool(broken).line("images x/compose.yaml x/compose.more.yaml").run();
     assert_eq!(named.code, Some(2), "{named:?}");
     let both = "x/compose.yaml:2,x/compose.more.yaml:2";
-    assert!(named.stdout.starts_with(&format!("docker.io/library/one:1\t{both}\n")), "{}", named.stdout);
+    assert!(named.listed().starts_with(&format!("docker.io/library/one:1\t{both}\n")), "{}", named.stdout);
     assert!(named.stdout.contains("docker.io/library/two:2\t"), "{}", named.stdout);
     let told = "x/.env:2: not NAME=VALUE: a name has letters, digits, _, . and -, no blanks\n";
     assert!(named.stderr.starts_with(told), "{}", named.stderr);

@@ -166,3 +166,21 @@ fn a_lock_keeps_what_its_inputs_say_of_how_an_image_is_checked() {
         serde_json::json!(["linux/amd64", "linux/arm64"])
     );
 }
+
+#[test]
+fn a_lock_says_what_is_not_in_it_and_stays_a_list() {
+    let upstream = registry(&["one"]);
+    let compose = format!("{}  open:\n    image: app:${{V}}\n", compose(&upstream, &["one"]));
+    let lock = Tool::new().file("compose.yaml", compose).line("lock compose.yaml -o images.lock").run();
+    assert_eq!(lock.code, Some(0), "{lock:?}");
+    let text = lock.file("images.lock");
+    let expected = format!(
+        "{HEADER}{}/one:1.0@{} # compose.yaml:3\n# not in this lock, not known offline: compose.yaml:5 (document 1, \
+         services.open.image): app:${{V}}: the variable V without a value\n",
+        upstream.authority(),
+        digest("one")
+    );
+    assert_eq!(text, expected);
+    let again = Tool::new().file("images.lock", &text).line("images images.lock").run();
+    assert_eq!((again.code, again.stdout.lines().count()), (Some(0), 1), "{again:?}");
+}

@@ -48,6 +48,7 @@ mod listed_referrers;
 mod load;
 mod locks;
 mod mirror_export;
+mod named_inputs;
 mod namespaces;
 mod node_configurations;
 mod odd_parts;

@@ -153,7 +153,7 @@ fn includes_start_at_the_repository_and_never_lead_out_of_it() {
     assert_eq!(output.code, Some(2), "{output:?}");
     let expected = "docker.io/library/own:1\trepo/app/.gitlab-ci.yml:3\n\
                     docker.io/library/shared:1\trepo/shared/a.yml:3\n";
-    assert_eq!(output.stdout, expected);
+    assert_eq!(output.listed(), expected);
     let out = "not followed: it leads out of the repository";
     for told in [
         format!("warn: repo/app/.gitlab-ci.yml:1: include: /link.yml: {out}\n"),
@@ -184,7 +184,7 @@ fn sboms_give_their_containers() {
          docker.io/library/alpine@sha256:{digest}\tapp.spdx.json:4\n\
          # dynamic: pkg:oci/inner@sha256:{digest}\tapp.cdx.json:10: its repository is not named\n"
     );
-    assert_eq!(output.stdout, expected);
+    assert_eq!(output.listed(), expected);
     assert!(output.stderr.contains("app.cdx.json:10: pkg:oci/inner@"), "{}", output.stderr);
 }
 
@@ -222,7 +222,7 @@ fn images_behind_files(links: usize) -> Output {
 #[test]
 fn a_long_chain_of_extends_gives_its_image_and_one_too_long_a_warning() {
     let long = images_behind_files(17);
-    assert_eq!((long.code, &*long.stdout), (Some(0), "docker.io/library/a:1\te17.yaml:1\n"), "{long:?}");
+    assert_eq!((long.code, &*long.listed()), (Some(0), "docker.io/library/a:1\te17.yaml:1\n"), "{long:?}");
     let too_long = images_behind_files(101);
     let why = "e100.yaml:2: extends: more than 100 services that extend each other: the rest is left out";
     assert!(too_long.stderr.contains(why), "{too_long:?}");
@@ -238,7 +238,7 @@ fn whoever_extends_a_built_service_is_built_however_far_it_is() {
     text.push_str("  s31: {build: .}\n  other: {image: \"other:1\"}\n");
     let output = Tool::new().file("compose.yaml", text).line("images compose.yaml").run();
     let expected = "docker.io/library/other:1\tcompose.yaml:34\n";
-    assert_eq!((output.code, &*output.stdout), (Some(0), expected), "{output:?}");
+    assert_eq!((output.code, &*output.listed()), (Some(0), expected), "{output:?}");
     assert!(!output.stderr.contains("extends"), "{output:?}");
 }
 
@@ -259,7 +259,7 @@ fn what_every_job_of_a_pipeline_overrides_is_not_pulled() {
         ),
     ] {
         let output = gitlab_images(text);
-        assert_eq!((output.code, &*output.stdout), (Some(0), &*format!("{own}{line}\n")), "{output:?}");
+        assert_eq!((output.code, &*output.listed()), (Some(0), &*format!("{own}{line}\n")), "{output:?}");
     }
 }
 
@@ -268,18 +268,18 @@ fn what_jobs_elsewhere_may_pull_stays_in_the_list() {
     // A file without jobs is there to be included.
     let alone = gitlab_images("stages: [a]\ndefault: {image: \"d:1\"}\n.x: {image: \"x:1\"}\n");
     let expected = "docker.io/library/d:1\t.gitlab-ci.yml:2\ndocker.io/library/x:1\t.gitlab-ci.yml:3\n";
-    assert_eq!((alone.code, &*alone.stdout), (Some(0), expected), "{alone:?}");
+    assert_eq!((alone.code, &*alone.listed()), (Some(0), expected), "{alone:?}");
     // A template that no job uses.
     let unused = gitlab_images(".x: {image: \"x:1\"}\ne: {image: \"e:1\", script: [x]}\n");
     let expected = "docker.io/library/x:1\t.gitlab-ci.yml:1\ndocker.io/library/e:1\t.gitlab-ci.yml:2\n";
-    assert_eq!((unused.code, &*unused.stdout), (Some(0), expected), "{unused:?}");
+    assert_eq!((unused.code, &*unused.listed()), (Some(0), expected), "{unused:?}");
     // Jobs that are included from elsewhere, and one whose template is elsewhere.
     for text in [
         "default: {image: \"d:1\"}\ninclude: \"https://example.com/a.yml\"\ne: {image: \"e:1\", script: [x]}\n",
         "default: {image: \"d:1\"}\ne: {extends: .gone, script: [x]}\n",
     ] {
         let open = gitlab_images(text);
-        assert!(open.stdout.contains("docker.io/library/d:1\t.gitlab-ci.yml:1\n"), "{open:?}");
+        assert!(open.listed().contains("docker.io/library/d:1\t.gitlab-ci.yml:1\n"), "{open:?}");
     }
 }
 

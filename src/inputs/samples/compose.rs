@@ -191,7 +191,7 @@ fn led(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         fs::write(path, text).unwrap();
     }
     let mut inputs = Inputs::default();
-    read_path(&dir.path().join(files[0].0), &options(None), &mut inputs).unwrap();
+    named::open(&dir.path().join(files[0].0), &options(None), &mut inputs).unwrap();
     let root = format!("{}/", dir.path().display());
     let short = |text: &str| text.replace(&root, "").replace("docker.io/library/", "");
     let place = |origin: &crate::model::origin::Origin| format!("{}:{}", origin.file, origin.line);
@@ -348,7 +348,7 @@ fn a_link_that_leads_out_of_the_repository_is_not_opened() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("../out.yaml", dir.path().join("repo/in.yaml")).unwrap();
     let mut inputs = Inputs::default();
-    read_path(&dir.path().join("repo/compose.yaml"), &options(None), &mut inputs).unwrap();
+    named::open(&dir.path().join("repo/compose.yaml"), &options(None), &mut inputs).unwrap();
     assert!(
         inputs.images.is_empty() && inputs.warnings[0].contains("leads out of the repository"),
         "{inputs:?}"

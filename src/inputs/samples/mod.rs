@@ -5,6 +5,7 @@
 
 mod compose;
 mod dockerfile;
+mod faults;
 mod gitlab;
 mod kubernetes;
 mod pipelines;

@@ -231,6 +231,18 @@ impl Output {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{self:?}"))
     }
 
+    /// Standard output, the places in it by file and line alone.
+    pub fn listed(&self) -> String {
+        let (mut listed, mut rest) = (String::new(), &*self.stdout);
+        while let Some((before, within)) = rest.split_once(" (document ") {
+            let is_end = |at: usize| within[at + 1..].starts_with([',', ':', '\n']);
+            let end = within.match_indices(')').map(|(at, _)| at).find(|at| is_end(*at)).expect("its end");
+            listed.push_str(before);
+            rest = &within[end + 1..];
+        }
+        listed + rest
+    }
+
     /// The names of everything in its directory, hidden files too, sorted.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).expect("its directory");
