@@ -2,13 +2,14 @@
 //!
 //! Bake files in HCL are programs; `docker buildx bake --print` makes JSON of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::compose::{cache_image, image_context, variables};
 use super::dockerfile::{self, Given};
 use super::found::{Found, Spot};
 use super::interpolate::{Fault, interpolate};
 use super::key_path::KeyPath;
+use super::room::Room;
 use super::yaml::{Budget, Node};
 
 /// HCL's JSON form puts lists of blocks around blocks.
@@ -51,11 +52,12 @@ fn blocks(
 }
 
 fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, found: &mut Found<'_>) {
-    let mut named = Vec::new();
+    let room = Room::default();
+    let mut named = HashSet::new();
     if let Some(contexts) = target.get("contexts") {
         let path = path.key("contexts");
         for (name, context) in contexts.pairs(budget) {
-            named.push(name.to_owned());
+            named.insert(name.to_ascii_lowercase());
             text(context, &path.key(name), root, image_context, found);
         }
     }
@@ -75,14 +77,19 @@ fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, 
     if let Some(given) = target.get("args") {
         for (name, value) in given.pairs(budget) {
             // One that is an expression stays what the Dockerfile says.
-            let value = value.text().and_then(|text| interpolate(text, &|name| default(root, name)).ok());
+            let value =
+                value.text().and_then(|text| interpolate(text, &|name| default(root, name), &room).ok());
             if let Some(value) = value.filter(|value| value.unset.is_empty()) {
-                args.insert(name.to_owned(), value.text);
+                args.insert(name.to_owned(), Some(value.text));
             }
         }
     }
-    let given = Given { args: Some(&args), contexts: &named, inside: None };
-    dockerfile::read_inline(target.get("dockerfile-inline"), &path.key("dockerfile-inline"), given, found);
+    let path = path.key("dockerfile-inline");
+    if let Some((node, text)) = target.get("dockerfile-inline").and_then(|node| Some((node, node.text()?))) {
+        let inside = Some(dockerfile::Inside::of(node, Spot::of(node, &path)));
+        let given = Given { args: Some(&args), contexts: Some(&named), room: Some(&room), inside };
+        dockerfile::read(text, given, found);
+    }
 }
 
 /// A value may be set from outside; what stands in the file is what holds without that.
@@ -99,7 +106,7 @@ fn text(
 ) {
     let Some(typed) = node.text() else { return };
     let spot = Spot::of(node, path);
-    match interpolate(typed, &|name| default(root, name)) {
+    match interpolate(typed, &|name| default(root, name), &Room::default()) {
         Ok(done) => match part(&done.text) {
             None => {}
             Some(_) if !done.unset.is_empty() => {
@@ -107,7 +114,7 @@ fn text(
             }
             Some(image) => found.image(spot, typed, image),
         },
-        Err(Fault::Template | Fault::Required { .. }) => {
+        Err(Fault::Template | Fault::Required { .. } | Fault::TooLong(_)) => {
             found.dynamic(spot, typed, "an expression of HCL".to_owned());
         }
     }

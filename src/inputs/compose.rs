@@ -18,7 +18,7 @@ use self::others::Others;
 
 use super::dockerfile::{self, Given, Inside};
 use super::found::{Found, Spot};
-use super::interpolate::{Fault, interpolate};
+use super::interpolate::Fault;
 use super::key_path::KeyPath;
 use super::repository::{LocalFile, Part};
 use super::variables::Variables;
@@ -184,15 +184,17 @@ impl Compose<'_> {
     fn build(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
         let Some(build) = part(service, "build") else { return };
         let path = path.key("build");
-        let mut named = Vec::new();
+        let mut named = HashSet::new();
         if let Some(contexts) = part(build, "additional_contexts") {
             let path = path.key("additional_contexts");
             for (name, context) in contexts.pairs(self.budget) {
-                named.push(name.to_owned());
+                named.insert(name.to_ascii_lowercase());
                 self.text((Some(context), None), &path.key(name), image_context, found);
             }
             for (at, context) in contexts.items(self.budget) {
-                named.extend(context.text().and_then(|text| Some(text.split_once('=')?.0.to_owned())));
+                named.extend(
+                    context.text().and_then(|text| Some(text.split_once('=')?.0.to_ascii_lowercase())),
+                );
                 self.text((Some(context), None), &path.index(at), named_image_context, found);
             }
         }
@@ -203,22 +205,26 @@ impl Compose<'_> {
             }
         }
         let args = self.build_args(build);
-        let given = Given { args: Some(&args), contexts: &named, inside: None };
+        let room = Some(self.variables.room());
+        let given = Given { args: Some(&args), contexts: Some(&named), room, inside: None };
         let path = path.key("dockerfile_inline");
         match part(build, "dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
             None => {}
             // Compose puts values in before BuildKit sees the text.
-            Some((node, typed)) => match interpolate(typed, &|name| self.variables.get(name)) {
+            Some((node, typed)) => match self.variables.fill(typed) {
                 // What has no value here, the Dockerfile has none for either, and says so where it matters.
                 Ok(done) => {
                     let text = if done.unset.is_empty() { &*done.text } else { typed };
-                    let inside = Inside::of(node, &path);
+                    let inside = Inside::of(node, Spot::of(node, &path));
                     // A value of several lines moves those below it.
                     let is_moved = text.lines().count() != typed.lines().count();
                     let inside = if is_moved { inside.without_lines() } else { inside };
                     dockerfile::read(text, Given { inside: Some(inside), ..given }, found);
                 }
-                Err(fault) => found.dynamic(Spot::of(node, &path), "", fault.to_string()),
+                Err(fault @ Fault::Required { .. }) => {
+                    found.dynamic(Spot::of(node, &path), "", fault.to_string());
+                }
+                Err(fault) => found.bad(Spot::of(node, &path), "", fault.to_string()),
             },
         }
     }
@@ -236,20 +242,20 @@ impl Compose<'_> {
     }
 
     /// `args` of a build: a map, or a list of `NAME=VALUE`. What has no value here is left to the Dockerfile.
-    fn build_args(&self, build: &Node) -> BTreeMap<String, String> {
+    fn build_args(&self, build: &Node) -> BTreeMap<String, Option<String>> {
         let Some(args) = part(build, "args") else { return BTreeMap::new() };
         let listed = args.items(self.budget).filter_map(|(_, item)| item.text()?.split_once('='));
         let mapped = args.pairs(self.budget).filter_map(|(name, value)| Some((name, value.text()?)));
-        let known = listed.chain(mapped).filter_map(|(name, value)| {
-            let done = interpolate(value, &|name| self.variables.get(name)).ok()?;
-            done.unset.is_empty().then(|| (name.to_owned(), done.text))
+        let known = listed.chain(mapped).map(|(name, value)| {
+            let done = self.variables.fill(value).ok().filter(|done| done.unset.is_empty());
+            (name.to_owned(), done.map(|done| done.text))
         });
         known.collect()
     }
 
     /// For which platform a service is pulled; none where that depends on a variable without a value.
     fn platform_of(&self, service: &Node) -> Option<Platform> {
-        let done = interpolate(service.str("platform")?, &|name| self.variables.get(name)).ok()?;
+        let done = self.variables.fill(service.str("platform")?).ok()?;
         if done.unset.is_empty() { done.text.parse().ok() } else { None }
     }
 
@@ -267,7 +273,7 @@ impl Compose<'_> {
         }
         let Some(typed) = node.text() else { return };
         let spot = Spot::of(node, path);
-        match interpolate(typed, &|name| self.variables.get(name)) {
+        match self.variables.fill(typed) {
             Ok(done) => match part(&done.text) {
                 // Where no image can stand, no variable matters.
                 None => {}
@@ -281,7 +287,7 @@ impl Compose<'_> {
                 Some(image) => found.image_for(spot, typed, image, platform),
             },
             Err(fault @ Fault::Required { .. }) => found.dynamic(spot, typed, fault.to_string()),
-            Err(fault @ Fault::Template) => found.bad(spot, typed, fault.to_string()),
+            Err(fault @ (Fault::Template | Fault::TooLong(_))) => found.bad(spot, typed, fault.to_string()),
         }
     }
 }

@@ -8,14 +8,17 @@ mod include;
 mod job;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 
 use self::job::{Held, Job};
 use self::values::Scope;
+use super::bad_line::BadLine;
 use super::found::{Found, Spot};
 use super::repository::Part;
+use super::room::Room;
 use super::yaml::{Budget, Node};
 
 /// Keys at the top that are no jobs.
@@ -56,7 +59,7 @@ pub(super) fn is_header(root: &Node) -> bool {
 /// Reads the pipeline that the document `root` of the file at `path` begins.
 pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, budget: &Budget, found: &mut Found<'_>) {
     let (parts, is_whole) = include::follow(root, path, budget, found);
-    Gitlab { parts: &parts, is_whole, budget }.read(found);
+    Gitlab { parts: &parts, is_whole, budget, room: Room::default() }.read(found);
 }
 
 /// A value and the part that it stands in.
@@ -90,6 +93,7 @@ struct Gitlab<'a> {
     /// Whether nothing else is included.
     is_whole: bool,
     budget: &'a Budget,
+    room: Room,
 }
 
 /// What stands where an image's name does.
@@ -118,9 +122,19 @@ struct Taken<'a> {
 /// What is to be told of a place.
 struct Told<'a> {
     at: At<'a>,
-    typed: String,
-    /// The image, or why it is not known.
-    name: Result<String, String>,
+    typed: Cow<'a, str>,
+    name: Name,
+}
+
+/// What comes of a name.
+#[derive(Clone, PartialEq, Eq)]
+enum Name {
+    /// The image.
+    Image(String),
+    /// What it hangs on.
+    Open(String),
+    /// What is wrong with it.
+    Fault(String),
 }
 
 impl<'a> Gitlab<'a> {
@@ -168,8 +182,9 @@ impl<'a> Gitlab<'a> {
             found.turn_to(&part.file, part.document);
             let spot = Spot { line: at.node.line, path: None, node: Some(at.node) };
             match name {
-                Ok(name) => found.image(spot, typed, name),
-                Err(why) => found.dynamic(spot, typed, why.clone()),
+                Name::Image(name) => found.image(spot, typed, name),
+                Name::Open(why) => found.dynamic(spot, typed, why.clone()),
+                Name::Fault(why) => found.bad(spot, typed, why.clone()),
             }
         }
     }
@@ -206,7 +221,7 @@ impl<'a> Gitlab<'a> {
                         false => format!("is not in {}", self.here()),
                     };
                     let why = format!("what the template {name} says, which {place}");
-                    told.push(Told { at, typed: format!("extends: {name}"), name: Err(why) });
+                    told.push(Told { at, typed: format!("extends: {name}").into(), name: Name::Open(why) });
                 }
                 Held::Nothing => {
                     if job.inherits(self, "default", key) {
@@ -334,23 +349,23 @@ impl<'a> Gitlab<'a> {
             Leaf::Name(at, via) => (at, via),
             Leaf::Lost(at) => {
                 let why = format!("a reference to what is not in {}", self.here());
-                told.push(Told { at, typed: self.as_typed(at.node), name: Err(why) });
+                told.push(Told { at, typed: self.as_typed(at.node).into(), name: Name::Open(why) });
                 return;
             }
         };
         let Some(typed) = at.node.text() else { return };
         for name in scope.names(self, typed) {
-            if let (Ok(name), Some(via)) = (&name, via) {
-                told.push(Told { at: via, typed: self.as_typed(via.node), name: Ok(name.clone()) });
+            if let (Name::Image(_), Some(via)) = (&name, via) {
+                told.push(Told { at: via, typed: self.as_typed(via.node).into(), name: name.clone() });
             }
-            told.push(Told { at, typed: typed.to_owned(), name });
+            told.push(Told { at, typed: typed.into(), name });
         }
     }
 
     fn as_typed(&self, reference: &'a Node) -> String {
         let keys: Vec<&str> =
             reference.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
-        format!("!reference [{}]", keys.join(", "))
+        BadLine::cut(&format!("!reference [{}]", keys.join(", ")))
     }
 
     /// Whether a job or template of this name stands in these files.

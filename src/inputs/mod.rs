@@ -19,6 +19,7 @@ mod kubernetes;
 mod list;
 mod places;
 mod repository;
+mod room;
 #[cfg(test)]
 mod samples;
 mod sbom;
@@ -282,7 +283,9 @@ fn read_text(
     match reading {
         Reading::List => list::read(text, name, inputs),
         Reading::Dockerfile => {
-            let given = dockerfile::Given { args: Some(&options.build_args), ..dockerfile::Given::default() };
+            let args = options.build_args.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+            let args = args.collect();
+            let given = dockerfile::Given { args: Some(&args), ..dockerfile::Given::default() };
             dockerfile::read(text, given, &mut Found::new(name, None, inputs));
         }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),

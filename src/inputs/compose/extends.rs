@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::found::{Found, Spot};
-use super::super::interpolate::interpolate;
 use super::super::key_path::KeyPath;
 use super::super::repository::LocalFile;
 use super::super::yaml::Node;
@@ -87,7 +86,7 @@ impl Compose<'_> {
             compose.named(name).is_some_and(|(_, base)| compose.is_built_within(base, depth - 1))
         };
         let Some(written) = part(extends, "file") else { return in_this(self) };
-        let done = written.text().and_then(|text| interpolate(text, &|name| self.variables.get(name)).ok());
+        let done = written.text().and_then(|text| self.variables.fill(text).ok());
         let file = done.and_then(|done| self.others.get(self.project, &done.text).ok());
         file.is_some_and(|(file, _)| in_this(&self.inside(&file)))
     }

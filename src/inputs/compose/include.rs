@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::found::{Found, Spot};
-use super::super::interpolate::interpolate;
 use super::super::key_path::KeyPath;
 use super::super::repository::LocalFile;
 use super::super::variables::{FILE_NAME, Variables};
@@ -158,7 +157,7 @@ impl Compose<'_> {
 
     /// A text with its values put in.
     fn written(&self, what: &str, node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) -> Option<String> {
-        let refusal = match interpolate(node.text()?, &|name| self.variables.get(name)) {
+        let refusal = match self.variables.fill(node.text()?) {
             Ok(done) if done.unset.is_empty() => return Some(done.text),
             Ok(done) => Refusal::LeftOut(format!(
                 "not followed: it depends on {} without a value",

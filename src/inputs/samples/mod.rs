@@ -6,6 +6,7 @@
 mod compose;
 mod dockerfile;
 mod gitlab;
+mod growth;
 mod kubernetes;
 mod pipelines;
 
@@ -104,7 +105,7 @@ fn a_platform_that_a_dockerfile_names_is_wanted_and_one_that_depends_on_the_buil
     let text = "ARG P=linux/arm/v7\nFROM --platform=linux/arm64 a/one\nFROM --platform=$P a/two\n\
                 FROM --platform=$BUILDPLATFORM a/three\nFROM --platform=${TARGETPLATFORM} a/four\n\
                 FROM --platform=linux/$TARGETARCH a/five\nFROM --platform='linux/amd64' a/six AS x\n\
-                FROM a/seven\nFROM --platform=nonsense a/eight\nFROM --platform=linux/s390x x\n\
+                FROM a/seven\nFROM --platform=arm64 a/eight\nFROM --platform=linux/s390x x\n\
                 COPY --from=a/nine / /\n";
     let expected = [
         "a/one linux/arm64",
