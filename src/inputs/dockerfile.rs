@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The platform that a text names; none where the builder adds to it, as BuildKit has it of a single word.
-fn wanted(text: &str) -> Result<Option<Platform>, PlatformError> {
+pub(super) fn wanted(text: &str) -> Result<Option<Platform>, PlatformError> {
     let word = text.to_ascii_lowercase();
     if HALVES.contains(&&*word) || word.contains('(') { Ok(None) } else { text.parse().map(Some) }
 }
