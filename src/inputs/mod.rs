@@ -114,7 +114,7 @@ pub struct Options {
     pub any_image_key: AnyImageKey,
     /// What happens to names of images that are built.
     pub built: Built,
-    /// Values for Compose's variables, before those of `.env`.
+    /// Values for the variables of Compose and bake files, before those of `.env` and defaults.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Values for `ARG`s that Dockerfiles declare.
     pub build_args: BTreeMap<String, String>,
@@ -340,7 +340,7 @@ fn read_structured(
             }
             Some(Kind::Workflow) => workflow::read(&root, workflow::Forge::of(path), &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
-            Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
+            Some(Kind::Bake) => bake::read(&root, &options.environment, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
             Some(Kind::Sbom) => sbom::read(&root, &budget, &mut found),
             Some(Kind::Kubernetes) => kubernetes.read(&root, &mut found),

@@ -93,3 +93,72 @@ fn what_is_no_service_and_a_name_of_which_nothing_is_left_are_faults() {
         ],
     );
 }
+
+#[test]
+fn a_target_is_built_with_all_that_it_inherits() {
+    let text = r#"{"target": {
+"common": {"contexts": {"named": "docker-image://in/common:1", "other": "docker-image://in/common:2"}, "args": {"T": "1", "K": "k"}},
+"app": {"inherits": ["common"], "args": {"T": "2", "K": null},
+  "dockerfile-inline": "ARG T=0\nARG K\nFROM a:$T-$K\nFROM named\nFROM OTHER"},
+"b": {"inherits": ["app"], "args": {"T": "3"}, "contexts": {"named": "docker-image://in/b:1"}},
+"late": {"args": {"T": "4"}},
+"c": {"inherits": ["app", "late"]},
+"round": {"inherits": ["round", "gone"], "dockerfile-inline": "FROM round:1"},
+"twice": [{"dockerfile-inline": "FROM lost:1"}, {"dockerfile-inline": "FROM twice:1"}]
+}}"#;
+    let expected = [
+        "2 in/common:1",
+        "2 in/common:2",
+        "4 a:2-k",
+        "4 a:3-k",
+        "4 a:4-k",
+        "5 in/b:1",
+        "8 round:1",
+        "8 ? inherits: gone",
+        "9 twice:1",
+    ];
+    assert_found("docker-bake.json", text, &expected);
+}
+
+#[test]
+fn a_bake_file_is_filled_in_as_hcl_has_it() {
+    let text = r#"{"variable": {"TAG": {"default": "3.19"}, "V": {"default": "${TAG}-v"}},
+"target": {"a": {"args": {"X": "${TAG}", "Y": "${upper(TAG)}"},
+"contexts": {"one": "docker-image://x:$TAG",
+"two": "docker-image://x:${TAG:-1}",
+"three": "docker-image://x:${V}"},
+"dockerfile-inline": "ARG X=1\nARG Y=1\nARG TAG=no\nFROM al:${TAG}\nFROM bl:$${X}\nFROM cl:$X\nFROM dl:$${Y}\nFROM el:${GONE}\nFROM fl:${upper(TAG)}"}}}"#;
+    let expected = [
+        "3 ! docker-image://x:$TAG",
+        "4 ? docker-image://x:${TAG:-1}",
+        "5 x:3.19-v",
+        "6 al:3.19",
+        "6 bl:3.19",
+        "6 cl:3.19",
+        "6 ? dl:${Y}",
+        "6 ? el:${GONE_of_bake}",
+        "6 ? fl:${expression_of_bake}",
+    ];
+    assert_found("docker-bake.json", text, &expected);
+    let environment =
+        Arc::new(BTreeMap::from([("TAG".to_owned(), "9".to_owned()), ("GONE".to_owned(), "8".to_owned())]));
+    let with_environment =
+        found_with("docker-bake.json", text, &Options { environment, ..Options::default() });
+    assert_eq!(with_environment[2..4], ["5 x:9-v", "6 al:9"]);
+    assert!(with_environment.contains(&"6 ? el:${GONE_of_bake}".to_owned()), "{with_environment:?}");
+}
+
+#[test]
+fn a_job_called_target_makes_no_bake_file_of_a_pipeline() {
+    for text in [
+        "stages: [a]\ntarget: {script: [a], image: job:1}\n",
+        "target: {script: [a], image: job:1}\n",
+        "target:\n  image: job:1\n  script: a\n  variables: {args: x}\n",
+        "target: {image: {name: job:1}, variables: {context: x}, script: [a]}\n",
+    ] {
+        assert_eq!(found("any.yaml", text).len(), 1, "{text}");
+        assert!(found("any.yaml", text)[0].ends_with(" job:1"), "{text}");
+    }
+    let bake = "{\"target\": [{\"a\": [{\"contexts\": {\"x\": \"docker-image://x:1\"}}], \"b\": {}}]}";
+    assert_found("any.json", bake, &["1 x:1"]);
+}
