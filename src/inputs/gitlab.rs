@@ -42,6 +42,10 @@ const MAX_DEPTH: usize = 11;
 const KEYS: [&str; 2] = ["image", "services"];
 /// What the variables of a template hang on.
 const NO_JOB: &str = "the jobs that use this template, of which none is here";
+const A_LIST: &str = "a list is no image's name: a text, or a map with `name`, must stand here";
+const NO_TEXT: &str =
+    "no image's name but a number, true or false: if it is meant as a name, write it in quotes";
+const NAMELESS: &str = "no `name` stands in this map, nor in those that it is merged with";
 const UNKNOWN_JOBS: &str = "the jobs that use it, of which none is known here";
 
 /// Whether only a pipeline looks like this.
@@ -82,6 +86,10 @@ impl<'a> At<'a> {
         std::ptr::eq(self.node, other.node)
     }
 
+    fn is_null(self) -> bool {
+        !self.node.is_map() && !self.node.is_seq() && self.node.text().is_none()
+    }
+
     fn address(self) -> usize {
         std::ptr::from_ref(self.node).addr()
     }
@@ -103,6 +111,10 @@ enum Leaf<'a> {
     Name(At<'a>, Option<At<'a>>),
     /// A reference to what is not in these files.
     Lost(At<'a>),
+    /// A value that is no name.
+    Wrong(At<'a>, &'static str),
+    /// A map without a name, which whoever takes it may bring.
+    Nameless(At<'a>),
 }
 
 /// What the jobs of these files take.
@@ -124,6 +136,13 @@ struct Told<'a> {
     at: At<'a>,
     typed: Cow<'a, str>,
     name: Name,
+}
+
+impl<'a> Told<'a> {
+    fn fault(at: At<'a>, why: &str) -> Self {
+        let typed = at.node.text().unwrap_or_default().into();
+        Self { at, typed, name: Name::Fault(why.to_owned()) }
+    }
 }
 
 /// What comes of a name.
@@ -252,7 +271,8 @@ impl<'a> Gitlab<'a> {
                 match leaf {
                     Leaf::Name(at, _) if used.contains(&at.address()) => {}
                     Leaf::Name(at, _) => self.tell(Leaf::Name(at, None), &Scope::Template(why), told),
-                    Leaf::Lost(_) => self.tell(leaf, &Scope::Template(why), told),
+                    Leaf::Nameless(_) => {}
+                    Leaf::Lost(_) | Leaf::Wrong(..) => self.tell(leaf, &Scope::Template(why), told),
                 }
             }
         }
@@ -260,7 +280,7 @@ impl<'a> Gitlab<'a> {
 
     /// The names that stand under `key` of a job.
     fn leaves(&self, job: &Job<'a>, key: &str, out: &mut Vec<Leaf<'a>>) -> Held<'a, ()> {
-        let mut is_map = false;
+        let mut map = None;
         for held in job.all(key) {
             match held {
                 Held::Value(at) if key == "services" => {
@@ -268,25 +288,30 @@ impl<'a> Gitlab<'a> {
                     return Held::Value(());
                 }
                 // A map is merged with those below it: `name` may stand there.
-                Held::Value(at) if is_map && !at.node.is_map() => return Held::Value(()),
+                Held::Value(at) if map.is_some() && !at.node.is_map() => break,
                 Held::Value(at) if self.image(at, None, MAX_DEPTH, out) => return Held::Value(()),
-                Held::Value(_) => is_map = true,
+                Held::Value(at) => map = map.or(Some(at)),
                 Held::Elsewhere(at, name) => return Held::Elsewhere(at, name),
                 Held::Nothing => {}
             }
         }
-        if is_map { Held::Value(()) } else { Held::Nothing }
+        out.extend(map.map(Leaf::Nameless));
+        map.map_or(Held::Nothing, |_| Held::Value(()))
     }
 
     /// A text, a map with `name`, or a reference to one of these; whether that is there.
     fn image(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) -> bool {
         let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return true };
         match at.get("name") {
-            Some(name) if depth > 0 => self.image(name, via, depth - 1, out),
-            Some(_) => true,
+            Some(name) if depth > 0 && !name.is_null() => self.image(name, via, depth - 1, out),
+            Some(name) => !name.is_null(),
             None if at.node.is_map() => false,
             None => {
-                out.extend(at.node.text().map(|_| Leaf::Name(at, via)));
+                match at.node.kind_of_no_text() {
+                    Some("a list") => out.push(Leaf::Wrong(at, A_LIST)),
+                    Some(_) => out.push(Leaf::Wrong(at, NO_TEXT)),
+                    None => out.extend(at.node.text().map(|_| Leaf::Name(at, via))),
+                }
                 true
             }
         }
@@ -296,7 +321,9 @@ impl<'a> Gitlab<'a> {
     fn services(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) {
         let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return };
         if !at.node.is_seq() {
-            self.image(at, via, depth, out);
+            if !self.image(at, via, depth, out) {
+                out.push(Leaf::Nameless(at));
+            }
         } else if depth > 0 {
             for (_, service) in at.items(self.budget) {
                 self.services(service, via, depth - 1, out);
@@ -347,6 +374,8 @@ impl<'a> Gitlab<'a> {
     fn tell(&self, leaf: Leaf<'a>, scope: &Scope<'a>, told: &mut Vec<Told<'a>>) {
         let (at, via) = match leaf {
             Leaf::Name(at, via) => (at, via),
+            Leaf::Wrong(at, why) => return told.push(Told::fault(at, why)),
+            Leaf::Nameless(at) => return told.push(Told::fault(at, NAMELESS)),
             Leaf::Lost(at) => {
                 let why = format!("a reference to what is not in {}", self.here());
                 told.push(Told { at, typed: self.as_typed(at.node).into(), name: Name::Open(why) });
