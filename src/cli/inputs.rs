@@ -26,7 +26,7 @@ pub struct InputArgs {
     /// In Compose files, take the images that are built there too
     #[arg(long, help_heading = "Inputs")]
     pub built_images: bool,
-    /// In Compose files, use the variables of this process's environment before those of .env
+    /// In Compose and bake files, use the variables of this process's environment before those of .env and defaults
     #[arg(long, help_heading = "Inputs")]
     pub env: bool,
     /// In Dockerfiles, give this ARG a value; repeatable

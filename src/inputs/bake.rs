@@ -1,114 +1,243 @@
 //! `docker buildx bake` files in JSON: named contexts and caches that are images, and Dockerfiles in them.
 //!
-//! Bake files in HCL are programs; `docker buildx bake --print` makes JSON of them.
+//! Bake files in HCL are programs; `docker buildx bake --print` makes JSON of them. A target is read once with all
+//! that it inherits: later parents win, and what it says itself.
 
-use std::collections::BTreeMap;
+mod template;
 
-use super::compose::{cache_image, image_context, variables};
-use super::dockerfile::{self, Given};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use self::template::Templates;
+use super::compose::{cache_image, image_context};
+use super::dockerfile::{self, Given, Inside};
 use super::found::{Found, Spot};
-use super::interpolate::{Fault, interpolate};
-use super::key_path::KeyPath;
+use super::room::Room;
 use super::yaml::{Budget, Node};
 
 /// HCL's JSON form puts lists of blocks around blocks.
 const MAX_DEPTH: usize = 4;
+/// Targets that inherit each other, as far as anybody could mean it.
+const MAX_PARENTS: usize = 100;
+/// What a target of bake holds that says what is built, and no job of a pipeline.
+const TARGET_KEYS: [&str; 16] = [
+    "context",
+    "contexts",
+    "dockerfile",
+    "dockerfile-inline",
+    "args",
+    "tags",
+    "inherits",
+    "cache-from",
+    "cache-to",
+    "platforms",
+    "output",
+    "target",
+    "labels",
+    "matrix",
+    "no-cache",
+    "secret",
+];
 
 /// Whether only a bake file has these keys.
 pub(super) fn is_it(root: &Node) -> bool {
-    root.get("target").is_some_and(|targets| targets.is_map() || targets.is_seq())
-        && root.get("apiVersion").is_none()
-}
-
-pub(super) fn read(root: &Node, budget: &Budget, found: &mut Found<'_>) {
-    let top = KeyPath::ROOT;
-    if let Some(targets) = root.get("target") {
-        blocks(targets, &top.key("target"), MAX_DEPTH, budget, &mut |named, path| {
-            for (name, target) in named.pairs(budget) {
-                blocks(target, &path.key(name), MAX_DEPTH, budget, &mut |target, path| {
-                    read_target(target, path, root, budget, found);
-                });
-            }
-        });
+    let budget = Budget::default();
+    let Some(targets) = root.get("target").filter(|_| root.get("apiVersion").is_none()) else { return false };
+    let mut all = Vec::new();
+    for named in blocks(targets, &budget) {
+        all.extend(named.pairs(&budget).map(|(_, target)| target));
     }
+    // A pipeline may have a job of that name.
+    let is_target = |target: &Node| {
+        let mut blocks = blocks(target, &budget).into_iter().peekable();
+        blocks.peek().is_some()
+            && blocks.all(|block| {
+                block.pairs(&budget).next().is_none()
+                    || TARGET_KEYS.iter().any(|key| block.get(key).is_some())
+            })
+    };
+    let is_pipeline = root.get("stages").is_some_and(Node::is_seq);
+    !is_pipeline && (targets.is_map() || targets.is_seq()) && all.into_iter().all(is_target)
 }
 
-/// Calls `take` with `node`, or with each entry of it.
-fn blocks(
-    node: &Node,
-    path: &KeyPath<'_>,
-    depth: usize,
+/// A map, or the maps of a list of them.
+fn blocks<'n>(node: &'n Node, budget: &'n Budget) -> Vec<&'n Node> {
+    fn gather<'n>(node: &'n Node, depth: usize, budget: &'n Budget, out: &mut Vec<&'n Node>) {
+        if node.is_map() {
+            out.push(node);
+        } else if depth > 0 {
+            node.items(budget).for_each(|(_, block)| gather(block, depth - 1, budget, out));
+        }
+    }
+    let mut out = Vec::new();
+    gather(node, MAX_DEPTH, budget, &mut out);
+    out
+}
+
+/// Reads a file; `environment` goes before the defaults of variables.
+pub(super) fn read(
+    root: &Rc<Node>,
+    environment: &BTreeMap<String, String>,
     budget: &Budget,
-    take: &mut dyn FnMut(&Node, &KeyPath<'_>),
-) {
-    if node.is_map() {
-        take(node, path);
-    } else if depth > 0 {
-        for (at, block) in node.items(budget) {
-            blocks(block, &path.index(at), depth - 1, budget, take);
-        }
-    }
-}
-
-fn read_target(target: &Node, path: &KeyPath<'_>, root: &Node, budget: &Budget, found: &mut Found<'_>) {
-    let mut named = Vec::new();
-    if let Some(contexts) = target.get("contexts") {
-        let path = path.key("contexts");
-        for (name, context) in contexts.pairs(budget) {
-            named.push(name.to_owned());
-            text(context, &path.key(name), root, image_context, found);
-        }
-    }
-    if let Some(caches) = target.get("cache-from") {
-        let path = path.key("cache-from");
-        for (at, cache) in caches.items(budget) {
-            let path = path.index(at);
-            if cache.str("type") == Some("registry")
-                && let Some(reference) = cache.get("ref")
-            {
-                text(reference, &path.key("ref"), root, |text| Some(text), found);
-            }
-            text(cache, &path, root, cache_image, found);
-        }
-    }
-    let mut args = BTreeMap::new();
-    if let Some(given) = target.get("args") {
-        for (name, value) in given.pairs(budget) {
-            // One that is an expression stays what the Dockerfile says.
-            let value = value.text().and_then(|text| interpolate(text, &|name| default(root, name)).ok());
-            if let Some(value) = value.filter(|value| value.unset.is_empty()) {
-                args.insert(name.to_owned(), value.text);
-            }
-        }
-    }
-    let given = Given { args: Some(&args), contexts: &named, inside: None };
-    dockerfile::read_inline(target.get("dockerfile-inline"), &path.key("dockerfile-inline"), given, found);
-}
-
-/// A value may be set from outside; what stands in the file is what holds without that.
-fn default<'a>(root: &'a Node, name: &str) -> Option<&'a str> {
-    root.at(&["variable", name, "default"]).and_then(Node::text)
-}
-
-fn text(
-    node: &Node,
-    path: &KeyPath<'_>,
-    root: &Node,
-    part: impl Fn(&str) -> Option<&str>,
     found: &mut Found<'_>,
 ) {
-    let Some(typed) = node.text() else { return };
-    let spot = Spot::of(node, path);
-    match interpolate(typed, &|name| default(root, name)) {
-        Ok(done) => match part(&done.text) {
-            None => {}
-            Some(_) if !done.unset.is_empty() => {
-                found.dynamic(spot, typed, format!("{} without a default", variables(&done.unset)));
+    let Some(targets) = root.get("target") else { return };
+    found.know(root);
+    let mut variables = HashMap::new();
+    let declared = root.get("variable").into_iter().flat_map(|node| blocks(node, budget));
+    for (name, variable) in declared.flat_map(|named| named.pairs(budget)) {
+        let default = blocks(variable, budget).into_iter().rev().find_map(|block| block.get("default"));
+        variables.insert(name, default);
+    }
+    let templates = Templates { variables, environment, room: Room::default() };
+    let mut bake = Bake { targets: HashMap::new(), templates, budget };
+    let mut names = Vec::new();
+    for (name, target) in blocks(targets, budget).into_iter().flat_map(|named| named.pairs(budget)) {
+        let known = bake.targets.entry(name).or_insert_with(|| {
+            names.push(name);
+            Vec::new()
+        });
+        known.extend(blocks(target, budget));
+    }
+    for name in names {
+        let mut levels = Levels::default();
+        bake.gather(name, MAX_PARENTS, &mut levels, found);
+        bake.target(&levels.blocks, found);
+    }
+}
+
+struct Bake<'a> {
+    /// The blocks of each target, of which later ones win.
+    targets: HashMap<&'a str, Vec<&'a Node>>,
+    templates: Templates<'a>,
+    budget: &'a Budget,
+}
+
+/// What a target is put together of, what wins first.
+#[derive(Default)]
+struct Levels<'a> {
+    blocks: Vec<&'a Node>,
+    known: HashSet<&'a str>,
+}
+
+impl<'a> Bake<'a> {
+    /// Adds a target and all that it inherits. What is there already, from nearer, could change nothing.
+    fn gather(&self, name: &str, depth: usize, levels: &mut Levels<'a>, found: &mut Found<'_>) {
+        let Some((name, blocks)) = self.targets.get_key_value(name).filter(|_| self.budget.spend()) else {
+            return;
+        };
+        if !levels.known.insert(name) {
+            return;
+        }
+        levels.blocks.extend(blocks.iter().rev());
+        let Some(inherits) = blocks.iter().rev().find_map(|block| block.get("inherits")) else { return };
+        let mut parents: Vec<&Node> = inherits.items(self.budget).map(|(_, parent)| parent).collect();
+        parents.reverse();
+        for parent in parents {
+            let Some(typed) = parent.text() else { continue };
+            match self.templates.fill(typed) {
+                Ok(done) if done.open.is_empty() && self.targets.contains_key(&*done.text) => {
+                    if depth > 0 {
+                        self.gather(&done.text, depth - 1, levels, found);
+                    } else {
+                        let why = format!(
+                            "inherits: more than {MAX_PARENTS} targets that inherit each other: the rest is left out"
+                        );
+                        found.bad(spot(parent), typed, why);
+                    }
+                }
+                Ok(done) if done.open.is_empty() => {
+                    // Another file of the same call may have it.
+                    let why = format!("what the target {} says, which is not in this file", done.text);
+                    found.dynamic(spot(parent), &format!("inherits: {typed}"), why);
+                }
+                Ok(done) => found.dynamic(spot(parent), &format!("inherits: {typed}"), done.open.join(", ")),
+                Err(fault) => found.bad(spot(parent), typed, fault.to_string()),
             }
-            Some(image) => found.image(spot, typed, image),
-        },
-        Err(Fault::Template | Fault::Required { .. }) => {
-            found.dynamic(spot, typed, "an expression of HCL".to_owned());
         }
     }
+
+    /// Tells what comes of a target.
+    fn target(&self, levels: &[&'a Node], found: &mut Found<'_>) {
+        let mut contexts = HashSet::new();
+        for all in levels.iter().filter_map(|block| block.get("contexts")) {
+            for (name, context) in all.pairs(self.budget) {
+                if contexts.insert(name.to_ascii_lowercase()) {
+                    self.text(context, image_context, found);
+                }
+            }
+        }
+        for caches in levels.iter().filter_map(|block| block.get("cache-from")) {
+            for (_, cache) in caches.items(self.budget) {
+                if cache.str("type") == Some("registry")
+                    && let Some(reference) = cache.get("ref")
+                {
+                    self.text(reference, |text| Some(text), found);
+                }
+                self.text(cache, cache_image, found);
+            }
+        }
+        let inline = levels
+            .iter()
+            .find_map(|block| block.get("dockerfile-inline").filter(|node| node.text().is_some()));
+        if let Some(node) = inline {
+            self.inline(node, (&self.args(levels), &contexts), found);
+        }
+    }
+
+    /// The arguments of a build; none for a value that is not known.
+    fn args(&self, levels: &[&'a Node]) -> BTreeMap<String, Option<String>> {
+        let mut args = BTreeMap::new();
+        for all in levels.iter().filter_map(|block| block.get("args")) {
+            for (name, value) in all.pairs(self.budget) {
+                // A null is no argument.
+                let Some(value) = value.text().filter(|_| !args.contains_key(name)) else { continue };
+                let done = self.templates.fill(value).ok().filter(|done| done.open.is_empty());
+                args.insert(name.to_owned(), done.map(|done| done.text));
+            }
+        }
+        args
+    }
+
+    fn inline(
+        &self,
+        node: &Node,
+        (args, contexts): (&BTreeMap<String, Option<String>>, &HashSet<String>),
+        found: &mut Found<'_>,
+    ) {
+        let typed = node.text().unwrap_or_default();
+        match self.templates.fill(typed) {
+            Ok(done) => {
+                let inside = Inside::of(node, spot(node));
+                // A value of several lines moves those below it.
+                let is_moved = done.text.lines().count() != typed.lines().count();
+                let inside = Some(if is_moved { inside.without_lines() } else { inside });
+                let room = Some(&self.templates.room);
+                let given = Given { args: Some(args), contexts: Some(contexts), room, inside };
+                dockerfile::read(&done.text, given, found);
+            }
+            Err(fault) => found.bad(spot(node), "", fault.to_string()),
+        }
+    }
+
+    /// `part` cuts the image out of the text once the variables have their values.
+    fn text(&self, node: &Node, part: impl Fn(&str) -> Option<&str>, found: &mut Found<'_>) {
+        let Some(typed) = node.text() else { return };
+        match self.templates.fill(typed) {
+            Ok(done) => match part(&done.text) {
+                None => {}
+                Some(_) if !done.open.is_empty() => found.dynamic(spot(node), typed, done.open.join(", ")),
+                Some(image) if image.contains('$') => {
+                    found.bad(spot(node), typed, "invalid name: a literal $ stands in it".to_owned());
+                }
+                Some(image) => found.image(spot(node), typed, image),
+            },
+            Err(fault) => found.bad(spot(node), typed, fault.to_string()),
+        }
+    }
+}
+
+/// Where a value is written: the document is known.
+const fn spot(node: &Node) -> Spot<'_> {
+    Spot { line: node.line, path: None, node: Some(node) }
 }

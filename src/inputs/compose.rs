@@ -7,18 +7,18 @@
 mod extends;
 mod include;
 mod others;
+mod service;
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use self::extends::Heir;
+use self::extends::{Base, named};
 use self::others::Others;
+use self::service::Level;
 
-use super::dockerfile::{self, Given, Inside};
 use super::found::{Found, Spot};
-use super::interpolate::{Fault, interpolate};
+use super::interpolate::Fault;
 use super::key_path::KeyPath;
 use super::repository::{LocalFile, Part};
 use super::variables::Variables;
@@ -45,6 +45,14 @@ const RESET: &str = "reset";
 /// Collections inside an extension, as far as anybody could mean it.
 const MAX_EXTENSION_DEPTH: usize = 16;
 
+/// What a map with the keys of a service stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Service,
+    /// Part of an extension, which Compose itself does not look at.
+    Template,
+}
+
 /// Whether only a Compose file has these keys.
 pub(super) fn is_it(root: &Node) -> bool {
     root.get("services").is_some_and(Node::is_map) && root.get("jobs").is_none()
@@ -62,7 +70,7 @@ pub(super) struct Settings<'a> {
 pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, given: Settings<'_>, found: &mut Found<'_>) {
     let (name, document) = found.file();
     let part = Part { root: Rc::clone(root), file: Arc::clone(name), document };
-    let file = LocalFile::named(path.map(Path::to_owned).unwrap_or_default(), part);
+    let file = Rc::new(LocalFile::named(path.map(Path::to_owned).unwrap_or_default(), part));
     let compose = Compose {
         project: file.path.parent().unwrap_or(Path::new("")),
         file: &file,
@@ -71,14 +79,15 @@ pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, given: Settings<'_>, fo
         built: given.built,
         budget: given.budget,
         above: &path.and_then(|path| path.canonicalize().ok()).into_iter().collect::<Vec<_>>(),
-        overridden: &HashSet::new(),
+        earlier: &[],
+        later: &[],
     };
     compose.read(found);
 }
 
 #[derive(Clone, Copy)]
 struct Compose<'a> {
-    file: &'a LocalFile,
+    file: &'a Rc<LocalFile>,
     /// The folder that paths in it start at.
     project: &'a Path,
     others: &'a Others,
@@ -87,8 +96,9 @@ struct Compose<'a> {
     budget: &'a Budget,
     /// The files through which it is included, and itself.
     above: &'a [PathBuf],
-    /// Services whose image another file decides.
-    overridden: &'a HashSet<String>,
+    /// The files before and behind it in a list that is merged.
+    earlier: &'a [(Rc<LocalFile>, PathBuf)],
+    later: &'a [(Rc<LocalFile>, PathBuf)],
 }
 
 impl Compose<'_> {
@@ -105,14 +115,19 @@ impl Compose<'_> {
             Some(services) => {
                 let path = top.key("services");
                 for (name, service) in services.merged_pairs(self.budget) {
-                    self.service(service, &path.key(name), found);
+                    let path = path.key(name);
+                    if service.is_seq() || service.text().is_some() {
+                        let why = "a service is a map: nothing is read of this".to_owned();
+                        found.bad(Spot::of(service, &path), "", why);
+                    }
+                    self.service(service, &path, Role::Service, found);
                 }
             }
             None => {
                 let is_service = |name: &str| !NO_SERVICES.contains(&name) && !name.starts_with("x-");
                 let services = root.merged_pairs(self.budget);
                 for (name, service) in services.into_iter().filter(|(name, _)| is_service(name)) {
-                    self.service(service, &top.key(name), found);
+                    self.service(service, &top.key(name), Role::Service, found);
                 }
             }
         }
@@ -124,14 +139,6 @@ impl Compose<'_> {
         }
     }
 
-    /// The service of this name, and the document that it stands in.
-    fn named(&self, name: &str) -> Option<(&Part, &Node)> {
-        self.file.parts.iter().find_map(|part| {
-            let services = part.root.get("services").unwrap_or(&part.root);
-            Some((part, services.get(name)?))
-        })
-    }
-
     /// Services, or parts of them, wherever they stand in an extension.
     fn extension(&self, node: &Node, path: &KeyPath<'_>, depth: usize, found: &mut Found<'_>) {
         if node.has_tag(RESET) {
@@ -139,7 +146,7 @@ impl Compose<'_> {
         }
         // Other programs' settings may call other things an image.
         if node.get("image").is_none_or(|image| !image.is_map() && !image.is_seq()) {
-            self.service(node, path, found);
+            self.service(node, path, Role::Template, found);
         }
         if depth == 0 {
             return;
@@ -152,105 +159,18 @@ impl Compose<'_> {
         }
     }
 
-    fn service(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        self.volumes(service, path, found);
-        if part(service, "provider").is_some() || service.has_tag(RESET) {
+    fn service(&self, service: &Node, path: &KeyPath<'_>, role: Role, found: &mut Found<'_>) {
+        let is_later = |name: &str| self.later.iter().any(|(file, _)| named(file, name).is_some());
+        // Where a later file of a list has it as well, it is put together there.
+        if service.has_tag(RESET) || role == Role::Service && path.last_key().is_some_and(is_later) {
             return;
         }
-        let is_built = self.is_built(service);
-        if !path.last_key().is_some_and(|name| self.overridden.contains(name)) {
-            self.image(service, is_built, None, path, found);
-        }
-        self.build(service, path, found);
-        self.inherit(service, &Heir::new(service, is_built, self.platform_of(service)), path, found);
-    }
-
-    /// The image of a service; `platform` is that of one that extends it.
-    fn image(
-        &self,
-        service: &Node,
-        is_built: bool,
-        platform: Option<Platform>,
-        path: &KeyPath<'_>,
-        found: &mut Found<'_>,
-    ) {
-        if !is_built || self.built == Built::Take {
-            let platform = platform.or_else(|| self.platform_of(service));
-            self.text((part(service, "image"), platform), &path.key("image"), |text| Some(text), found);
-        }
-    }
-
-    /// The images that the build of a service names.
-    fn build(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let Some(build) = part(service, "build") else { return };
-        let path = path.key("build");
-        let mut named = Vec::new();
-        if let Some(contexts) = part(build, "additional_contexts") {
-            let path = path.key("additional_contexts");
-            for (name, context) in contexts.pairs(self.budget) {
-                named.push(name.to_owned());
-                self.text((Some(context), None), &path.key(name), image_context, found);
-            }
-            for (at, context) in contexts.items(self.budget) {
-                named.extend(context.text().and_then(|text| Some(text.split_once('=')?.0.to_owned())));
-                self.text((Some(context), None), &path.index(at), named_image_context, found);
-            }
-        }
-        if let Some(caches) = part(build, "cache_from") {
-            let path = path.key("cache_from");
-            for (at, cache) in caches.items(self.budget) {
-                self.text((Some(cache), None), &path.index(at), cache_image, found);
-            }
-        }
-        let args = self.build_args(build);
-        let given = Given { args: Some(&args), contexts: &named, inside: None };
-        let path = path.key("dockerfile_inline");
-        match part(build, "dockerfile_inline").and_then(|node| Some((node, node.text()?))) {
-            None => {}
-            // Compose puts values in before BuildKit sees the text.
-            Some((node, typed)) => match interpolate(typed, &|name| self.variables.get(name)) {
-                // What has no value here, the Dockerfile has none for either, and says so where it matters.
-                Ok(done) => {
-                    let text = if done.unset.is_empty() { &*done.text } else { typed };
-                    let inside = Inside::of(node, &path);
-                    // A value of several lines moves those below it.
-                    let is_moved = text.lines().count() != typed.lines().count();
-                    let inside = if is_moved { inside.without_lines() } else { inside };
-                    dockerfile::read(text, Given { inside: Some(inside), ..given }, found);
-                }
-                Err(fault) => found.dynamic(Spot::of(node, &path), "", fault.to_string()),
-            },
-        }
-    }
-
-    /// Images that are mounted.
-    fn volumes(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let Some(volumes) = part(service, "volumes").filter(|_| !service.has_tag(RESET)) else { return };
-        let path = path.key("volumes");
-        for (at, volume) in volumes.items(self.budget) {
-            if volume.str("type") == Some("image") {
-                let path = path.index(at);
-                self.text((part(volume, "source"), None), &path.key("source"), |text| Some(text), found);
-            }
-        }
-    }
-
-    /// `args` of a build: a map, or a list of `NAME=VALUE`. What has no value here is left to the Dockerfile.
-    fn build_args(&self, build: &Node) -> BTreeMap<String, String> {
-        let Some(args) = part(build, "args") else { return BTreeMap::new() };
-        let listed = args.items(self.budget).filter_map(|(_, item)| item.text()?.split_once('='));
-        let mapped = args.pairs(self.budget).filter_map(|(name, value)| Some((name, value.text()?)));
-        let known = listed.chain(mapped).filter_map(|(name, value)| {
-            let done = interpolate(value, &|name| self.variables.get(name)).ok()?;
-            done.unset.is_empty().then(|| (name.to_owned(), done.text))
-        });
-        known.collect()
-    }
-
-    /// For which platform a service is pulled; none where that depends on a variable without a value.
-    fn platform_of(&self, service: &Node) -> Option<Platform> {
-        let done = interpolate(service.str("platform")?, &|name| self.variables.get(name)).ok()?;
-        if done.unset.is_empty() { done.text.parse().ok() } else { None }
+        let (file, document) = (Arc::clone(found.file().0), found.file().1);
+        let bases = self.bases(service, path, role, found);
+        let own = Level { service, path: *path, file: Arc::clone(&file), document };
+        let levels: Vec<Level<'_>> = [own].into_iter().chain(bases.iter().filter_map(Base::level)).collect();
+        self.merged(&levels, role, found);
+        found.turn_to(&file, document);
     }
 
     /// `part` cuts the image out of the text once the variables have their values.
@@ -267,7 +187,7 @@ impl Compose<'_> {
         }
         let Some(typed) = node.text() else { return };
         let spot = Spot::of(node, path);
-        match interpolate(typed, &|name| self.variables.get(name)) {
+        match self.variables.fill(typed) {
             Ok(done) => match part(&done.text) {
                 // Where no image can stand, no variable matters.
                 None => {}
@@ -281,7 +201,7 @@ impl Compose<'_> {
                 Some(image) => found.image_for(spot, typed, image, platform),
             },
             Err(fault @ Fault::Required { .. }) => found.dynamic(spot, typed, fault.to_string()),
-            Err(fault @ Fault::Template) => found.bad(spot, typed, fault.to_string()),
+            Err(fault @ (Fault::Template | Fault::TooLong(_))) => found.bad(spot, typed, fault.to_string()),
         }
     }
 }

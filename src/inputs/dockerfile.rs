@@ -7,14 +7,15 @@ mod expand;
 mod lines;
 
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
-use self::expand::{Known, expand};
+use self::expand::{Expanded, Fault, Known, expand};
 use self::lines::{Escape, Instruction, words};
 use super::compose::variables;
 use super::found::{Found, Spot};
-use super::key_path::KeyPath;
+use super::room::Room;
 use super::yaml::Node;
-use crate::model::platform::Platform;
+use crate::model::platform::{Platform, PlatformError};
 
 /// Given by BuildKit, and different for every builder and target.
 const PLATFORM_ARGS: [&str; 9] = [
@@ -27,6 +28,13 @@ const PLATFORM_ARGS: [&str; 9] = [
     "TARGETARCH",
     "TARGETVARIANT",
     "TARGETSTAGE",
+];
+
+/// Systems and architectures, which BuildKit takes for half a platform.
+const HALVES: [&str; 24] = [
+    "linux", "windows", "darwin", "macos", "freebsd", "netbsd", "openbsd", "solaris", "wasip1", "amd64",
+    "x86_64", "x86-64", "386", "i386", "arm", "armhf", "armel", "arm64", "aarch64", "ppc64le", "s390x",
+    "riscv64", "loong64", "mips64le",
 ];
 
 /// Whether the first instruction is one that only a Dockerfile begins with.
@@ -49,10 +57,13 @@ pub(super) fn is_it(text: &str) -> bool {
 /// What a build is given besides the file.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Given<'a> {
-    /// `--build-arg`, or `args` of a Compose or bake file: values for `ARG`s that the file declares.
-    pub(super) args: Option<&'a BTreeMap<String, String>>,
-    /// Named contexts: such names are no images of their own.
-    pub(super) contexts: &'a [String],
+    /// `--build-arg`, or `args` of a Compose or bake file: values for `ARG`s that the file declares; none where
+    /// there is one that is not known.
+    pub(super) args: Option<&'a BTreeMap<String, Option<String>>>,
+    /// Named contexts, in lower case: such names are no images of their own.
+    pub(super) contexts: Option<&'a HashSet<String>>,
+    /// How much may be filled in, where it is a part of something larger.
+    pub(super) room: Option<&'a Room>,
     /// Where the text stands in another file.
     pub(super) inside: Option<Inside<'a>>,
 }
@@ -67,9 +78,9 @@ pub(super) struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
-    /// The text of `node`, which is the value at `path`.
-    pub(super) fn of(node: &'a Node, path: &'a KeyPath<'a>) -> Self {
-        Self { spot: Spot::of(node, path), first_line: node.first_line() }
+    /// The text of `node`, which stands at `spot`.
+    pub(super) fn of(node: &Node, spot: Spot<'a>) -> Self {
+        Self { spot, first_line: node.first_line() }
     }
 
     /// A text that has not the lines of the file.
@@ -87,8 +98,16 @@ impl<'a> Inside<'a> {
 pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     let file = lines::read(text);
     let all_stages = file.instructions.iter().filter_map(stage_of).collect();
-    let mut reader =
-        Reader { escape: file.escape, args: BTreeMap::new(), stages: Vec::new(), all_stages, given };
+    let own_room = Room::default();
+    let mut reader = Reader {
+        escape: file.escape,
+        args: BTreeMap::new(),
+        stages: HashSet::new(),
+        number: 0,
+        all_stages,
+        room: given.room.unwrap_or(&own_room),
+        given,
+    };
     if let Some((line, image)) = &file.syntax {
         found.image(reader.spot(*line), image, image);
     }
@@ -98,13 +117,6 @@ pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     if let Some((line, name)) = file.unended {
         let why = "the heredoc that begins here has no end".to_owned();
         found.bad(reader.spot(line), &format!("<<{name}"), why);
-    }
-}
-
-/// A Dockerfile that is a value of another file.
-pub(super) fn read_inline(node: Option<&Node>, path: &KeyPath<'_>, given: Given<'_>, found: &mut Found<'_>) {
-    if let Some((node, text)) = node.and_then(|node| Some((node, node.text()?))) {
-        read(text, Given { inside: Some(Inside::of(node, path)), ..given }, found);
     }
 }
 
@@ -122,10 +134,13 @@ struct Reader<'a> {
     escape: Escape,
     /// `ARG`s before the first `FROM`.
     args: BTreeMap<String, Known>,
-    /// The names of the stages so far, in lower case; empty for one without.
-    stages: Vec<String>,
+    /// The names of the stages so far, in lower case.
+    stages: HashSet<String>,
+    /// How many stages there are so far.
+    number: usize,
     /// Those of the whole file: all of them are there before BuildKit looks up whom to copy from.
     all_stages: HashSet<String>,
+    room: &'a Room,
     given: Given<'a>,
 }
 
@@ -135,15 +150,14 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, instruction: &Instruction, found: &mut Found<'_>) {
-        let mut words = words(&instruction.text);
-        while words.first().is_some_and(|(_, word)| word.eq_ignore_ascii_case("ONBUILD")) {
-            words.remove(0);
-        }
-        let Some(((at, name), rest)) = words.split_first() else { return };
+        let words = words(&instruction.text);
+        let is_trigger = |(_, word): &&(usize, &str)| word.eq_ignore_ascii_case("ONBUILD");
+        let triggers = words.iter().take_while(is_trigger).count();
+        let Some(((at, name), rest)) = words[triggers..].split_first() else { return };
         match &*name.to_ascii_uppercase() {
-            "ARG" if self.stages.is_empty() => self.arg(rest),
+            "ARG" if self.number == 0 => self.arg(rest),
             "FROM" => self.from(instruction, *at, rest, found),
-            "COPY" => self.copy(instruction, rest, found),
+            "COPY" => self.copy(instruction, (triggers, rest), found),
             "RUN" => self.run(instruction, rest, found),
             _ => {}
         }
@@ -152,24 +166,26 @@ impl<'a> Reader<'a> {
     fn known(&self, name: &str) -> Known {
         match self.args.get(name) {
             Some(known) => known.clone(),
-            None if PLATFORM_ARGS.contains(&name) && self.given(name).is_some() => {
-                Known::Value(self.given(name).unwrap_or_default().to_owned())
-            }
-            None if PLATFORM_ARGS.contains(&name) => Known::Open,
+            None if PLATFORM_ARGS.contains(&name) => self.given(name).unwrap_or(Known::Open),
             None => Known::Unset,
         }
     }
 
+    fn expanded(&self, word: &str) -> Result<Expanded, Fault> {
+        expand(word, self.escape, &|name| self.known(name), self.room)
+    }
+
     /// What the build is told, which goes before any default.
-    fn given(&self, name: &str) -> Option<&'a str> {
-        self.given.args?.get(name).map(String::as_str)
+    fn given(&self, name: &str) -> Option<Known> {
+        let value = self.given.args?.get(name)?;
+        Some(value.as_deref().map_or(Known::Open, |value| Known::Value(value.into())))
     }
 
     fn arg(&mut self, words: &[(usize, &str)]) {
         for (_, word) in words {
             let name = word.split_once('=').map_or(*word, |(name, _)| name);
             if let Some(value) = self.given(name) {
-                self.args.insert(name.to_owned(), Known::Value(value.to_owned()));
+                self.args.insert(name.to_owned(), value);
                 continue;
             }
             let Some((name, value)) = word.split_once('=') else {
@@ -178,10 +194,11 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             };
-            let value = match expand(value, self.escape, &|name| self.known(name)) {
-                Some(value) if value.unknown.is_empty() => Known::Value(value.text),
+            let value = match self.expanded(value) {
+                Ok(value) if value.unknown.is_empty() => Known::Value(Rc::from(value.text)),
+                Err(Fault::TooLong(why)) => Known::TooLong(why),
                 // What depends on something open is as open.
-                _ => Known::Open,
+                Ok(_) | Err(Fault::NoWord) => Known::Open,
             };
             self.args.insert(name.to_owned(), value);
         }
@@ -197,39 +214,57 @@ impl<'a> Reader<'a> {
             _ => {
                 let why = "FROM takes an image, and AS and a name behind it".to_owned();
                 found.bad(self.spot(instruction.line(at)), instruction.text.trim(), why);
-                self.stages.push(String::new());
+                self.number += 1;
                 return;
             }
         };
         let spot = self.spot(instruction.line(base.0));
-        match expand(base.1, self.escape, &|name| self.known(name)) {
-            None => found.bad(spot, base.1, "not a word that can be expanded".to_owned()),
-            Some(name) if !name.unknown.is_empty() => {
+        let platform = self.platform(instruction, words, found);
+        match self.expanded(base.1) {
+            Err(fault) => found.bad(spot, base.1, fault.to_string()),
+            Ok(name) if !name.unknown.is_empty() => {
                 found.dynamic(
                     spot,
                     base.1,
                     format!("{} without a value before the first FROM", variables(&name.unknown)),
                 );
             }
-            Some(name) if name.text.is_empty() => {
+            Ok(name) if name.text.is_empty() => {
                 found.bad(spot, base.1, "the name of the base image is empty".to_owned());
             }
             // No variable is left: it stood in single quotes, or behind the escape.
-            Some(name) if name.text.contains('$') => {
+            Ok(name) if name.text.contains('$') => {
                 found.bad(spot, base.1, "invalid name: a literal $ stands in it".to_owned());
             }
-            Some(name) if name.text == "scratch" || self.is_earlier_stage(&name.text) => {}
-            Some(name) => found.image_for(spot, base.1, &name.text, self.platform(words)),
+            Ok(name) if name.text == "scratch" || self.is_earlier_stage(&name.text) => {}
+            Ok(name) => found.image_for(spot, base.1, &name.text, platform),
         }
-        self.stages.push(stage);
+        self.number += 1;
+        if !stage.is_empty() {
+            self.stages.insert(stage);
+        }
     }
 
     /// What `--platform` asks for, where that is the same for every builder and target.
-    fn platform(&self, words: &[(usize, &str)]) -> Option<Platform> {
+    fn platform(
+        &self,
+        instruction: &Instruction,
+        words: &[(usize, &str)],
+        found: &mut Found<'_>,
+    ) -> Option<Platform> {
         let mut flags = words.iter().take_while(|(_, word)| word.starts_with("--"));
-        let typed = flags.find_map(|(_, flag)| flag.strip_prefix("--platform="))?;
-        let platform = expand(typed, self.escape, &|name| self.known(name))?;
-        if platform.unknown.is_empty() { platform.text.parse().ok() } else { None }
+        let (at, flag, typed) =
+            flags.find_map(|(at, flag)| Some((*at, *flag, flag.strip_prefix("--platform=")?)))?;
+        let why = match self.expanded(typed) {
+            Ok(platform) if !platform.unknown.is_empty() => return None,
+            Ok(platform) => match wanted(&platform.text) {
+                Ok(platform) => return platform,
+                Err(fault) => fault.to_string(),
+            },
+            Err(fault) => fault.to_string(),
+        };
+        found.bad(self.spot(instruction.line(at)), flag, why);
+        None
     }
 
     /// Only what stands before it can be a base.
@@ -239,15 +274,29 @@ impl<'a> Reader<'a> {
     }
 
     fn is_context(&self, name: &str) -> bool {
-        self.given.contexts.iter().any(|context| context.eq_ignore_ascii_case(name))
+        self.given.contexts.is_some_and(|contexts| contexts.contains(&name.to_ascii_lowercase()))
     }
 
-    fn copy(&self, instruction: &Instruction, words: &[(usize, &str)], found: &mut Found<'_>) {
+    fn copy(
+        &self,
+        instruction: &Instruction,
+        (triggers, words): (usize, &[(usize, &str)]),
+        found: &mut Found<'_>,
+    ) {
         for (at, flag) in words.iter().take_while(|(_, word)| word.starts_with("--")) {
             let Some(name) = flag.strip_prefix("--from=") else { continue };
             // A number is the place of a stage.
-            if name.parse::<u32>().is_err() {
-                self.other(instruction.line(*at), name, found);
+            match name.parse::<i64>() {
+                Err(_) => self.other(instruction.line(*at), name, found),
+                // The stages of a build that begins with this image are not known here.
+                Ok(_) if triggers > 0 => {}
+                Ok(index)
+                    if usize::try_from(index).is_ok_and(|index| index < self.number.saturating_sub(1)) => {}
+                Ok(_) => {
+                    let earlier = self.number.saturating_sub(1);
+                    let why = format!("no such stage: {earlier} stand before this one, counted from 0");
+                    found.bad(self.spot(instruction.line(*at)), flag, why);
+                }
             }
         }
     }
@@ -255,13 +304,17 @@ impl<'a> Reader<'a> {
     fn run(&self, instruction: &Instruction, words: &[(usize, &str)], found: &mut Found<'_>) {
         for (at, flag) in words.iter().take_while(|(_, word)| word.starts_with("--")) {
             let Some(mount) = flag.strip_prefix("--mount=") else { continue };
-            for part in mount.trim_matches(['"', '\'']).split(',') {
-                let part = part.trim().trim_matches(['"', '\'']);
-                if let Some((key, name)) = part.split_once('=')
-                    && key.eq_ignore_ascii_case("from")
-                {
-                    self.other(instruction.line(*at), name, found);
-                }
+            let parts = mount.trim_matches(['"', '\'']).split(',');
+            let parts: Vec<(&str, &str)> =
+                parts.filter_map(|part| part.trim().trim_matches(['"', '\'']).split_once('=')).collect();
+            let values =
+                |name: &'static str| parts.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+            // Memory is mounted from nowhere, whatever is named.
+            if values("type").next_back().is_some_and(|(_, kind)| kind.eq_ignore_ascii_case("tmpfs")) {
+                continue;
+            }
+            for (_, name) in values("from") {
+                self.other(instruction.line(*at), name, found);
             }
         }
     }
@@ -279,4 +332,10 @@ impl<'a> Reader<'a> {
             found.image(spot, name, bare);
         }
     }
+}
+
+/// The platform that a text names; none where the builder adds to it, as BuildKit has it of a single word.
+pub(super) fn wanted(text: &str) -> Result<Option<Platform>, PlatformError> {
+    let word = text.to_ascii_lowercase();
+    if HALVES.contains(&&*word) || word.contains('(') { Ok(None) } else { text.parse().map(Some) }
 }

@@ -8,14 +8,17 @@ mod include;
 mod job;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 
 use self::job::{Held, Job};
 use self::values::Scope;
+use super::bad_line::BadLine;
 use super::found::{Found, Spot};
 use super::repository::Part;
+use super::room::Room;
 use super::yaml::{Budget, Node};
 
 /// Keys at the top that are no jobs.
@@ -39,6 +42,10 @@ const MAX_DEPTH: usize = 11;
 const KEYS: [&str; 2] = ["image", "services"];
 /// What the variables of a template hang on.
 const NO_JOB: &str = "the jobs that use this template, of which none is here";
+const A_LIST: &str = "a list is no image's name: a text, or a map with `name`, must stand here";
+const NO_TEXT: &str =
+    "no image's name but a number, true or false: if it is meant as a name, write it in quotes";
+const NAMELESS: &str = "no `name` stands in this map, nor in those that it is merged with";
 const UNKNOWN_JOBS: &str = "the jobs that use it, of which none is known here";
 
 /// Whether only a pipeline looks like this.
@@ -56,7 +63,7 @@ pub(super) fn is_header(root: &Node) -> bool {
 /// Reads the pipeline that the document `root` of the file at `path` begins.
 pub(super) fn read(root: &Rc<Node>, path: Option<&Path>, budget: &Budget, found: &mut Found<'_>) {
     let (parts, is_whole) = include::follow(root, path, budget, found);
-    Gitlab { parts: &parts, is_whole, budget }.read(found);
+    Gitlab { parts: &parts, is_whole, budget, room: Room::default() }.read(found);
 }
 
 /// A value and the part that it stands in.
@@ -79,6 +86,10 @@ impl<'a> At<'a> {
         std::ptr::eq(self.node, other.node)
     }
 
+    fn is_null(self) -> bool {
+        !self.node.is_map() && !self.node.is_seq() && self.node.text().is_none()
+    }
+
     fn address(self) -> usize {
         std::ptr::from_ref(self.node).addr()
     }
@@ -90,6 +101,7 @@ struct Gitlab<'a> {
     /// Whether nothing else is included.
     is_whole: bool,
     budget: &'a Budget,
+    room: Room,
 }
 
 /// What stands where an image's name does.
@@ -99,6 +111,10 @@ enum Leaf<'a> {
     Name(At<'a>, Option<At<'a>>),
     /// A reference to what is not in these files.
     Lost(At<'a>),
+    /// A value that is no name.
+    Wrong(At<'a>, &'static str),
+    /// A map without a name, which whoever takes it may bring.
+    Nameless(At<'a>),
 }
 
 /// What the jobs of these files take.
@@ -118,9 +134,26 @@ struct Taken<'a> {
 /// What is to be told of a place.
 struct Told<'a> {
     at: At<'a>,
-    typed: String,
-    /// The image, or why it is not known.
-    name: Result<String, String>,
+    typed: Cow<'a, str>,
+    name: Name,
+}
+
+impl<'a> Told<'a> {
+    fn fault(at: At<'a>, why: &str) -> Self {
+        let typed = at.node.text().unwrap_or_default().into();
+        Self { at, typed, name: Name::Fault(why.to_owned()) }
+    }
+}
+
+/// What comes of a name.
+#[derive(Clone, PartialEq, Eq)]
+enum Name {
+    /// The image.
+    Image(String),
+    /// What it hangs on.
+    Open(String),
+    /// What is wrong with it.
+    Fault(String),
 }
 
 impl<'a> Gitlab<'a> {
@@ -168,8 +201,9 @@ impl<'a> Gitlab<'a> {
             found.turn_to(&part.file, part.document);
             let spot = Spot { line: at.node.line, path: None, node: Some(at.node) };
             match name {
-                Ok(name) => found.image(spot, typed, name),
-                Err(why) => found.dynamic(spot, typed, why.clone()),
+                Name::Image(name) => found.image(spot, typed, name),
+                Name::Open(why) => found.dynamic(spot, typed, why.clone()),
+                Name::Fault(why) => found.bad(spot, typed, why.clone()),
             }
         }
     }
@@ -206,7 +240,7 @@ impl<'a> Gitlab<'a> {
                         false => format!("is not in {}", self.here()),
                     };
                     let why = format!("what the template {name} says, which {place}");
-                    told.push(Told { at, typed: format!("extends: {name}"), name: Err(why) });
+                    told.push(Told { at, typed: format!("extends: {name}").into(), name: Name::Open(why) });
                 }
                 Held::Nothing => {
                     if job.inherits(self, "default", key) {
@@ -237,7 +271,8 @@ impl<'a> Gitlab<'a> {
                 match leaf {
                     Leaf::Name(at, _) if used.contains(&at.address()) => {}
                     Leaf::Name(at, _) => self.tell(Leaf::Name(at, None), &Scope::Template(why), told),
-                    Leaf::Lost(_) => self.tell(leaf, &Scope::Template(why), told),
+                    Leaf::Nameless(_) => {}
+                    Leaf::Lost(_) | Leaf::Wrong(..) => self.tell(leaf, &Scope::Template(why), told),
                 }
             }
         }
@@ -245,7 +280,7 @@ impl<'a> Gitlab<'a> {
 
     /// The names that stand under `key` of a job.
     fn leaves(&self, job: &Job<'a>, key: &str, out: &mut Vec<Leaf<'a>>) -> Held<'a, ()> {
-        let mut is_map = false;
+        let mut map = None;
         for held in job.all(key) {
             match held {
                 Held::Value(at) if key == "services" => {
@@ -253,25 +288,30 @@ impl<'a> Gitlab<'a> {
                     return Held::Value(());
                 }
                 // A map is merged with those below it: `name` may stand there.
-                Held::Value(at) if is_map && !at.node.is_map() => return Held::Value(()),
+                Held::Value(at) if map.is_some() && !at.node.is_map() => break,
                 Held::Value(at) if self.image(at, None, MAX_DEPTH, out) => return Held::Value(()),
-                Held::Value(_) => is_map = true,
+                Held::Value(at) => map = map.or(Some(at)),
                 Held::Elsewhere(at, name) => return Held::Elsewhere(at, name),
                 Held::Nothing => {}
             }
         }
-        if is_map { Held::Value(()) } else { Held::Nothing }
+        out.extend(map.map(Leaf::Nameless));
+        map.map_or(Held::Nothing, |_| Held::Value(()))
     }
 
     /// A text, a map with `name`, or a reference to one of these; whether that is there.
     fn image(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) -> bool {
         let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return true };
         match at.get("name") {
-            Some(name) if depth > 0 => self.image(name, via, depth - 1, out),
-            Some(_) => true,
+            Some(name) if depth > 0 && !name.is_null() => self.image(name, via, depth - 1, out),
+            Some(name) => !name.is_null(),
             None if at.node.is_map() => false,
             None => {
-                out.extend(at.node.text().map(|_| Leaf::Name(at, via)));
+                match at.node.kind_of_no_text() {
+                    Some("a list") => out.push(Leaf::Wrong(at, A_LIST)),
+                    Some(_) => out.push(Leaf::Wrong(at, NO_TEXT)),
+                    None => out.extend(at.node.text().map(|_| Leaf::Name(at, via))),
+                }
                 true
             }
         }
@@ -281,7 +321,9 @@ impl<'a> Gitlab<'a> {
     fn services(&self, at: At<'a>, via: Option<At<'a>>, depth: usize, out: &mut Vec<Leaf<'a>>) {
         let Some((at, via, depth)) = self.followed(at, via, depth, out) else { return };
         if !at.node.is_seq() {
-            self.image(at, via, depth, out);
+            if !self.image(at, via, depth, out) {
+                out.push(Leaf::Nameless(at));
+            }
         } else if depth > 0 {
             for (_, service) in at.items(self.budget) {
                 self.services(service, via, depth - 1, out);
@@ -332,25 +374,27 @@ impl<'a> Gitlab<'a> {
     fn tell(&self, leaf: Leaf<'a>, scope: &Scope<'a>, told: &mut Vec<Told<'a>>) {
         let (at, via) = match leaf {
             Leaf::Name(at, via) => (at, via),
+            Leaf::Wrong(at, why) => return told.push(Told::fault(at, why)),
+            Leaf::Nameless(at) => return told.push(Told::fault(at, NAMELESS)),
             Leaf::Lost(at) => {
                 let why = format!("a reference to what is not in {}", self.here());
-                told.push(Told { at, typed: self.as_typed(at.node), name: Err(why) });
+                told.push(Told { at, typed: self.as_typed(at.node).into(), name: Name::Open(why) });
                 return;
             }
         };
         let Some(typed) = at.node.text() else { return };
         for name in scope.names(self, typed) {
-            if let (Ok(name), Some(via)) = (&name, via) {
-                told.push(Told { at: via, typed: self.as_typed(via.node), name: Ok(name.clone()) });
+            if let (Name::Image(_), Some(via)) = (&name, via) {
+                told.push(Told { at: via, typed: self.as_typed(via.node).into(), name: name.clone() });
             }
-            told.push(Told { at, typed: typed.to_owned(), name });
+            told.push(Told { at, typed: typed.into(), name });
         }
     }
 
     fn as_typed(&self, reference: &'a Node) -> String {
         let keys: Vec<&str> =
             reference.items(self.budget).take(10).filter_map(|(_, key)| key.text()).collect();
-        format!("!reference [{}]", keys.join(", "))
+        BadLine::cut(&format!("!reference [{}]", keys.join(", ")))
     }
 
     /// Whether a job or template of this name stands in these files.

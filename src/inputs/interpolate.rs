@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use super::room::{Filling, Room, TooLong};
+
 /// Most defaults inside defaults, as far as anybody could mean it.
 const MAX_DEPTH: usize = 32;
 
@@ -20,6 +22,9 @@ pub(super) enum Fault {
         /// The variable.
         name: String,
     },
+    /// More than any name needs.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
 }
 
 /// What became of a text.
@@ -30,28 +35,36 @@ pub(super) struct Interpolated {
     pub(super) unset: Vec<String>,
 }
 
-/// Puts values in.
+/// Puts values in, as long as there is room.
 pub(super) fn interpolate<'v>(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<&'v str>,
+    room: &Room,
 ) -> Result<Interpolated, Fault> {
-    let mut out = Interpolated::default();
+    // Aliases lead to the same text again and again.
+    room.spend(text.len())?;
+    let mut out = Out { text: Filling::new(room), unset: Vec::new() };
     expand(text, lookup, MAX_DEPTH, &mut out)?;
-    Ok(out)
+    Ok(Interpolated { text: out.text.done(), unset: out.unset })
+}
+
+struct Out<'r> {
+    text: Filling<'r>,
+    unset: Vec<String>,
 }
 
 fn expand<'v>(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<&'v str>,
     depth: usize,
-    out: &mut Interpolated,
+    out: &mut Out<'_>,
 ) -> Result<(), Fault> {
     let mut rest = text;
     while let Some(at) = rest.find('$') {
-        out.text.push_str(&rest[..at]);
+        out.text.literal(&rest[..at]);
         rest = &rest[at + 1..];
         if let Some(behind) = rest.strip_prefix('$') {
-            out.text.push('$');
+            out.text.literal("$");
             rest = behind;
         } else if let Some(behind) = rest.strip_prefix('{') {
             let end = closing_brace(behind).ok_or(Fault::Template)?;
@@ -60,14 +73,14 @@ fn expand<'v>(
         } else {
             let length = name_length(rest);
             if length == 0 {
-                out.text.push('$');
+                out.text.literal("$");
             } else {
-                plain(&rest[..length], lookup, out);
+                plain(&rest[..length], lookup, out)?;
                 rest = &rest[length..];
             }
         }
     }
-    out.text.push_str(rest);
+    out.text.literal(rest);
     Ok(())
 }
 
@@ -89,32 +102,34 @@ fn closing_brace(text: &str) -> Option<usize> {
     })
 }
 
-fn plain<'v>(name: &str, lookup: &dyn Fn(&str) -> Option<&'v str>, out: &mut Interpolated) {
+fn plain<'v>(name: &str, lookup: &dyn Fn(&str) -> Option<&'v str>, out: &mut Out<'_>) -> Result<(), TooLong> {
+    out.text.room().look_up()?;
     match lookup(name) {
-        Some(value) => out.text.push_str(value),
+        Some(value) => out.text.value(value)?,
         None => out.unset.push(name.to_owned()),
     }
+    Ok(())
 }
 
 fn braced<'v>(
     inside: &str,
     lookup: &dyn Fn(&str) -> Option<&'v str>,
     depth: usize,
-    out: &mut Interpolated,
+    out: &mut Out<'_>,
 ) -> Result<(), Fault> {
     let (name, rest) = inside.split_at(name_length(inside));
     if name.is_empty() || depth == 0 {
         return Err(Fault::Template);
     }
     if rest.is_empty() {
-        plain(name, lookup, out);
-        return Ok(());
+        return Ok(plain(name, lookup, out)?);
     }
     let (has_colon, rest) = rest.strip_prefix(':').map_or((false, rest), |rest| (true, rest));
+    out.text.room().look_up()?;
     let value = lookup(name).filter(|value| !(has_colon && value.is_empty()));
     let mut letters = rest.chars();
     match (letters.next(), value) {
-        (Some('-' | '?'), Some(value)) => out.text.push_str(value),
+        (Some('-' | '?'), Some(value)) => out.text.value(value)?,
         (Some('-'), None) | (Some('+'), Some(_)) => expand(letters.as_str(), lookup, depth - 1, out)?,
         (Some('?'), None) => return Err(Fault::Required { name: name.to_owned() }),
         (Some('+'), None) => {}
@@ -127,6 +142,7 @@ fn braced<'v>(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::room::MAX_GROWTH;
     use super::*;
 
     fn lookup(name: &str) -> Option<&'static str> {
@@ -138,7 +154,7 @@ mod tests {
     }
 
     fn text(input: &str) -> String {
-        interpolate(input, &lookup).unwrap_or_else(|fault| panic!("{input}: {fault}")).text
+        interpolate(input, &lookup, &Room::default()).unwrap_or_else(|fault| panic!("{input}: {fault}")).text
     }
 
     #[test]
@@ -185,11 +201,11 @@ mod tests {
             "${", "${}", "${ }", "${ foo}", "${foo }", "${foo!}", "${V/a/b}", "${V:}", "${V:0:1}", "${1A}",
             "a${b",
         ] {
-            assert_eq!(interpolate(input, &lookup), Err(Fault::Template), "{input}");
+            assert_eq!(interpolate(input, &lookup, &Room::default()), Err(Fault::Template), "{input}");
         }
         for (input, name) in [("${UNSET:?m}", "UNSET"), ("${BAR:?m}", "BAR"), ("${UNSET?m}", "UNSET")] {
             assert_eq!(
-                interpolate(input, &lookup),
+                interpolate(input, &lookup, &Room::default()),
                 Err(Fault::Required { name: name.to_owned() }),
                 "{input}"
             );
@@ -198,7 +214,7 @@ mod tests {
 
     #[test]
     fn variables_without_value_and_default_are_told() {
-        let unset = |input: &str| interpolate(input, &lookup).unwrap().unset;
+        let unset = |input: &str| interpolate(input, &lookup, &Room::default()).unwrap().unset;
         assert_eq!(unset("a:$TAG-${B}"), ["TAG", "B"]);
         assert_eq!(unset("${UNSET:-${DEEP}}"), ["DEEP"]);
         for known in ["${BAR}", "${UNSET:-x}", "${UNSET+x}", "$${UNSET}", "${FOO:-${UNSET}}"] {
@@ -209,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_text_is_interpolated_or_refused(input in "[$a-c{}:?+-]{0,60}") {
-            let _ = interpolate(&input, &lookup);
+            let _ = interpolate(&input, &lookup, &Room::default());
         }
 
         #[test]
@@ -218,9 +234,27 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn no_text_grows_beyond_the_bound(
+            input in "(\\$A|\\$B|\\$\\{C:-\\$A\\$B\\}|x){0,40}", size in 0_usize..MAX_GROWTH * 2, small in 0_usize..4000,
+        ) {
+            let (large, small) = ("a".repeat(size), "b".repeat(small));
+            let lookup = |name: &str| match name {
+                "A" => Some(&*large),
+                "B" => Some(&*small),
+                _ => None,
+            };
+            match interpolate(&input, &lookup, &Room::default()) {
+                Ok(done) => prop_assert!(done.text.len() <= input.len() + MAX_GROWTH),
+                Err(fault) => prop_assert_eq!(fault, Fault::TooLong(TooLong::Text)),
+            }
+        }
+    }
+
     #[test]
     fn defaults_inside_defaults_have_an_end() {
         let deep = format!("{}x{}", "${U:-".repeat(100_000), "}".repeat(100_000));
-        assert_eq!(interpolate(&deep, &lookup), Err(Fault::Template));
+        assert_eq!(interpolate(&deep, &lookup, &Room::default()), Err(Fault::Template));
     }
 }

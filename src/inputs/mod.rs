@@ -20,6 +20,7 @@ mod list;
 mod named;
 mod places;
 mod repository;
+mod room;
 #[cfg(test)]
 mod samples;
 mod sbom;
@@ -114,7 +115,7 @@ pub struct Options {
     pub any_image_key: AnyImageKey,
     /// What happens to names of images that are built.
     pub built: Built,
-    /// Values for Compose's variables, before those of `.env`.
+    /// Values for the variables of Compose and bake files, before those of `.env` and defaults.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Values for `ARG`s that Dockerfiles declare.
     pub build_args: BTreeMap<String, String>,
@@ -236,7 +237,9 @@ fn read_text(
     match reading {
         Reading::List => list::read(text, name, inputs),
         Reading::Dockerfile => {
-            let given = dockerfile::Given { args: Some(&options.build_args), ..dockerfile::Given::default() };
+            let args = options.build_args.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+            let args = args.collect();
+            let given = dockerfile::Given { args: Some(&args), ..dockerfile::Given::default() };
             dockerfile::read(text, given, &mut Found::new(name, None, inputs));
         }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
@@ -297,7 +300,7 @@ fn read_structured(
             }
             Some(Kind::Workflow) => workflow::read(&root, workflow::Forge::of(path), &budget, &mut found),
             Some(Kind::Gitlab) => gitlab::read(&root, path, &budget, &mut found),
-            Some(Kind::Bake) => bake::read(&root, &budget, &mut found),
+            Some(Kind::Bake) => bake::read(&root, &options.environment, &budget, &mut found),
             Some(Kind::Sync) => sync::read(&root, &budget, &mut found),
             Some(Kind::Sbom) => sbom::read(&root, &budget, &mut found),
             Some(Kind::Kubernetes) => kubernetes.read(&root, &mut found),

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::bad_line::BadLine;
-use super::interpolate::{Fault, interpolate, name_length};
+use super::interpolate::{Fault, Interpolated, interpolate, name_length};
+use super::room::Room;
 use crate::model::origin::Origin;
 
 /// The file that lies beside a Compose file.
@@ -22,6 +24,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) struct Variables {
     environment: Arc<BTreeMap<String, String>>,
     file: BTreeMap<String, String>,
+    /// Shared by all that one file leads to.
+    room: Rc<Room>,
 }
 
 /// Most lines of one file that are told one by one.
@@ -41,7 +45,7 @@ const OPEN_QUOTE: &str = "the quote that begins here has no end";
 impl Variables {
     /// The environment's alone.
     pub(super) fn of(environment: Arc<BTreeMap<String, String>>) -> Self {
-        Self { environment, file: BTreeMap::new() }
+        Self { environment, ..Self::default() }
     }
 
     /// With the `.env` beside `path`, if there is one; it is added to the files that were `read`. What is wrong
@@ -75,9 +79,20 @@ impl Variables {
 
     /// All of these values as an environment: other files add to them and change none.
     pub(super) fn fixed(&self) -> Self {
-        let mut all = self.file.clone();
+        let size: usize = self.file.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let has_room = self.room.spend(size).is_ok();
+        let mut all = if has_room { self.file.clone() } else { BTreeMap::new() };
         all.extend(self.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Self::of(Arc::new(all))
+        Self { environment: Arc::new(all), file: BTreeMap::new(), room: Rc::clone(&self.room) }
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Puts the values into a text.
+    pub(super) fn fill(&self, text: &str) -> Result<Interpolated, Fault> {
+        interpolate(text, &|name| self.get(name), &self.room)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -165,8 +180,9 @@ impl Variables {
 
     /// Nothing where a variable has no value.
     fn interpolated(&self, text: &str) -> Result<Option<String>, String> {
-        match interpolate(text, &|name| self.get(name)) {
+        match self.fill(text) {
             Ok(done) => Ok(done.unset.is_empty().then_some(done.text)),
+            Err(fault @ Fault::TooLong(_)) => Err(format!("the value {fault}")),
             Err(fault @ (Fault::Template | Fault::Required { .. })) => Err(fault.to_string()),
         }
     }

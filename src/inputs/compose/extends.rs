@@ -1,66 +1,64 @@
 //! `extends`: what a service takes over from one of the same or another file (the Compose specification's
 //! `05-services.md`).
 //!
-//! A service of the same file is read as it stands there. Of another file only the service that is extended counts,
-//! and what the nearer one does not say itself.
+//! Only where these services stand is gathered here; what comes of them all, `service` tells. Of another file only
+//! the service that is extended counts.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::found::{Found, Spot};
-use super::super::interpolate::interpolate;
 use super::super::key_path::KeyPath;
 use super::super::repository::LocalFile;
 use super::super::yaml::Node;
 use super::others::Refusal;
-use super::{Compose, RESET, part};
-use crate::model::platform::Platform;
+use super::service::Level;
+use super::{Compose, Role, part};
 
 /// Services that extend each other, as far as anybody could mean it; Compose has no bound.
 const MAX_EXTENDS: usize = 100;
 
-/// What is said by those that extend a service, nearest first.
-#[derive(Clone)]
-pub(super) struct Heir {
-    has_image: bool,
-    is_built: bool,
-    /// Whether the build of what is extended is taken away.
-    has_reset: bool,
-    platform: Option<Platform>,
-    /// Whether a file was left on the way: what is here is read for the heir only.
-    is_elsewhere: bool,
-    /// The services on the way, in all that come of one.
-    known: Rc<RefCell<HashSet<(PathBuf, String)>>>,
+/// The names of the services on the way, with their files.
+type Known = HashSet<(PathBuf, String)>;
+
+/// A service that another is put together of, by its place.
+pub(super) struct Base {
+    file: Rc<LocalFile>,
+    part: usize,
+    name: String,
 }
 
-impl Heir {
-    pub(super) fn new(service: &Node, is_built: bool, platform: Option<Platform>) -> Self {
-        Self {
-            has_image: service.get("image").is_some(),
-            is_built,
-            has_reset: is_reset(service),
-            platform,
-            is_elsewhere: false,
-            known: Rc::default(),
-        }
-    }
-
-    /// The same with what `service`, which stands between, says.
-    fn below(&self, service: &Node, platform: Option<Platform>) -> Self {
-        Self {
-            has_image: self.has_image || service.get("image").is_some(),
-            has_reset: self.has_reset || is_reset(service),
-            platform: self.platform.clone().or(platform),
-            ..self.clone()
-        }
+impl Base {
+    pub(super) fn level(&self) -> Option<Level<'_>> {
+        let part = self.file.parts.get(self.part)?;
+        let (services, top) = match part.root.get("services") {
+            Some(services) => (services, &SERVICES),
+            None => (&*part.root, &TOP),
+        };
+        let (service, path) = (services.get(&self.name)?, top.key(&self.name));
+        Some(Level { service, path, file: Arc::clone(&part.file), document: part.document })
     }
 }
 
-fn is_reset(service: &Node) -> bool {
-    service.get("build").is_some_and(|build| build.has_tag(RESET))
+static TOP: KeyPath<'static> = KeyPath::ROOT;
+static SERVICES: KeyPath<'static> = TOP.key("services");
+
+/// The service of this name, and the number of the document that it stands in.
+pub(super) fn named<'f>(file: &'f LocalFile, name: &str) -> Option<(usize, &'f Node)> {
+    file.parts.iter().enumerate().find_map(|(at, part)| {
+        let services = part.root.get("services").unwrap_or(&part.root);
+        Some((at, services.get(name)?))
+    })
+}
+
+/// Where a service is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    SameFile,
+    /// A file was left on the way.
+    Elsewhere,
 }
 
 /// The name of the service that is extended.
@@ -69,84 +67,95 @@ fn base_name(extends: &Node) -> Option<&str> {
 }
 
 impl Compose<'_> {
-    /// Whether a service, or one that it extends, has a `build`, which it takes over.
-    pub(super) fn is_built(&self, service: &Node) -> bool {
-        self.is_built_within(service, MAX_EXTENDS)
-    }
-
-    fn is_built_within(&self, service: &Node, depth: usize) -> bool {
-        if is_reset(service) {
-            return false;
+    /// What a service is put together of besides itself, nearest first: what it extends, then the same service in
+    /// the earlier files of a list, with what that extends.
+    pub(super) fn bases(
+        &self,
+        service: &Node,
+        path: &KeyPath<'_>,
+        role: Role,
+        found: &mut Found<'_>,
+    ) -> Vec<Base> {
+        let mut bases = Vec::new();
+        let mut chain = Chain { known: Known::new(), role, bases: &mut bases };
+        self.inherit(service, From::SameFile, path, &mut chain, found);
+        let Some(name) = path.last_key().filter(|_| role == Role::Service) else { return bases };
+        let (back, document) = (Arc::clone(found.file().0), found.file().1);
+        for (file, _) in self.earlier.iter().rev() {
+            let Some((part, service)) = named(file, name) else { continue };
+            bases.push(Base { file: Rc::clone(file), part, name: name.to_owned() });
+            found.turn_to(&file.parts[part].file, file.parts[part].document);
+            let mut chain = Chain { known: Known::new(), role, bases: &mut bases };
+            let path = SERVICES.key(name);
+            Compose { file, ..*self }.inherit(service, From::SameFile, &path, &mut chain, found);
         }
-        if part(service, "build").is_some() {
-            return true;
-        }
-        let Some(extends) = part(service, "extends").filter(|_| depth > 0) else { return false };
-        let Some(name) = base_name(extends) else { return false };
-        let in_this = |compose: &Compose<'_>| {
-            compose.named(name).is_some_and(|(_, base)| compose.is_built_within(base, depth - 1))
-        };
-        let Some(written) = part(extends, "file") else { return in_this(self) };
-        let done = written.text().and_then(|text| interpolate(text, &|name| self.variables.get(name)).ok());
-        let file = done.and_then(|done| self.others.get(self.project, &done.text).ok());
-        file.is_some_and(|(file, _)| in_this(&self.inside(&file)))
+        found.turn_to(&back, document);
+        bases
     }
 
     /// What stands in another file.
-    fn inside<'s>(&'s self, file: &'s LocalFile) -> Compose<'s> {
+    fn inside<'s>(&'s self, file: &'s Rc<LocalFile>) -> Compose<'s> {
         Compose { file, project: file.path.parent().unwrap_or(Path::new("")), ..*self }
     }
 
-    /// The images that a service takes over from those of other files.
-    pub(super) fn inherit(&self, service: &Node, heir: &Heir, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    /// Adds what a service extends.
+    fn inherit(
+        &self,
+        service: &Node,
+        from: From,
+        path: &KeyPath<'_>,
+        chain: &mut Chain<'_>,
+        found: &mut Found<'_>,
+    ) {
         let Some(extends) = part(service, "extends") else { return };
         let Some(name) = base_name(extends) else { return };
         let path = path.key("extends");
-        if heir.known.borrow().len() >= MAX_EXTENDS {
+        if chain.known.len() >= MAX_EXTENDS {
             let why =
                 format!("more than {MAX_EXTENDS} services that extend each other: the rest is left out");
             return self.others.refuse("extends", (extends.line, &path), Refusal::LeftOut(why), found);
         }
+        let at = Spot { line: extends.line, path: Some(&path), node: None };
         let Some(node) = part(extends, "file") else {
-            return self.take(name, (extends.line, &path), heir, found);
+            if named(self.file, name).is_none() && chain.role == Role::Service {
+                let why = "no such service in this file".to_owned();
+                found.bad(at, &format!("extends: {name}"), why);
+            }
+            return self.take(name, from, at, chain, found);
         };
         let Some((file, _)) = self.follow("extends", node, self.project, &path, found) else { return };
         let inner = self.inside(&file);
-        let elsewhere = Heir { is_elsewhere: true, ..heir.clone() };
         let (back, document) = (Arc::clone(found.file().0), found.file().1);
-        if inner.named(name).is_none() {
+        if named(&file, name).is_none() {
             let shown = file.path.display().to_string();
             let why = format!("extends: no such service in {}", shown.escape_debug());
-            found.bad(Spot { line: extends.line, path: Some(&path), node: None }, name, why);
+            found.bad(at, name, why);
         }
-        inner.take(name, (extends.line, &path), &elsewhere, found);
+        inner.take(name, From::Elsewhere, at, chain, found);
         found.turn_to(&back, document);
     }
 
-    /// Takes over a service of this file.
-    fn take(&self, name: &str, (line, at): (u32, &KeyPath<'_>), heir: &Heir, found: &mut Found<'_>) {
-        let Some((part, base)) = self.named(name) else { return };
-        let link = (self.file.path.clone(), name.to_owned());
-        if !heir.known.borrow_mut().insert(link) {
-            if heir.is_elsewhere {
-                let why = "extends: a circle".to_owned();
-                found.bad(Spot { line, path: Some(at), node: None }, name, why);
+    /// Adds a service of this file.
+    fn take(&self, name: &str, from: From, at: Spot<'_>, chain: &mut Chain<'_>, found: &mut Found<'_>) {
+        let Some((part, base)) = named(self.file, name).filter(|_| self.budget.spend()) else { return };
+        if !chain.known.insert((self.file.path.clone(), name.to_owned())) {
+            if from == From::Elsewhere {
+                found.bad(at, name, "extends: a circle".to_owned());
             }
             return;
         }
-        let top = KeyPath::ROOT.key("services");
-        let path = if part.root.get("services").is_some() { top.key(name) } else { KeyPath::ROOT.key(name) };
-        if heir.is_elsewhere {
-            found.turn_to(&part.file, part.document);
-            if !heir.has_image {
-                self.image(base, heir.is_built, heir.platform.clone(), &path, found);
-            }
-            self.volumes(base, &path, found);
-            if !heir.has_reset {
-                self.build(base, &path, found);
-            }
+        chain.bases.push(Base { file: Rc::clone(self.file), part, name: name.to_owned() });
+        if from == From::Elsewhere {
+            found.turn_to(&self.file.parts[part].file, self.file.parts[part].document);
         }
-        let below = heir.below(base, self.platform_of(base));
-        self.inherit(base, &below, &path, found);
+        let top = if self.file.parts[part].root.get("services").is_some() { &SERVICES } else { &TOP };
+        self.inherit(base, from, &top.key(name), chain, found);
     }
+}
+
+/// What is gathered along a chain of `extends`.
+struct Chain<'a> {
+    known: Known,
+    role: Role,
+    bases: &'a mut Vec<Base>,
 }

@@ -3,13 +3,11 @@
 //! Variables of the including file go before those of an `env_file`, which is the `.env` of the included file's
 //! folder where none is named.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::found::{Found, Spot};
-use super::super::interpolate::interpolate;
 use super::super::key_path::KeyPath;
 use super::super::repository::LocalFile;
 use super::super::variables::{FILE_NAME, Variables};
@@ -62,20 +60,21 @@ impl Compose<'_> {
         }
         let Some(project) = self.project_of(entry, first, path, found) else { return };
         let variables = self.variables_of(entry, &project, path, found);
+        files.retain(|(_, canonical)| self.others.is_first(canonical));
         for (at, (file, canonical)) in files.iter().enumerate() {
             let mut above = self.above.to_vec();
             above.push(canonical.clone());
-            if self.others.is_first(canonical) {
-                Compose {
-                    file,
-                    project: &project,
-                    variables: &variables,
-                    above: &above,
-                    overridden: &self.overridden_by(&files[at + 1..]),
-                    ..*self
-                }
-                .read(found);
+            let (earlier, later) = (&files[..at], &files[at + 1..]);
+            Compose {
+                file,
+                project: &project,
+                variables: &variables,
+                above: &above,
+                earlier,
+                later,
+                ..*self
             }
+            .read(found);
         }
     }
 
@@ -133,20 +132,6 @@ impl Compose<'_> {
         variables
     }
 
-    /// Services to which one of the later files of a list gives an image.
-    fn overridden_by(&self, later: &[(Rc<LocalFile>, PathBuf)]) -> HashSet<String> {
-        let mut names = HashSet::new();
-        for part in later.iter().flat_map(|(file, _)| &file.parts) {
-            let services = part.root.get("services").into_iter();
-            for (name, service) in services.flat_map(|services| services.merged_pairs(self.budget)) {
-                if service.get("image").is_some() || super::part(service, "build").is_some() {
-                    names.insert(name.to_owned());
-                }
-            }
-        }
-        names
-    }
-
     /// A text, or a list of them.
     fn texts<'n>(&'n self, node: Option<&'n Node>) -> Vec<&'n Node> {
         let Some(node) = node else { return Vec::new() };
@@ -158,7 +143,7 @@ impl Compose<'_> {
 
     /// A text with its values put in.
     fn written(&self, what: &str, node: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) -> Option<String> {
-        let refusal = match interpolate(node.text()?, &|name| self.variables.get(name)) {
+        let refusal = match self.variables.fill(node.text()?) {
             Ok(done) if done.unset.is_empty() => return Some(done.text),
             Ok(done) => Refusal::LeftOut(format!(
                 "not followed: it depends on {} without a value",

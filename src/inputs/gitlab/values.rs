@@ -6,13 +6,16 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::job::{Held, Job};
-use super::{At, Gitlab, MAX_DEPTH};
+use super::{At, Gitlab, MAX_DEPTH, Name};
 use crate::inputs::compose::variables;
 use crate::inputs::interpolate::name_length;
+use crate::inputs::room::{Filling, TooLong};
 
 /// The proxies through which GitLab pulls from Docker Hub.
 const HUB_PROXIES: [&str; 2] =
     ["CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX", "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX"];
+/// What is wrong with a name of which nothing is left.
+pub(super) const EMPTY: &str = "the image's name is empty";
 /// GitLab's own bound on the jobs of a matrix.
 const MAX_JOBS: usize = 200;
 
@@ -58,6 +61,8 @@ enum Inherited {
 /// What is known of a variable.
 enum Known<'a> {
     Value(&'a str),
+    /// What is not looked through for variables.
+    Raw(&'a str),
     /// What it hangs on.
     Open(&'static str),
     Unset,
@@ -89,8 +94,8 @@ impl<'a> Scope<'a> {
         }))
     }
 
-    /// What comes of `typed`: one name, or one for each job of a matrix; or why it is not known.
-    pub(super) fn names(&self, gitlab: &Gitlab<'a>, typed: &str) -> Vec<Result<String, String>> {
+    /// What comes of `typed`: one name, or one for each job of a matrix; or why there is none.
+    pub(super) fn names(&self, gitlab: &Gitlab<'a>, typed: &str) -> Vec<Name> {
         let rows: &[Row<'a>] = match self {
             Self::Job(values) => values.matrix.as_deref().unwrap_or_default(),
             Self::Template(_) => &[],
@@ -108,34 +113,52 @@ impl<'a> Scope<'a> {
         names
     }
 
-    fn name(&self, gitlab: &Gitlab<'a>, typed: &str, row: &[(&'a str, &'a str)]) -> Result<String, String> {
+    fn name(&self, gitlab: &Gitlab<'a>, typed: &str, row: &[(&'a str, &'a str)]) -> Name {
         let mut unknown = Unknown::default();
-        let name = self.expanded(gitlab, typed, (row, MAX_DEPTH), &mut unknown);
+        let mut out = Filling::new(&gitlab.room);
+        // Jobs come by the same text again and again.
+        let done = gitlab.room.spend(typed.len());
+        if let Err(why) =
+            done.and_then(|()| self.expand(gitlab, typed, (row, MAX_DEPTH), (&mut out, &mut unknown)))
+        {
+            return Name::Fault(why.to_string());
+        }
+        let name = out.done();
         if name.contains("$[[") {
-            return Err("an input of the pipeline that includes it".to_owned());
+            return Name::Open("an input of the pipeline that includes it".to_owned());
         }
         let Unknown { unset, open } = unknown;
         let unset = (!unset.is_empty())
             .then(|| format!("{} without a value in {}", variables(&unset), gitlab.here()));
         let why: Vec<String> = open.into_iter().chain(unset).collect();
-        if why.is_empty() { Ok(name) } else { Err(why.join("; ")) }
+        match why.is_empty() {
+            false => Name::Open(why.join("; ")),
+            true if name.trim().is_empty() => Name::Fault(EMPTY.to_owned()),
+            true => Name::Image(name),
+        }
     }
 
-    fn expanded(
+    fn expand(
         &self,
         gitlab: &Gitlab<'a>,
         text: &str,
         (row, depth): (&[(&'a str, &'a str)], usize),
-        unknown: &mut Unknown,
-    ) -> String {
-        let mut out = String::new();
+        (out, unknown): (&mut Filling<'_>, &mut Unknown),
+    ) -> Result<(), TooLong> {
+        let put = |out: &mut Filling<'_>, text: &str| {
+            if depth == MAX_DEPTH {
+                out.literal(text);
+                return Ok(());
+            }
+            out.value(text)
+        };
         let mut rest = text;
         while let Some(at) = rest.find(['$', '%']) {
-            out.push_str(&rest[..at]);
+            put(out, &rest[..at])?;
             let sign = &rest[at..=at];
             rest = &rest[at + 1..];
             if let Some(behind) = rest.strip_prefix('$').filter(|_| sign == "$") {
-                out.push('$');
+                put(out, "$")?;
                 rest = behind;
                 continue;
             }
@@ -147,7 +170,7 @@ impl<'a> Scope<'a> {
             let inner = &rest[open.len()..];
             let name = &inner[..name_length(inner)];
             let Some(behind) = inner[name.len()..].strip_prefix(close).filter(|_| !name.is_empty()) else {
-                out.push_str(sign);
+                put(out, sign)?;
                 continue;
             };
             rest = behind;
@@ -155,18 +178,18 @@ impl<'a> Scope<'a> {
                 rest = &rest[1..];
                 continue;
             }
+            out.room().look_up()?;
             match self.value(gitlab, name, row) {
                 Known::Value(value) if depth > 0 => {
-                    let below = (row, depth.saturating_sub(4));
-                    out.push_str(&self.expanded(gitlab, value, below, unknown));
+                    self.expand(gitlab, value, (row, depth.saturating_sub(4)), (out, unknown))?;
                 }
+                Known::Raw(value) => out.value(value)?,
                 Known::Open(why) => drop(unknown.open.insert(format!("{name} hangs on {why}"))),
                 _ if unknown.unset.iter().any(|known| known == name) => {}
                 _ => unknown.unset.push(name.to_owned()),
             }
         }
-        out.push_str(rest);
-        out
+        put(out, rest)
     }
 
     fn value(&self, gitlab: &Gitlab<'a>, name: &str, row: &[(&'a str, &'a str)]) -> Known<'a> {
@@ -213,7 +236,8 @@ fn variable<'a>(gitlab: &Gitlab<'a>, variables: At<'a>, name: &str) -> Known<'a>
     let Some(value) = variables.get(name) else { return Known::Unset };
     let Some(value) = gitlab.resolved(value, &mut depth) else { return Known::Open(LOST) };
     let text = value.node.text().or_else(|| value.node.str("value"));
-    text.map_or(Known::Unset, Known::Value)
+    let is_raw = value.node.str("expand") == Some("false");
+    text.map_or(Known::Unset, if is_raw { Known::Raw } else { Known::Value })
 }
 
 impl<'a> Names<'a> {

@@ -55,7 +55,7 @@ fn a_service_that_extends_one_that_is_built_is_built() {
         "services:\n  base:\n    build: .\n  one:\n    extends: base\n    image: one:1\n  two:\n    extends: {service: one}\n    \
          image: two:1\n  three:\n    extends: {service: base}\n    build: !reset null\n    image: three:1\n  round:\n    \
          extends: round\n    image: round:1\n  gone:\n    extends: nobody\n    image: gone:1\n",
-        &["13 three:1", "16 round:1", "19 gone:1"],
+        &["13 three:1", "16 round:1", "18 ! extends: nobody", "19 gone:1"],
     );
 }
 
@@ -208,11 +208,11 @@ fn led(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
 }
 
 #[track_caller]
-fn assert_led(files: &[(&str, &str)], expected: &[&str]) {
+pub(super) fn assert_led(files: &[(&str, &str)], expected: &[&str]) {
     assert_eq!(led(files), (expected.iter().map(|line| (*line).to_owned()).collect(), vec![]), "{files:#?}");
 }
 
-const ROOT: (&str, &str) = (".git/HEAD", "");
+pub(super) const ROOT: (&str, &str) = (".git/HEAD", "");
 
 #[test]
 fn included_files_are_read_with_their_own_folder_and_variables() {

@@ -145,6 +145,53 @@ fn a_dockerfile_that_is_folded_or_quoted_has_the_line_of_its_value() {
 }
 
 #[test]
+fn memory_that_is_mounted_comes_of_no_image() {
+    let text = "FROM a:1\nRUN --mount=type=tmpfs,from=none:1,target=/x --mount=from=none:2,TYPE=TMPFS true\n\
+                RUN --mount=type=tmpfs,type=bind,from=one:1,target=/x --mount=from=two:2 true\n";
+    assert_found("Dockerfile", text, &["1 a:1", "3 one:1", "3 two:2"]);
+}
+
+#[test]
+fn a_platform_that_is_none_is_a_fault_and_its_image_is_told() {
+    let text = "FROM --platform=bogus/ p:1\nFROM --platform=linux/amd64,linux/arm64 \\\n  p:2\nFROM --platform=$BUILDPLATFORM p:3\n\
+                FROM --platform=linux p:4\nFROM --platform=amd64 p:5\nFROM --platform=${X p:6\nFROM --platform=nonsense scratch\n";
+    let expected = [
+        "1 p:1",
+        "1 ! --platform=bogus/",
+        "2 ! --platform=linux/amd64,linux/arm64",
+        "3 p:2",
+        "4 p:3",
+        "5 p:4",
+        "6 p:5",
+        "7 p:6",
+        "7 ! --platform=${X",
+        "8 ! --platform=nonsense",
+    ];
+    assert_found("Dockerfile", text, &expected);
+}
+
+#[test]
+fn a_number_stands_for_an_earlier_stage_or_for_none() {
+    let text = "FROM a:1 AS x\nCOPY --from=0 / /\nFROM b:1\nCOPY --from=0 / /\nCOPY --from=1 / /\nCOPY --chown=1 --from=-1 / /\n\
+                COPY --from=99999999999999 / /\nFROM c:1\nCOPY --from=1 / /\nONBUILD COPY --from=7 / /\n";
+    let expected = [
+        "1 a:1",
+        "2 ! --from=0",
+        "3 b:1",
+        "5 ! --from=1",
+        "6 ! --from=-1",
+        "7 ! --from=99999999999999",
+        "8 c:1",
+    ];
+    assert_found("Dockerfile", text, &expected);
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new("Dockerfile")), &options(None), &"Dockerfile".into(), &mut inputs)
+        .unwrap();
+    let told = "Dockerfile:5: --from=1: no such stage: 1 stand before this one, counted from 0";
+    assert_eq!(inputs.bad[1].to_string(), told);
+}
+
+#[test]
 fn arguments_before_the_first_stage_are_those_that_count() {
     assert_found(
         "Dockerfile",

@@ -140,3 +140,36 @@ fn a_file_with_a_header_is_known_and_its_inputs_are_not() {
     let custom = "apiVersion: a/v1\nkind: Tool\nspec: {inputs: {i: {image: x:1}}}\n";
     assert_found("custom.yaml", custom, &[]);
 }
+
+#[test]
+fn what_is_no_name_and_a_name_of_which_nothing_is_left_are_faults() {
+    let text = "variables: {E: '', S: ' '}\na: {script: [x], image: $E}\nb: {script: [x], image: [x:1]}\nc: {script: [x], image: {entrypoint: [a]}}\n\
+                d: {script: [x], image: 12}\ne: {script: [x], image: ''}\nf: {script: [x], services: [true, {alias: s}, [1.5], '$S']}\n\
+                .g: {image: {entrypoint: [a]}}\n.h: {image: [x]}\ni: {script: [x], extends: .g, image: {name: i:1}}\n\
+                j: {script: [x], image: {name: }}\nk: {script: [x], image: }\n.l: {image: text:1}\nm: {extends: .l, image: {entrypoint: [a]}}\n";
+    let expected = [
+        "2 ! $E", "3 ! ", "4 ! ", "5 ! 12", "6 ! ", "7 ! true", "7 ! ", "7 ! 1.5", "7 ! $S", "9 ! ",
+        "10 i:1", "11 ! ", "14 ! ",
+    ];
+    assert_pipeline(text, &expected);
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new(".gitlab-ci.yml")), &options(None), &"ci.yml".into(), &mut inputs)
+        .unwrap();
+    let told: Vec<_> = inputs.bad.iter().take(5).map(ToString::to_string).collect();
+    let expected = [
+        "ci.yml:2: $E: the image's name is empty",
+        "ci.yml:3: a list is no image's name: a text, or a map with `name`, must stand here",
+        "ci.yml:4: no `name` stands in this map, nor in those that it is merged with",
+        "ci.yml:5: 12: no image's name but a number, true or false: if it is meant as a name, write it in quotes",
+        "ci.yml:6: the image's name is empty",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_variable_that_is_not_expanded_stays_as_it_is() {
+    let text = "variables: {U: '1', T: {value: 'a$U', expand: false}, W: {value: 'b$U', expand: true}, X: x$T}\n\
+                a: {script: [x], image: 'r:$T', services: ['s:$W', 't:$X']}\n\
+                b: {script: [x], image: 'r:$T', variables: {T: {value: '2', expand: false}}}\n";
+    assert_pipeline(text, &["2 s:b1", "2 ? r:$T", "2 ? t:$X", "3 r:2"]);
+}

@@ -3,10 +3,12 @@
 //! What is found is written as one line each: `LINE IMAGE`, `LINE ? TEXT` for what cannot be known offline,
 //! `LINE ! TEXT` for what is wrong.
 
+mod builds;
 mod compose;
 mod dockerfile;
 mod faults;
 mod gitlab;
+mod growth;
 mod kubernetes;
 mod pipelines;
 
@@ -105,7 +107,7 @@ fn a_platform_that_a_dockerfile_names_is_wanted_and_one_that_depends_on_the_buil
     let text = "ARG P=linux/arm/v7\nFROM --platform=linux/arm64 a/one\nFROM --platform=$P a/two\n\
                 FROM --platform=$BUILDPLATFORM a/three\nFROM --platform=${TARGETPLATFORM} a/four\n\
                 FROM --platform=linux/$TARGETARCH a/five\nFROM --platform='linux/amd64' a/six AS x\n\
-                FROM a/seven\nFROM --platform=nonsense a/eight\nFROM --platform=linux/s390x x\n\
+                FROM a/seven\nFROM --platform=arm64 a/eight\nFROM --platform=linux/s390x x\n\
                 COPY --from=a/nine / /\n";
     let expected = [
         "a/one linux/arm64",
