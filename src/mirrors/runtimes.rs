@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::document::{Document, get};
+use super::document::{Document, get, is_there, unreadable};
 use super::folder::{self, ReadAs};
 use super::place::node;
 use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
@@ -145,10 +145,6 @@ pub fn join(map: &mut MirrorMap, mut nodes: Vec<Node>) {
     map.nodes.extend(nodes);
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::unusable(path.display().to_string(), format!("cannot be read: {error}"), advice::of_io(error))
-}
-
 fn unknown(path: &Path) -> Error {
     Error::unusable(path.display().to_string(), UNKNOWN, advice::UNKNOWN)
 }
@@ -204,7 +200,7 @@ fn within(path: &Path) -> Option<PathBuf> {
     }
     let (file, folder) = (path.join("registries.conf"), path.join("registries.conf.d"));
     let has_drop_ins = |folder: &PathBuf| containers::drop_ins(folder).is_ok_and(|files| !files.is_empty());
-    if file.is_file() { Some(file) } else { Some(folder).filter(has_drop_ins) }
+    if is_there(&file) { Some(file) } else { Some(folder).filter(has_drop_ins) }
 }
 
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -227,6 +223,10 @@ fn kind(path: &Path) -> Result<Kind, Error> {
         } else {
             Kind::CertsFolder
         });
+    }
+    if !found.is_file() {
+        // Its own words for what it is.
+        return Document::read(path).and_then(|_| Err(unknown(path)));
     }
     match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
         _ if name == "hosts.toml" => Ok(Kind::HostsFile),
@@ -403,6 +403,40 @@ mod tests {
             if named.len() == left.len() {
                 assert!(told(&[&[folder], &named[..]].concat()).is_empty(), "{files:?}");
             }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_unread_and_a_link_that_leads_nowhere_is_an_error() {
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let error = |name: &str| import(&[at(name)]).unwrap_err()[0].to_string();
+        fs::create_dir_all(at("c/registries.conf.d")).unwrap();
+        fs::create_dir(at("d")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("p.conf")).status().unwrap().success());
+        assert!(error("p.conf").ends_with("p.conf: is a pipe, not a file"), "{}", error("p.conf"));
+        let _socket = UnixListener::bind(at("s.conf")).unwrap();
+        for name in
+            ["f.conf", "daemon.json", "registries.yaml", "buildkitd.toml", "x.yaml", "hosts.toml", "63"]
+        {
+            symlink("/dev/null", at(name)).unwrap();
+            assert!(error(name).ends_with(&format!("{name}: is a device, not a file")), "{}", error(name));
+        }
+        assert!(error("s.conf").ends_with("s.conf: is a socket, not a file"), "{}", error("s.conf"));
+        symlink("/nonexistent", at("c/registries.conf.d/a.conf")).unwrap();
+        symlink("/nonexistent", at("d/registries.conf")).unwrap();
+        symlink("/nonexistent", at("gone.conf")).unwrap();
+        for (named, place) in [
+            ("c", "a.conf"),
+            ("c/registries.conf.d", "a.conf"),
+            ("d", "registries.conf"),
+            ("gone.conf", "gone.conf"),
+        ] {
+            let told = error(named);
+            assert!(told.ends_with(&format!("{place}: is a link that leads nowhere")), "{told}");
         }
     }
 
