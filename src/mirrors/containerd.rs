@@ -5,6 +5,8 @@
 
 mod hosts;
 #[cfg(test)]
+mod left_out;
+#[cfg(test)]
 mod unreadable;
 
 use std::collections::HashSet;
