@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::docker_daemon::Store;
 use super::document::{Document, get, is_there, unreadable};
 use super::folder::{self, ReadAs};
 use super::place::node;
@@ -68,7 +69,7 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
                 }
             }
             Ok(Kind::HostsFile) => containerd::read_file(path).map_err(|error| vec![error]),
-            Ok(Kind::Docker) => docker_daemon::read(path).map(|node| with_certs_d(node, path, paths)),
+            Ok(Kind::Docker) => docker_daemon::read(path).map(|read| with_certs_d(read, path, paths)),
             Ok(Kind::K3s) => k3s::read(path),
             Ok(Kind::Buildkit) => buildkit::read(path).map_err(|error| vec![error]),
             Err(error) => Err(vec![error]),
@@ -161,17 +162,26 @@ pub(super) fn hub_beside(path: &Path) -> Option<(PathBuf, Node)> {
 }
 
 /// What dockerd makes of `node`, its `daemon.json` at `path`, with the certs.d beside it.
-fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
+fn with_certs_d((mut node, store): (Node, Store), path: &Path, named: &[PathBuf]) -> Node {
     let Some((folder, mut hosts)) = hub_beside(path) else { return node };
     let file = hosts.source.clone();
+    let same = |one: &Path| {
+        one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
+    };
+    let is_named = named.iter().any(|path| same(path));
     let is_hub = |route: &Route| route.scope == Scope::Registry(DOCKER_HUB.into());
     let found = hosts.routes.pop();
     let known = node.routes.iter_mut().find(|route| is_hub(route) && !route.hops.is_empty());
     let (Some(found), Some(known)) = (found, known) else { return node };
-    let same = |one: &Path| {
-        one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
-    };
-    if named.iter().any(|path| same(path)) {
+    if store == Store::Own {
+        let text = format!(
+            "with \"containerd-snapshotter\": false dockerd reads no hosts.toml: registry-mirrors count, {file} does not"
+        );
+        let place = known.place.clone();
+        node.notes.extend(is_named.then(|| Note { place, text: text.into() }));
+        return node;
+    }
+    if is_named {
         let place = std::mem::replace(known, found).place;
         node.tls.extend(hosts.tls);
         node.headers.extend(hosts.headers);
@@ -264,6 +274,7 @@ mod tests {
 
     use super::*;
     use crate::mirrors::{MirrorSpec, build};
+    use crate::model::endpoint::Namespace;
     use crate::model::tls::TlsSettings;
 
     fn imported(files: &[(&str, &str)], paths: &[&str]) -> Vec<Node> {
@@ -475,6 +486,21 @@ mod tests {
         let (names, notes) = asked(&imported(&files, &["daemon.json", "certs.d"]));
         assert_eq!(names, "b.example");
         assert!(notes.contains("registry-mirrors are not used: dockerd asks the hosts of"), "{notes}");
+        for (snapshotter, names_then) in [(false, "a.example"), (true, "b.example")] {
+            let json = format!(
+                "{{\"registry-mirrors\": [\"https://a.example\"], \"features\": {{\"containerd-snapshotter\": {snapshotter}}}}}"
+            );
+            let said = [("daemon.json", &*json), files[1]];
+            let (names, notes) = asked(&imported(&said, &["daemon.json", "certs.d"]));
+            assert_eq!(names, names_then);
+            assert_eq!(notes.contains("dockerd reads no hosts.toml"), !snapshotter, "{notes}");
+            let (_, notes) = asked(&imported(&said, &["daemon.json"]));
+            assert_eq!(notes.contains("dockerd ignores registry-mirrors where"), snapshotter, "{notes}");
+            let nodes = imported(&said, &["daemon.json", "certs.d"]);
+            let docker = nodes.iter().find(|node| node.runtime.as_str() == "docker").unwrap();
+            let namespace = docker.routes[0].hops[0].endpoint.namespace;
+            assert_eq!(namespace == Namespace::Never, !snapshotter);
+        }
         let one = [files[0], ("certs.d/docker.io/hosts.toml", "server = \"https://b.example\"\n")];
         let (names, notes) = asked(&imported(&one, &["daemon.json", "certs.d"]));
         assert_eq!((&*names, &*notes), ("a.example", "[]"));

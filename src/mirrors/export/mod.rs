@@ -16,6 +16,7 @@ mod round_trip;
 
 use std::path::{Path, PathBuf};
 
+use super::docker_daemon::Store;
 use super::document::{Document, Flaw};
 use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
@@ -114,7 +115,8 @@ pub fn export(
     target.read(&document, DOCKER_HUB).map_err(|error| vec![error])?;
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
-        let beside = base.filter(|_| target == Target::Docker).and_then(super::runtimes::hub_beside);
+        let is_read = target == Target::Docker && super::docker_daemon::store(&document) != Store::Own;
+        let beside = base.filter(|_| is_read).and_then(super::runtimes::hub_beside);
         export.notes.extend(beside.map(|(_, hosts)| {
             format!(
                 "{} names hosts for docker.io: where that is dockerd's, it ignores registry-mirrors",
