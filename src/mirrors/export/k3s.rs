@@ -14,6 +14,9 @@ use crate::model::image::ImageRef;
 use flow::unquoted;
 
 pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
+    if let (_, Some(at)) = k3s::first_document(&document.text) {
+        return Err(Flaw::new(at, "another document begins here: not edited"));
+    }
     let mut lines = Lines(document.text.lines().map(str::to_owned).collect());
     let text = lines.edit(wanted)?;
     hold(document, &text, wanted)?;
@@ -32,8 +35,7 @@ fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw
             *mirrors = Value::Object(serde_json::Map::new());
         }
         let mirrors = mirrors.as_object_mut().ok_or_else(flaw)?;
-        let key = mirrors.keys().find(|key| key.eq_ignore_ascii_case(wanted.registry)).cloned();
-        let entry = mirrors.entry(key.unwrap_or_else(|| wanted.registry.to_owned())).or_insert(Value::Null);
+        let entry = mirrors.entry(wanted.registry.to_owned()).or_insert(Value::Null);
         if entry.is_null() {
             *entry = Value::Object(serde_json::Map::new());
         }
@@ -205,7 +207,7 @@ impl Lines {
                 refuse("neither lines of its own nor a plain {…}: anchors, aliases and tags are not followed")
             };
             let entries = flow::map(&text, at).ok_or_else(other)?;
-            let found = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(name));
+            let found = entries.iter().find(|entry| entry.key == *name);
             let is_nothing = |value: &str| matches!(value, "" | "~" | "null" | "{}" | "[]");
             match found.map(|entry| (entry, &text[entry.value.0..entry.value.1])) {
                 Some((entry, value)) if is_nothing(value) => {
@@ -273,7 +275,7 @@ impl Lines {
         let is_it = |line: &String| {
             !says_nothing(line)
                 && indent_of(line) == indent
-                && key_of(line).is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
+                && key_of(line).is_some_and(|(key, _)| key == name)
         };
         let at = (first..parent.end).find(|at| is_it(&self.0[*at]))?;
         let is_next = |line: &String| {
