@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::tool::{Output, Tool};
 
 mod forms;
+mod reasons;
 mod refusals;
 
 /// An upstream, a mirror that works, one that has another image under the tag, and one that is down.

@@ -10,6 +10,7 @@ use super::super::document::{Document, Flaw};
 use super::super::k3s;
 use super::Wanted;
 use super::entry::Entry;
+use super::renewed::LEFT_OUT;
 use crate::model::image::ImageRef;
 use flow::unquoted;
 
@@ -359,7 +360,7 @@ fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> V
         }
     }
     for (entry, why) in &wanted.left_out {
-        let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
+        let note = format!("{blanks}{LEFT_OUT}{}: {why}", entry.written);
         if let Some(at) = rest.iter().position(|item| is_at(item, entry)) {
             lines.extend(rest.remove(at).lines.iter().filter_map(|line| match line.trim_start() {
                 _ if says_nothing(line) => Some(line.clone()),

@@ -11,6 +11,7 @@ mod held;
 mod k3s;
 mod own;
 mod registries_conf;
+mod renewed;
 #[cfg(test)]
 mod round_trip;
 
@@ -213,7 +214,9 @@ fn edit(
     export: &mut Export,
 ) -> Result<String, Error> {
     let line_end = LineEnd::of(&document.text);
-    let mut current = with_text(document, &line_end.taken_from(&document.text));
+    let text = line_end.taken_from(&document.text);
+    let text = if target == Target::Docker { text } else { renewed::renewed(&text, target, choices) };
+    let mut current = with_text(document, &text);
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
         let wanted = wanted(target, choice, (&before, tls), &mut export.notes);
