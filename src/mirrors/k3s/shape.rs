@@ -219,6 +219,7 @@ fn wrong_kind(expected: &str) -> String {
         "sequence start" | "a sequence" => "a list",
         "mapping start" => "a map",
         "string scalar" => "a text",
+        "boolean" => "true or false",
         other => other,
     };
     format!("a value of the wrong kind: expected {expected}")
