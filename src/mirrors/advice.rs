@@ -58,7 +58,7 @@ pub(super) const THE_FILE: &str = "name the file itself, not the folder that it 
 pub(super) const UNKNOWN: &str = "name the file or folder as the runtime does: /etc/containerd/certs.d, /etc/docker/daemon.json, \
 /etc/containers/registries.conf, /etc/rancher/k3s/registries.yaml, buildkitd.toml";
 pub(super) const UTF_8: &str = "save the file as UTF-8";
-pub(super) const NOT_A_FILE: &str = "name the file itself, or the runtime's folder of such files";
+pub(super) const NOT_A_FILE: &str = "name the file itself, or the runtime's folder of such files; what comes out of a pipe belongs into a file first";
 pub(super) const TOO_LARGE: &str = "this is hardly a runtime's configuration: check the path";
 const MISSING: &str = "check the path; relative paths start at the current directory";
 const DENIED: &str = "make it readable for this user, or copy it from the node to where it is";

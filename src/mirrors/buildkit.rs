@@ -56,6 +56,13 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
     let registries = table(registries)?;
     for (name, at, value) in entries(registries) {
         let settings = table(value)?;
+        let unmatched = keys::unmatched(name, "BuildKit");
+        if let Some(text) = &unmatched {
+            node.notes.push(document.note(at, text.as_str()));
+            if name.contains('/') {
+                continue;
+            }
+        }
         let mut route = route(document, at, Scope::Registry(name.to_ascii_lowercase().into()));
         for (mirror, at) in strings(settings, "mirrors", Single::Refused)? {
             let url = mirrored(mirror, at)?;
@@ -94,7 +101,8 @@ pub(super) fn parse(document: &Document) -> Result<Node, Flaw> {
             let text = "tlsconfigdir is not represented: name its files as ca and keypair, or the folder with --certs-dir";
             node.notes.push(document.note(folder.span().start, text));
         }
-        node.routes.push(route);
+        // What it says of the host itself counts where that is a mirror.
+        node.routes.extend(Some(route).filter(|_| unmatched.is_none()));
     }
     Ok(node)
 }
@@ -204,6 +212,29 @@ mod tests {
     fn parsed(text: &str) -> Result<Node, Error> {
         let document = Document::of("buildkitd.toml".to_owned(), "/etc".into(), text);
         parse(&document).map_err(|flaw| document.error(flaw))
+    }
+
+    #[test]
+    fn registries_that_no_image_can_be_of_are_told_and_match_none() {
+        let document = Document::of(
+            "buildkitd.toml".to_owned(),
+            "".into(),
+            "[registry.\"https://quay.io\"]\nmirrors = [\"m.example\"]\n[registry.\"Ghcr.io\"]\nmirrors = [\"m.example\"]\n\
+             [registry.\"index.docker.io\"]\nmirrors = [\"m.example\"]\n[registry.\"gcr.io/x\"]\nca = [\"a\"]\n",
+        );
+        let node = parse(&document).unwrap();
+        assert!(node.routes.is_empty() && node.tls.is_empty(), "{:?}", node.routes);
+        let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        for (note, (line, write)) in
+            told.iter().zip([(1, "quay.io"), (3, "ghcr.io"), (5, "docker.io"), (7, "gcr.io")])
+        {
+            assert!(
+                note.starts_with(&format!("buildkitd.toml:{line}: BuildKit finds this for no image: ")),
+                "{note}"
+            );
+            assert!(note.contains(&format!("; write '{write}' in place of")), "{note}");
+        }
+        assert_eq!(told.len(), 4, "{told:#?}");
     }
 
     #[test]

@@ -4,12 +4,17 @@
 //! The first existing folder for a registry counts; so folders become routes in the order of the look-up.
 
 mod hosts;
+#[cfg(test)]
+mod left_out;
+#[cfg(test)]
+mod unreadable;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::document::Document;
+use super::document::{Document, Unread, is_there};
 use super::place::{api_host, https, node, secure};
 use super::{Error, advice, keys};
 use crate::model::node::{End, Node, Note, Route, Runtime, Scope};
@@ -26,10 +31,10 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
     let mut node = node(Runtime::Containerd, &names.join(":"));
     let mut known = HashSet::new();
     for root in roots {
-        let mut folders = folders(root)?;
+        let mut folders = folders(&mut node, root)?;
         // `host_port_` is looked for before `host:port`, and `_default` last.
         folders.sort_by_key(|name| (name == DEFAULT, !name.ends_with('_'), name.clone()));
-        if !folders.iter().any(|name| root.join(name).join(FILE).exists()) {
+        if !folders.iter().any(|name| is_there(&root.join(name).join(FILE))) {
             node.notes.push(Note {
                 place: root.display().to_string().into(),
                 text: "no folder here has a hosts.toml: no mirrors".into(),
@@ -46,6 +51,10 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
         for name in folders {
             let folder = root.join(&name);
             let scope = scope(&name);
+            if let Some(looked_for) = in_small_letters(&name) {
+                node.notes.push(Note { place: folder.display().to_string().into(), text: looked_for.into() });
+                continue;
+            }
             if is_hidden || !known.insert(registry(&name)) {
                 node.notes.push(Note {
                     place: folder.display().to_string().into(),
@@ -68,22 +77,57 @@ pub(super) fn read_file(path: &Path) -> Result<Node, Error> {
         .ok()
         .and_then(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()));
     let mut node = node(Runtime::Containerd, &document.name);
-    let scope = scope(name.as_deref().unwrap_or(DEFAULT));
-    let route = hosts(&mut node, &document, scope).map_err(|flaw| document.error(flaw))?;
-    node.routes.push(route);
+    let name = name.as_deref().unwrap_or(DEFAULT);
+    let scope = scope(name);
+    let route = if document.text.is_empty() {
+        certificates(&mut node, &document.folder, &scope);
+        bare(&document.folder, scope)
+    } else {
+        hosts(&mut node, &document, scope).map_err(|flaw| document.error(flaw))?
+    };
+    match in_small_letters(name) {
+        Some(text) => node.notes.push(document.note(0, text)),
+        None => node.routes.push(route),
+    }
     Ok(node)
 }
 
-fn folders(root: &Path) -> Result<Vec<String>, Error> {
+/// What to say of a folder that is looked for under another name: containerd takes that of the registry as it stands
+/// in the image, and people write that in small letters.
+fn in_small_letters(folder: &str) -> Option<String> {
+    let small = folder.to_ascii_lowercase();
+    (small != folder).then(|| {
+        format!(
+            "not used: containerd looks for a folder '{}', and names of files tell capitals from small letters",
+            keys::shown(&small)
+        )
+    })
+}
+
+fn bare(folder: &Path, scope: Scope) -> Route {
+    Route { place: folder.display().to_string().into(), scope, hops: Vec::new(), end: End::OwnRegistry }
+}
+
+fn folders(node: &mut Node, root: &Path) -> Result<Vec<String>, Error> {
     let name = root.display().to_string();
-    let unreadable = |cause: std::io::Error| {
-        Error::unusable(&name, format!("cannot be read: {cause}"), advice::of_io(&cause))
-    };
+    let unreadable = |cause: std::io::Error| super::document::unreadable(root, &cause);
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        if entry.path().is_dir() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+        let path = entry.path();
+        match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => names.push(entry.file_name().to_string_lossy().into_owned()),
+            Ok(_) => {}
+            Err(error) if node.notes.len() < MAX_FOLDERS => {
+                let what = super::document::unreadable(&path, &error).fault;
+                let then = match error.kind() {
+                    ErrorKind::NotFound => "to containerd it is not there: nothing in it is used",
+                    _ => "where containerd cannot look into it either, it pulls nothing from this registry",
+                };
+                let text = format!("{what}; {then}").into();
+                node.notes.push(Note { place: path.display().to_string().into(), text });
+            }
+            Err(_) => {}
         }
         if names.len() > MAX_FOLDERS {
             let why = format!("has more than {MAX_FOLDERS} folders");
@@ -95,10 +139,9 @@ fn folders(root: &Path) -> Result<Vec<String>, Error> {
 
 /// `host_port_` is `host:port`; the cut is at the last one, so `[fc00:_1]_` is `[fc00::1]`.
 fn registry(folder: &str) -> String {
-    let name = folder.to_ascii_lowercase();
-    match name.strip_suffix('_').and_then(|name| name.rsplit_once('_')) {
+    match folder.strip_suffix('_').and_then(|name| name.rsplit_once('_')) {
         Some((host, port)) if !host.is_empty() => format!("{host}:{port}"),
-        _ => name,
+        _ => folder.to_owned(),
     }
 }
 
@@ -108,29 +151,43 @@ fn scope(folder: &str) -> Scope {
 
 fn folder(node: &mut Node, folder: &Path, scope: Scope) -> Route {
     let path = folder.join(FILE);
-    let place: Box<str> = folder.display().to_string().into();
-    let bare = Route { place: place.clone(), scope: scope.clone(), hops: Vec::new(), end: End::OwnRegistry };
-    if path.exists() {
-        let read = Document::read(&path).and_then(|document| {
-            // What a file that turns out invalid had said does not hold.
-            let mut trial = self::node(Runtime::Containerd, &node.source);
-            trial.tls.clone_from(&node.tls);
-            let route = hosts(&mut trial, &document, scope.clone()).map_err(|flaw| document.error(flaw))?;
-            node.tls = trial.tls;
-            node.headers.extend(trial.headers);
-            node.notes.extend(trial.notes);
-            Ok(route)
-        });
-        match read {
-            Ok(route) => return route,
-            Err(error) => node.notes.push(Note {
-                place: error.place.into(),
-                text: format!(
-                    "INVALID: {}; containerd ignores this file: the mirrors in it are not used, only the default upstream is",
-                    error.fault
-                )
-                .into(),
-            }),
+    let bare = bare(folder, scope.clone());
+    if !is_there(&path) && !path.is_dir() {
+        certificates(node, folder, &scope);
+        return bare;
+    }
+    let read = Document::read_or_why(&path).and_then(|document| {
+        // As if it was not there (`loadHostDir`).
+        if document.text.is_empty() {
+            return Ok(None);
+        }
+        // What a file that turns out invalid had said does not hold.
+        let mut trial = self::node(Runtime::Containerd, &node.source);
+        trial.tls.clone_from(&node.tls);
+        let route = hosts(&mut trial, &document, scope.clone())
+            .map_err(|flaw| (Unread::NotText, document.error(flaw)))?;
+        node.tls = trial.tls;
+        node.headers.extend(trial.headers);
+        node.notes.extend(trial.notes);
+        Ok(Some(route))
+    });
+    match read {
+        Ok(Some(route)) => return route,
+        Ok(None) => {}
+        Err((why, error)) => {
+            let what = error.fault;
+            let text = match why {
+                Unread::Missing => format!("{what}: to containerd it is not there, so there are no mirrors"),
+                Unread::Unreadable => format!(
+                    "{what}: where containerd cannot read it either, it pulls nothing from this registry; here as if \
+                     it was not there"
+                ),
+                Unread::TooLarge => format!("not read, and so no mirrors are known: {what}"),
+                Unread::NotText => format!(
+                    "INVALID: {what}; containerd ignores this file: the mirrors in it are not used, only the default upstream is"
+                ),
+            };
+            node.notes.push(Note { place: error.place.into(), text: text.into() });
         }
     }
     certificates(node, folder, &scope);
@@ -145,19 +202,25 @@ fn certificates(node: &mut Node, folder: &Path, scope: &Scope) {
     let with = |extension: &'static str| {
         files.iter().filter(move |path| path.extension().is_some_and(|e| e == extension))
     };
-    let (mut clients, mut keyless) = (Vec::new(), Vec::new());
-    for certificate in with("cert") {
-        let key = certificate.with_extension("key");
-        match files.contains(&key) {
-            true => clients.push(ClientFiles { certificate: certificate.clone(), key }),
-            false => keyless.push(certificate),
-        }
-    }
     let mut tell = |path: &Path, text: &str| {
         node.notes.push(Note { place: path.display().to_string().into(), text: text.into() });
     };
-    if let Some(certificate) = keyless.first() {
-        tell(certificate, "not used: the .key of the same name is missing");
+    let mut clients = Vec::new();
+    for certificate in with("cert") {
+        let key = certificate.with_extension("key");
+        let key = if files.contains(&key) { key } else { certificate.clone() };
+        clients.push(ClientFiles { certificate: certificate.clone(), key });
+    }
+    // Without a `.key` containerd takes the key from the certificate's file.
+    let holds_key = |client: &ClientFiles| {
+        client.key != client.certificate
+            || Document::read(&client.key).is_ok_and(|file| file.text.contains("PRIVATE KEY-----"))
+    };
+    if let Some(keyless) = clients.first().filter(|client| !holds_key(client)) {
+        let text = "not used: no key in it, and none in a .key of the same name; containerd fails with it at every pull \
+                    from this registry";
+        tell(&keyless.certificate, text);
+        clients.remove(0);
     }
     if let Some(second) = clients.get(1) {
         tell(

@@ -362,7 +362,8 @@ pub(super) fn drop_ins(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "conf") && path.is_file() {
+        // What cannot be read is one too: the runtime fails with it, and so does what reads it here.
+        if path.extension().is_some_and(|extension| extension == "conf") && super::document::is_there(&path) {
             files.push(path);
         }
     }

@@ -3,6 +3,7 @@
 
 mod keys;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -54,6 +55,32 @@ impl Settings {
     }
 }
 
+/// Which image store pulls: only that of containerd reads a `hosts.toml` (moby `daemon/hosts.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Store {
+    /// `containerd-snapshotter` is true.
+    Containerd,
+    /// It is false: dockerd's own, the graph drivers.
+    Own,
+    /// Nothing is said: it depends on dockerd's version, and since when it has been there.
+    Unsaid,
+}
+
+impl Store {
+    const fn of(snapshotter: Option<bool>) -> Self {
+        match snapshotter {
+            Some(true) => Self::Containerd,
+            Some(false) => Self::Own,
+            None => Self::Unsaid,
+        }
+    }
+}
+
+/// What the file says of the image store.
+pub(super) fn store(document: &Document) -> Store {
+    Store::of(Settings::read(document).ok().and_then(|settings| settings.containerd_snapshotter))
+}
+
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -99,9 +126,9 @@ fn snapshotter(document: &Document, root: &Map<String, Value>) -> Result<Option<
 }
 
 /// Reads the file; every mirror that dockerd would refuse is an error, as it is to dockerd.
-pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
+pub(super) fn read(path: &Path) -> Result<(Node, Store), Vec<Error>> {
     let document = Document::read(path).map_err(|error| vec![error])?.advising(advice::DOCKER);
-    parse(&document)
+    Ok((parse(&document)?, store(&document)))
 }
 
 pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
@@ -121,15 +148,28 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     if settings.containerd_snapshotter == Some(true) {
         node.rules = Rules::Containerd;
     }
+    let mut seen: HashMap<&str, String> = HashMap::new();
+    let mut from = document.find("\"registry-mirrors\"");
     for mirror in &settings.registry_mirrors {
-        let at = document.find(&format!("\"{mirror}\""));
-        match validate(mirror, at) {
-            Ok(url) => {
-                let found = endpoint(&url, &base(url.path()), namespace, Rewrite::default());
-                mirrors.hops.extend(found.map(|endpoint| hop(endpoint, Part::Mirror, why)));
+        let quoted = format!("\"{mirror}\"");
+        let found = document.text.get(from..).and_then(|rest| rest.find(&quoted)).map(|found| from + found);
+        let at = found.unwrap_or_else(|| document.find(&quoted));
+        from = found.map_or(from, |found| found + quoted.len());
+        let url = match validate(mirror, at) {
+            Ok(url) => url,
+            Err(flaw) => {
+                errors.push(document.error(flaw));
+                continue;
             }
-            Err(flaw) => errors.push(document.error(flaw)),
+        };
+        if let Some(first) = seen.get(one_slash_less(mirror)) {
+            let text = format!("not used: the same mirror stands at {first}, and dockerd asks it once");
+            node.notes.push(document.note(at, text));
+            continue;
         }
+        seen.insert(one_slash_less(mirror), document.place(at));
+        let found = endpoint(&url, &base(url.path()), namespace, Rewrite::default());
+        mirrors.hops.extend(found.map(|endpoint| hop(endpoint, Part::Mirror, why)));
     }
     node.routes.push(mirrors);
     keys::tell(&mut node, document, &settings.root);
@@ -174,6 +214,11 @@ fn validate(mirror: &str, at: usize) -> Result<::url::Url, Flaw> {
     }
     url(mirror, at)
         .map_err(|flaw| Flaw::new(at, format!("registry mirror: {}", flaw.why)).advising(advice::URL))
+}
+
+/// A slash at the end makes no other mirror (`loadMirrors`).
+fn one_slash_less(mirror: &str) -> &str {
+    mirror.strip_suffix('/').unwrap_or(mirror)
 }
 
 /// `mirrorsToRegistryHosts`: `/v2` goes behind every path but those that end in it.
@@ -262,10 +307,28 @@ mod tests {
     }
 
     #[test]
+    fn a_mirror_that_stands_twice_is_asked_once_whatever_slash_it_ends_in() {
+        let node = parsed(
+            "{\"registry-mirrors\": [\"https://m.example\",\n\"https://n.example/\",\n\"https://m.example/\",\n\
+             \"https://n.example/\"]}",
+        )
+        .unwrap();
+        let names: Vec<_> = node.routes[0].hops.iter().map(|hop| &*hop.endpoint.name).collect();
+        assert_eq!(names, ["m.example", "n.example"]);
+        let told: Vec<_> = node.notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect();
+        let same = |line, first| {
+            format!(
+                "daemon.json:{line}: not used: the same mirror stands at daemon.json:{first}, and dockerd asks it once"
+            )
+        };
+        assert_eq!(told, [same(3, 1), same(4, 2)]);
+    }
+
+    #[test]
     fn what_dockerd_refuses_is_refused_with_its_line() {
         let errors = parsed(
             "{\"registry-mirrors\": [\n\"mirror-1.example.com\",\n\"mirror-1.example.com:5000\",\n\
-             \"ftp://x\",\n\"https://u:hunter2@x\",\n\"https://x/?q=hunter2\",\n\"https://ok/v1/\"],\n\
+             \"ftp://x\",\n\"https://u:hunter2@x\",\n\"https://x/?q=hunter2\",\n\"https:///x\",\n\" https://x\",\n\"https://ok/v1/\"],\n\
              \"insecure-registries\": [\"10.0.0.0/99\"]}",
         )
         .unwrap_err();
@@ -276,7 +339,9 @@ mod tests {
             (2, "daemon.json:4: registry mirror: unsupported scheme 'ftp'"),
             (3, "daemon.json:5: registry mirror: the URL holds user-info"),
             (4, "daemon.json:6: registry mirror: the URL has a query"),
-            (5, "daemon.json:8: insecure registry '10.0.0.0/99' is no CIDR"),
+            (5, "daemon.json:7: registry mirror: not a URL: no host"),
+            (6, "daemon.json:8: registry mirror: not a URL: a blank in front"),
+            (7, "daemon.json:10: insecure registry '10.0.0.0/99' is no CIDR"),
         ] {
             assert!(lines[at].starts_with(part), "{lines:#?}");
         }

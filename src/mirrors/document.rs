@@ -2,8 +2,8 @@
 //!
 //! TOML is walked by hand where order or lines matter: `toml` keeps the place of every key.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -24,6 +24,19 @@ pub(super) struct Document {
     pub(super) text: String,
     /// What to do about a flaw that has no advice of its own.
     hint: &'static str,
+}
+
+/// Why there is no text of a file: runtimes differ in what they make of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Nothing is there, or a link that leads nowhere.
+    Missing,
+    /// It is no file, or cannot be read by this user.
+    Unreadable,
+    /// It is not read to its end.
+    TooLarge,
+    /// It is not UTF-8.
+    NotText,
 }
 
 /// What is wrong, and at which byte.
@@ -54,24 +67,34 @@ pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 impl Document {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_or_why(path).map_err(|(_, error)| error)
+    }
+
+    /// The same, telling also what kind of trouble there is.
+    pub(super) fn read_or_why(path: &Path) -> Result<Self, (Unread, Error)> {
         let name = path.display().to_string();
         let unreadable = |error: std::io::Error| {
-            Error::unusable(&name, format!("cannot be read: {error}"), advice::of_io(&error))
+            let what = if error.kind() == ErrorKind::NotFound { Unread::Missing } else { Unread::Unreadable };
+            (what, unreadable(path, &error))
         };
+        // To open a pipe is to wait for somebody who writes into it; so this comes first.
+        let found = fs::metadata(path).map_err(unreadable)?.file_type();
+        if !found.is_file() {
+            let why = format!("is {}, not a file", kind_of(found));
+            return Err((Unread::Unreadable, Error::unusable(&name, why, advice::NOT_A_FILE)));
+        }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
-        if !file.metadata().map_err(unreadable)?.is_file() {
-            return Err(Error::unusable(&name, "is not a file", advice::NOT_A_FILE));
-        }
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {
             let why = format!("is larger than {MAX_BYTES} bytes: not a configuration");
-            return Err(Error::unusable(&name, why, advice::TOO_LARGE));
+            return Err((Unread::TooLarge, Error::unusable(&name, why, advice::TOO_LARGE)));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            Error::unusable(format!("{name}:{line}"), "not UTF-8 text", advice::UTF_8)
+            let place = format!("{name}:{line}");
+            (Unread::NotText, Error::unusable(place, "not UTF-8 text", advice::UTF_8))
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self::of(name, folder, &text))
@@ -126,6 +149,38 @@ impl Document {
             Flaw::new(at, error.message().trim().replace('\n', ", ")).advising(advice::TOML)
         })
     }
+}
+
+/// What `path` is that cannot be opened or read.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let place = path.display().to_string();
+    if error.kind() == ErrorKind::NotFound && path.is_symlink() {
+        return Error::unusable(place, "is a link that leads nowhere", advice::LINK);
+    }
+    Error::unusable(place, format!("cannot be read: {error}"), advice::of_io(error))
+}
+
+/// Whether something is there that is no folder, even if it cannot be read.
+pub(super) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok() && !path.is_dir()
+}
+
+/// In words, with the article.
+fn kind_of(found: fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if found.is_fifo() {
+            return "a pipe";
+        }
+        if found.is_socket() {
+            return "a socket";
+        }
+        if found.is_char_device() || found.is_block_device() {
+            return "a device";
+        }
+    }
+    if found.is_dir() { "a folder" } else { "something else" }
 }
 
 /// The keys of a table in the order of the file, each with its byte.

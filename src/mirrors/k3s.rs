@@ -21,7 +21,7 @@ use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
-pub(super) use shape::is_it;
+pub(super) use shape::{first_document, is_it};
 
 /// A map in the order of the file.
 struct Ordered<T>(Vec<(String, T)>);
@@ -100,8 +100,13 @@ struct Tls {
     cert_file: Option<String>,
     key_file: Option<String>,
     ca_file: Option<String>,
-    #[serde(default)]
-    insecure_skip_verify: bool,
+    insecure_skip_verify: Option<Spanned<bool>>,
+}
+
+impl Tls {
+    fn skips(&self) -> bool {
+        self.insecure_skip_verify.as_ref().is_some_and(|flag| flag.value)
+    }
 }
 
 /// Reads the file.
@@ -111,6 +116,16 @@ pub(super) fn read(path: &Path) -> Result<Node, Vec<Error>> {
 }
 
 pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
+    let (text, next) = first_document(&document.text);
+    let alone = Document::of(document.name.clone(), document.folder.clone(), text);
+    let mut node = first(&alone.advising(document.hint()))?;
+    let text = "not read: k3s reads the first document only, and another one begins here";
+    node.notes.extend(next.map(|at| document.note(at, text)));
+    Ok(node)
+}
+
+/// The first document, which is the only one in `document`.
+fn first(document: &Document) -> Result<Node, Vec<Error>> {
     let settings = serde_saphyr::from_str::<Settings>(&document.text).map_err(|error| {
         let place = match error.location().map(|location| location.line()).filter(|line| *line > 0) {
             Some(line) => document.line(usize::try_from(line).unwrap_or(usize::MAX)),
@@ -123,15 +138,24 @@ pub(super) fn parse(document: &Document) -> Result<Node, Vec<Error>> {
     let mut errors = Vec::new();
     let explicit = explicit(&settings.configs);
     for (registry, mirror) in settings.mirrors.0 {
+        let unmatched = keys::unmatched(&registry, "k3s");
+        if let Some(text) = &unmatched {
+            node.notes.push(document.note(document.find(&registry), text.as_str()));
+        }
         match route(&mut node, document, (&registry, &explicit), mirror.unwrap_or_default()) {
-            Ok(route) => node.routes.push(route),
+            Ok(route) => node.routes.extend(Some(route).filter(|_| unmatched.is_none())),
             Err(error) => errors.push(error),
         }
     }
     for (host, config) in settings.configs.0 {
         let at = document.find("configs:");
         let at = at + document.text.get(at..).and_then(|text| text.find(&host)).unwrap_or(0);
-        if let Err(flaw) = configure(&mut node, document, (&host, at), config.unwrap_or_default()) {
+        let config = config.unwrap_or_default();
+        if let Some(line) = shape::quoted(document, config.tls.insecure_skip_verify.as_ref()) {
+            let why = "insecure_skip_verify: expected true or false, found a text in quotes";
+            errors.push(Error::unusable(document.line(line), why, advice::K3S));
+        }
+        if let Err(flaw) = configure(&mut node, document, (&host, at), config) {
             errors.push(document.error(Flaw::new(at, flaw)));
         }
     }
@@ -143,7 +167,7 @@ fn explicit(configs: &Ordered<Option<Config>>) -> HashSet<String> {
     let is_said = |config: &Option<Config>| {
         config.as_ref().is_some_and(|Config { tls, .. }| {
             let files = [&tls.cert_file, &tls.key_file, &tls.ca_file];
-            tls.insecure_skip_verify || files.into_iter().any(Option::is_some)
+            tls.skips() || files.into_iter().any(Option::is_some)
         })
     };
     let said = configs.0.iter().filter(|(_, config)| is_said(config));
@@ -197,6 +221,11 @@ fn route(
         let text =
             format!("{key}: k3s applies several rewrite rules in no fixed order; here in that of the file");
         node.notes.push(document.note(at, text));
+    }
+    if let Some((_, to)) = mirror.rewrite.0.first().filter(|_| mirror.endpoint.is_empty()) {
+        let text =
+            format!("{key}: a rewrite without an endpoint changes nothing: it is for the endpoints listed");
+        node.notes.push(Note { place: document.line(line_of(to)).into(), text: text.into() });
     }
     if key.ends_with(":443") || key.ends_with(":80") {
         let text = format!("{key} is looked up only for images that are named with this port");
@@ -291,6 +320,7 @@ fn configure(
         });
     }
     let file = |name: String| document.folder.join(name);
+    let verification = if config.tls.skips() { Verification::Off } else { Verification::Full };
     let client = match (config.tls.cert_file, config.tls.key_file) {
         (Some(certificate), Some(key)) => {
             Some(ClientFiles { certificate: file(certificate), key: file(key) })
@@ -298,11 +328,8 @@ fn configure(
         (None, None) => None,
         _ => return Err(format!("{host}: cert_file and key_file belong together")),
     };
-    let settings = TlsSettings {
-        ca_files: config.tls.ca_file.map(file).into_iter().collect(),
-        client,
-        verification: if config.tls.insecure_skip_verify { Verification::Off } else { Verification::Full },
-    };
+    let settings =
+        TlsSettings { ca_files: config.tls.ca_file.map(file).into_iter().collect(), client, verification };
     match asked {
         Some(url) => secure(node, document, at, &url, settings),
         None => {
@@ -319,6 +346,83 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Node, Vec<Error>> {
         parse(&Document::of("registries.yaml".to_owned(), "/etc".into(), text))
+    }
+
+    fn told(text: &str) -> Vec<String> {
+        let notes = parsed(text).unwrap().notes;
+        notes.iter().map(|note| format!("{}: {}", note.place, note.text)).collect()
+    }
+
+    #[test]
+    fn keys_that_match_no_image_and_rewrites_of_no_endpoint_are_told() {
+        let notes = told(
+            "mirrors:\n  \"https://quay.io\": {endpoint: [\"https://x.example\"]}\n  index.docker.io: {endpoint: [x]}\n  \
+             Gcr.io: {endpoint: [x]}\n  ghcr.io:\n    rewrite:\n      \"a\": \"b\"\n",
+        );
+        let expected = [
+            "registries.yaml:2: k3s finds this for no image: a registry is a host without a scheme; write 'quay.io'",
+            "registries.yaml:3: k3s finds this for no image: images of Docker Hub are looked up as docker.io",
+            "registries.yaml:4: k3s finds this for no image: capitals count",
+            "registries.yaml:7: ghcr.io: a rewrite without an endpoint changes nothing",
+        ];
+        assert_eq!(notes.len(), expected.len(), "{notes:#?}");
+        for (note, expected) in notes.iter().zip(expected) {
+            assert!(note.starts_with(expected), "{note}");
+        }
+        let node = parsed("mirrors:\n  Gcr.io: {endpoint: [x]}\n").unwrap();
+        assert!(node.route(&"gcr.io/a/b".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn only_the_first_document_is_read_and_the_next_one_told() {
+        let one = "mirrors:\n  quay.io: {endpoint: [x.example]}\n";
+        for (text, line) in [
+            (format!("{one}---\nmirrors: {{}}\n"), Some(3)),
+            (format!("%YAML 1.1\n--- # first\n{one}--- {{}}\n"), Some(5)),
+            (format!("{one}...\n# done\nmirrors: {{}}\n"), Some(3)),
+            (format!("# none\n---\n{one}---\n# nothing\n"), None),
+            (format!("---\n{one}...\n"), None),
+            (format!("{one}  a.io: {{endpoint: [a]}} # ---\n"), None),
+        ] {
+            let node = parsed(&text).unwrap();
+            assert_eq!(node.route(&"quay.io/a/b".parse().unwrap()).unwrap().hops.len(), 1, "{text}");
+            let told = told(&text);
+            let expected = line.map(|line| {
+                format!("registries.yaml:{line}: not read: k3s reads the first document only, and another one begins here")
+            });
+            assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_over_the_bound_and_what_is_no_flag_is_told_as_such() {
+        let levels = "abcdefghi".as_bytes().windows(2).map(|two| {
+            let [above, name] = [two[0] as char, two[1] as char];
+            format!("{name}: &{name} [{}]\n", vec![format!("*{above}"); 9].join(","))
+        });
+        let bomb = format!(
+            "a: &a [x,x,x,x,x,x,x,x,x]\n{}mirrors: {{quay.io: {{endpoint: *i}}}}\n",
+            levels.collect::<String>()
+        );
+        let error = |text: &str| parsed(text).unwrap_err()[0].to_string();
+        assert!(
+            error(&bomb).ends_with("over the bound: aliases or nesting make more of it than is read"),
+            "{}",
+            error(&bomb)
+        );
+        for (flag, is_read) in
+            [("yes", true), ("true", true), ("\"yes\"", false), ("'true'", false), ("\"no\"", false)]
+        {
+            let text = format!("configs:\n  x.example:\n    tls: {{insecure_skip_verify: {flag}}}\n");
+            match parsed(&text) {
+                Ok(node) => assert!(is_read && node.tls.len() == 1, "{flag}"),
+                Err(errors) => {
+                    let expected = "registries.yaml:3: insecure_skip_verify: expected true or false, found a text in quotes";
+                    assert!(!is_read, "{flag}");
+                    assert_eq!(errors[0].to_string(), expected);
+                }
+            }
+        }
     }
 
     #[test]

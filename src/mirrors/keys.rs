@@ -28,6 +28,27 @@ pub(super) fn meant(key: &str, known: &[&str]) -> String {
         .unwrap_or_default()
 }
 
+/// Why no image is of the registry `key`, where that is so, and what to write; `program` looks it up as it is written.
+pub(super) fn unmatched(key: &str, program: &str) -> Option<String> {
+    let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or(rest).to_ascii_lowercase();
+    let host = if host == "index.docker.io" { "docker.io" } else { &host };
+    if host == key {
+        return None;
+    }
+    let why = match key {
+        _ if key.contains("://") => "a registry is a host without a scheme",
+        _ if key.contains('/') => "a registry is a host without a path",
+        "index.docker.io" => "images of Docker Hub are looked up as docker.io",
+        _ => "capitals count, and registries are named in small letters",
+    };
+    Some(format!(
+        "{program} finds this for no image: {why}; write '{}' in place of '{}'",
+        shown(host),
+        shown(key)
+    ))
+}
+
 /// A note for each of `keys`, which stand at a byte each; `say` has the words.
 pub(super) fn tell(document: &Document, keys: &[(&str, usize)], say: impl Fn(&str) -> String) -> Vec<Note> {
     let mut notes: Vec<_> =
@@ -61,6 +82,23 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(meant(key, &["registry-mirrors", "proxies", "ca"]), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn registries_of_which_no_image_can_be_are_told_with_what_to_write() {
+        for (key, write) in [
+            ("https://quay.io", "without a scheme; write 'quay.io' in"),
+            ("http://Reg.lan:5000/v2", "without a scheme; write 'reg.lan:5000' in"),
+            ("quay.io/team", "without a path; write 'quay.io' in"),
+            ("index.docker.io", "looked up as docker.io; write 'docker.io' in"),
+            ("Quay.io", "in small letters; write 'quay.io' in"),
+        ] {
+            let told = unmatched(key, "k3s").unwrap();
+            assert!(told.starts_with("k3s finds this for no image: ") && told.contains(write), "{told}");
+        }
+        for key in ["quay.io", "docker.io", "reg.lan:5000", "*", "[::1]:5000"] {
+            assert_eq!(unmatched(key, "k3s"), None, "{key}");
         }
     }
 

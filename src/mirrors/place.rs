@@ -65,6 +65,13 @@ pub(super) fn namespace(text: &str, scope: &Scope) -> Namespace {
 /// Reads an http or https URL with nothing in it that an API root cannot have. No secret is repeated.
 pub(super) fn url(text: &str, at: usize) -> Result<Url, Flaw> {
     let flaw = |why: &str| Flaw::new(at, why.to_owned()).advising(advice::URL);
+    // What reads URLs for browsers passes over these, and takes `https:///x` for the host x; Go does neither.
+    if text.trim() != text || text.contains(|letter: char| letter.is_control()) {
+        return Err(flaw("not a URL: a blank in front of it or behind it, or a control character"));
+    }
+    if text.split_once("://").is_some_and(|(_, rest)| rest.starts_with(['/', '\\', '?', '#'])) {
+        return Err(flaw("not a URL: no host"));
+    }
     let url = Url::parse(text)
         .map_err(|error| Flaw::new(at, format!("not a URL: {error}")).advising(advice::URL))?;
     match url.scheme() {
@@ -160,6 +167,22 @@ pub(super) fn https(host: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_browser_would_mend_is_no_url() {
+        for (text, why) in [
+            ("https:///x", "no host"),
+            ("https://\\x", "no host"),
+            (" https://x", "a blank"),
+            ("https://x ", "a blank"),
+            ("https://x\t.example", "a blank"),
+            ("https://", "empty host"),
+        ] {
+            let flaw = url(text, 0).unwrap_err();
+            assert!(flaw.why.starts_with("not a URL: ") && flaw.why.contains(why), "{text}: {}", flaw.why);
+        }
+        assert!(url("https://x/a//b", 0).is_ok());
+    }
 
     #[test]
     fn the_image_host_is_told_to_every_host_but_itself() {

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::document::{Document, get};
+use super::docker_daemon::Store;
+use super::document::{Document, get, is_there, unreadable};
 use super::folder::{self, ReadAs};
 use super::place::node;
 use super::{Error, advice, buildkit, containerd, containers, docker_daemon, k3s};
@@ -68,7 +69,7 @@ pub fn import(paths: &[PathBuf]) -> Result<Vec<Node>, Vec<Error>> {
                 }
             }
             Ok(Kind::HostsFile) => containerd::read_file(path).map_err(|error| vec![error]),
-            Ok(Kind::Docker) => docker_daemon::read(path).map(|node| with_certs_d(node, path, paths)),
+            Ok(Kind::Docker) => docker_daemon::read(path).map(|read| with_certs_d(read, path, paths)),
             Ok(Kind::K3s) => k3s::read(path),
             Ok(Kind::Buildkit) => buildkit::read(path).map_err(|error| vec![error]),
             Err(error) => Err(vec![error]),
@@ -145,10 +146,6 @@ pub fn join(map: &mut MirrorMap, mut nodes: Vec<Node>) {
     map.nodes.extend(nodes);
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::unusable(path.display().to_string(), format!("cannot be read: {error}"), advice::of_io(error))
-}
-
 fn unknown(path: &Path) -> Error {
     Error::unusable(path.display().to_string(), UNKNOWN, advice::UNKNOWN)
 }
@@ -165,17 +162,26 @@ pub(super) fn hub_beside(path: &Path) -> Option<(PathBuf, Node)> {
 }
 
 /// What dockerd makes of `node`, its `daemon.json` at `path`, with the certs.d beside it.
-fn with_certs_d(mut node: Node, path: &Path, named: &[PathBuf]) -> Node {
+fn with_certs_d((mut node, store): (Node, Store), path: &Path, named: &[PathBuf]) -> Node {
     let Some((folder, mut hosts)) = hub_beside(path) else { return node };
     let file = hosts.source.clone();
+    let same = |one: &Path| {
+        one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
+    };
+    let is_named = named.iter().any(|path| same(path));
     let is_hub = |route: &Route| route.scope == Scope::Registry(DOCKER_HUB.into());
     let found = hosts.routes.pop();
     let known = node.routes.iter_mut().find(|route| is_hub(route) && !route.hops.is_empty());
     let (Some(found), Some(known)) = (found, known) else { return node };
-    let same = |one: &Path| {
-        one.canonicalize().is_ok_and(|one| folder.canonicalize().is_ok_and(|folder| one == folder))
-    };
-    if named.iter().any(|path| same(path)) {
+    if store == Store::Own {
+        let text = format!(
+            "with \"containerd-snapshotter\": false dockerd reads no hosts.toml: registry-mirrors count, {file} does not"
+        );
+        let place = known.place.clone();
+        node.notes.extend(is_named.then(|| Note { place, text: text.into() }));
+        return node;
+    }
+    if is_named {
         let place = std::mem::replace(known, found).place;
         node.tls.extend(hosts.tls);
         node.headers.extend(hosts.headers);
@@ -204,7 +210,7 @@ fn within(path: &Path) -> Option<PathBuf> {
     }
     let (file, folder) = (path.join("registries.conf"), path.join("registries.conf.d"));
     let has_drop_ins = |folder: &PathBuf| containers::drop_ins(folder).is_ok_and(|files| !files.is_empty());
-    if file.is_file() { Some(file) } else { Some(folder).filter(has_drop_ins) }
+    if is_there(&file) { Some(file) } else { Some(folder).filter(has_drop_ins) }
 }
 
 fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -227,6 +233,10 @@ fn kind(path: &Path) -> Result<Kind, Error> {
         } else {
             Kind::CertsFolder
         });
+    }
+    if !found.is_file() {
+        // Its own words for what it is.
+        return Document::read(path).and_then(|_| Err(unknown(path)));
     }
     match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
         _ if name == "hosts.toml" => Ok(Kind::HostsFile),
@@ -264,6 +274,7 @@ mod tests {
 
     use super::*;
     use crate::mirrors::{MirrorSpec, build};
+    use crate::model::endpoint::Namespace;
     use crate::model::tls::TlsSettings;
 
     fn imported(files: &[(&str, &str)], paths: &[&str]) -> Vec<Node> {
@@ -406,6 +417,40 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_unread_and_a_link_that_leads_nowhere_is_an_error() {
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let error = |name: &str| import(&[at(name)]).unwrap_err()[0].to_string();
+        fs::create_dir_all(at("c/registries.conf.d")).unwrap();
+        fs::create_dir(at("d")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("p.conf")).status().unwrap().success());
+        assert!(error("p.conf").ends_with("p.conf: is a pipe, not a file"), "{}", error("p.conf"));
+        let _socket = UnixListener::bind(at("s.conf")).unwrap();
+        for name in
+            ["f.conf", "daemon.json", "registries.yaml", "buildkitd.toml", "x.yaml", "hosts.toml", "63"]
+        {
+            symlink("/dev/null", at(name)).unwrap();
+            assert!(error(name).ends_with(&format!("{name}: is a device, not a file")), "{}", error(name));
+        }
+        assert!(error("s.conf").ends_with("s.conf: is a socket, not a file"), "{}", error("s.conf"));
+        symlink("/nonexistent", at("c/registries.conf.d/a.conf")).unwrap();
+        symlink("/nonexistent", at("d/registries.conf")).unwrap();
+        symlink("/nonexistent", at("gone.conf")).unwrap();
+        for (named, place) in [
+            ("c", "a.conf"),
+            ("c/registries.conf.d", "a.conf"),
+            ("d", "registries.conf"),
+            ("gone.conf", "gone.conf"),
+        ] {
+            let told = error(named);
+            assert!(told.ends_with(&format!("{place}: is a link that leads nowhere")), "{told}");
+        }
+    }
+
     #[test]
     fn yaml_that_is_no_nodes_configuration_is_refused() {
         let dir = tempfile::tempdir().unwrap();
@@ -441,6 +486,21 @@ mod tests {
         let (names, notes) = asked(&imported(&files, &["daemon.json", "certs.d"]));
         assert_eq!(names, "b.example");
         assert!(notes.contains("registry-mirrors are not used: dockerd asks the hosts of"), "{notes}");
+        for (snapshotter, names_then) in [(false, "a.example"), (true, "b.example")] {
+            let json = format!(
+                "{{\"registry-mirrors\": [\"https://a.example\"], \"features\": {{\"containerd-snapshotter\": {snapshotter}}}}}"
+            );
+            let said = [("daemon.json", &*json), files[1]];
+            let (names, notes) = asked(&imported(&said, &["daemon.json", "certs.d"]));
+            assert_eq!(names, names_then);
+            assert_eq!(notes.contains("dockerd reads no hosts.toml"), !snapshotter, "{notes}");
+            let (_, notes) = asked(&imported(&said, &["daemon.json"]));
+            assert_eq!(notes.contains("dockerd ignores registry-mirrors where"), snapshotter, "{notes}");
+            let nodes = imported(&said, &["daemon.json", "certs.d"]);
+            let docker = nodes.iter().find(|node| node.runtime.as_str() == "docker").unwrap();
+            let namespace = docker.routes[0].hops[0].endpoint.namespace;
+            assert_eq!(namespace == Namespace::Never, !snapshotter);
+        }
         let one = [files[0], ("certs.d/docker.io/hosts.toml", "server = \"https://b.example\"\n")];
         let (names, notes) = asked(&imported(&one, &["daemon.json", "certs.d"]));
         assert_eq!((&*names, &*notes), ("a.example", "[]"));

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::tool::{Output, Tool};
 
 mod forms;
+mod reasons;
 mod refusals;
 
 /// An upstream, a mirror that works, one that has another image under the tag, and one that is down.
@@ -157,6 +158,11 @@ fn a_daemon_json_keeps_everything_but_the_list() {
             "{\"debug\": true, \"registry-mirrors\": [\"http://{good}\", \"http://{down}\"]}",
         ),
         ("{}", "{\n  \"registry-mirrors\": [\n    \"http://{good}\",\n    \"http://{down}\"\n  ]\n}"),
+        (
+            "{\n  \"registry-mirrors\": null,\n  \"debug\": true\n}\n",
+            "{\n  \"registry-mirrors\": [\n    \"http://{good}\",\n    \"http://{down}\"\n  ],\n  \"debug\": true\n}\n",
+        ),
+        ("{\"registry-mirrors\":null}", "{\"registry-mirrors\":[\"http://{good}\", \"http://{down}\"]}"),
     ] {
         let output = world
             .tool()
@@ -169,6 +175,23 @@ fn a_daemon_json_keeps_everything_but_the_list() {
             "{old}\n{}",
             output.stderr
         );
+    }
+}
+
+#[test]
+fn a_daemon_json_whose_list_is_none_is_refused_with_its_line() {
+    let world = World::new();
+    for (list, found) in
+        [("\"x\"", "a text"), ("{\"a\": 1}", "a map"), ("[1]", "a number"), ("true", "true or false")]
+    {
+        let output = world
+            .tool()
+            .file("daemon.json", format!("{{\n\"registry-mirrors\": {list}}}\n"))
+            .line("mirrors export images.txt --retries 0 --to docker --base daemon.json")
+            .run();
+        let told = format!("daemon.json:2: registry-mirrors: expected a list of texts, found {found}");
+        assert_eq!(output.code, Some(2), "{list}");
+        assert!(output.stderr.contains(&told), "{list}: {}", output.stderr);
     }
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use toml::de::{DeTable, DeValue};
 
 use super::super::document::{
-    Document, Flaw, Single, array, entries, flag, get, string, strings, table, text,
+    Document, Flaw, Single, Value, array, entries, flag, get, string, strings, table, text,
 };
 use super::super::place::{
     api_host, endpoint, hop, host_of, https, https_first, namespace, route, secure, url,
@@ -24,6 +24,20 @@ pub(in crate::mirrors) fn hosts(node: &mut Node, document: &Document, scope: Sco
     let mut route = route(document, 0, scope);
     if let Some(hosts) = get(&root, "host") {
         for (name, at, value) in entries(table(hosts)?) {
+            if !has_header(document, value) {
+                let text = format!(
+                    "host left out: '{}' stands behind a key or a =, and containerd (since 2.0) asks only hosts with a \
+                     line [host.\"…\"]",
+                    keys::shown(host_of(&asked(name)))
+                );
+                node.notes.push(document.note(at, text));
+                let unasked = table(value)?;
+                // Values of the wrong kind make the file invalid all the same.
+                strings(unasked, "capabilities", Single::Refused)?;
+                flag(unasked, "override_path")?;
+                flag(unasked, "skip_verify")?;
+                continue;
+            }
             let host = host(node, document, &route.scope, (name, at, table(value)?, Part::Mirror))?;
             route.hops.extend(host);
         }
@@ -38,6 +52,27 @@ pub(in crate::mirrors) fn hosts(node: &mut Node, document: &Document, scope: Sco
     Ok(route)
 }
 
+/// Whether containerd finds the host of this table: it goes by the headers `[host."…"]` and those of tables within
+/// (`getSortedHosts`), not by what stands behind a `=`.
+fn has_header(document: &Document, value: &Value<'_>) -> bool {
+    let Some(table) = value.get_ref().as_table() else { return false };
+    document.text.get(value.span().start..).is_some_and(|text| text.starts_with('['))
+        || entries(table).into_iter().any(|(_, _, inner)| has_header(document, inner))
+}
+
+/// Of a URL as it is written, what containerd asks: neither user-info nor query (`parseHostConfig`).
+fn asked(written: &str) -> String {
+    let full = if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
+    let Some((scheme, rest)) = full.split_once("://") else {
+        return full.rsplit('@').next().unwrap_or_default().to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let path = path.find(['?', '#']).map_or(path, |end| &path[..end]);
+    format!("{scheme}://{host}{path}")
+}
+
 /// One `[host."…"]`, or what the root says of `server`.
 fn host(
     node: &mut Node,
@@ -50,7 +85,7 @@ fn host(
     let settings = tls(node, document, table)?;
     let headers = headers(node, document, table)?;
     others(node, document, table, part)?;
-    let full = if written.starts_with("http") { written.to_owned() } else { format!("https://{written}") };
+    let full = asked(written);
     let url = match url(&full, at) {
         Ok(url) => url,
         Err(flaw) => {
@@ -58,11 +93,22 @@ fn host(
             return Ok(None);
         }
     };
+    if !full.ends_with(written) {
+        let text = format!(
+            "{full}: containerd drops user-info, query and fragment of a URL; credentials are told to it elsewhere"
+        );
+        node.notes.push(document.note(at, text));
+    }
     let path = clean(url.path());
     let path = if overridden || path.ends_with("/v2") { path } else { format!("{path}/v2") };
     let namespace = namespace(&full, scope);
     let Some(mut endpoint) = endpoint(&url, &path, namespace, Rewrite::default()) else { return Ok(None) };
     endpoint.accepts = accepts;
+    if accepts == Accepts::Nothing {
+        let text =
+            format!("{}: not used for pulls: its capabilities do not name \"pull\"", endpoint.authority);
+        node.notes.push(document.note(at, text));
+    }
     let what = match part {
         Part::Mirror => "[host] in file order",
         Part::Primary => "server, asked last",

@@ -10,6 +10,7 @@ use super::super::{Error, advice, containerd};
 use super::Wanted;
 use super::entry::Entry;
 use super::own::Own;
+use super::renewed::LEFT_OUT;
 use crate::model::endpoint::Accepts;
 use crate::model::image::ImageRef;
 use crate::model::node::{Hop, Node, Runtime, Scope};
@@ -94,7 +95,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         let at = old.iter().position(|(name, table)| {
             asked(document, (name, table), &probe).is_some_and(|hop| entry.is_asked_somehow(&hop, &probe))
         });
-        comments.push_str(&format!("# left out by registry-check: {}: {why}\n", entry.written));
+        comments.push_str(&format!("{LEFT_OUT}{}: {why}\n", entry.written));
         if let Some(at) = at {
             let (name, table) = old.remove(at);
             comments.push_str(&commented(&name, table));

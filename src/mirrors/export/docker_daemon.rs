@@ -23,8 +23,10 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     let start = |raw: &RawValue| raw.get().as_ptr() as usize - text.as_ptr() as usize;
     let indent = indent(text);
     if let Some(raw) = members.get(KEY) {
-        let old: Vec<String> =
-            serde_json::from_str(raw.get()).map_err(|error| Flaw::new(start(raw), error.to_string()))?;
+        // A null is a list that is not there, as it is to dockerd.
+        let old: Option<Vec<String>> =
+            serde_json::from_str(raw.get()).map_err(|_| Flaw::new(start(raw), "not a list of texts"))?;
+        let old = old.unwrap_or_default();
         let new = urls(&old, document, wanted)?;
         let (at, end) = (start(raw), start(raw) + raw.get().len());
         let is_tall = raw.get().contains('\n') || old.is_empty();

@@ -10,10 +10,14 @@ use super::super::document::{Document, Flaw};
 use super::super::k3s;
 use super::Wanted;
 use super::entry::Entry;
+use super::renewed::LEFT_OUT;
 use crate::model::image::ImageRef;
 use flow::unquoted;
 
 pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
+    if let (_, Some(at)) = k3s::first_document(&document.text) {
+        return Err(Flaw::new(at, "another document begins here: not edited"));
+    }
     let mut lines = Lines(document.text.lines().map(str::to_owned).collect());
     let text = lines.edit(wanted)?;
     hold(document, &text, wanted)?;
@@ -32,8 +36,7 @@ fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw
             *mirrors = Value::Object(serde_json::Map::new());
         }
         let mirrors = mirrors.as_object_mut().ok_or_else(flaw)?;
-        let key = mirrors.keys().find(|key| key.eq_ignore_ascii_case(wanted.registry)).cloned();
-        let entry = mirrors.entry(key.unwrap_or_else(|| wanted.registry.to_owned())).or_insert(Value::Null);
+        let entry = mirrors.entry(wanted.registry.to_owned()).or_insert(Value::Null);
         if entry.is_null() {
             *entry = Value::Object(serde_json::Map::new());
         }
@@ -205,7 +208,7 @@ impl Lines {
                 refuse("neither lines of its own nor a plain {…}: anchors, aliases and tags are not followed")
             };
             let entries = flow::map(&text, at).ok_or_else(other)?;
-            let found = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(name));
+            let found = entries.iter().find(|entry| entry.key == *name);
             let is_nothing = |value: &str| matches!(value, "" | "~" | "null" | "{}" | "[]");
             match found.map(|entry| (entry, &text[entry.value.0..entry.value.1])) {
                 Some((entry, value)) if is_nothing(value) => {
@@ -273,7 +276,7 @@ impl Lines {
         let is_it = |line: &String| {
             !says_nothing(line)
                 && indent_of(line) == indent
-                && key_of(line).is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
+                && key_of(line).is_some_and(|(key, _)| key == name)
         };
         let at = (first..parent.end).find(|at| is_it(&self.0[*at]))?;
         let is_next = |line: &String| {
@@ -357,7 +360,7 @@ fn items(old: &[Item], known: &[String], wanted: &Wanted<'_>, blanks: &str) -> V
         }
     }
     for (entry, why) in &wanted.left_out {
-        let note = format!("{blanks}# left out by registry-check: {}: {why}", entry.written);
+        let note = format!("{blanks}{LEFT_OUT}{}: {why}", entry.written);
         if let Some(at) = rest.iter().position(|item| is_at(item, entry)) {
             lines.extend(rest.remove(at).lines.iter().filter_map(|line| match line.trim_start() {
                 _ if says_nothing(line) => Some(line.clone()),

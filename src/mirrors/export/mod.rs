@@ -11,11 +11,13 @@ mod held;
 mod k3s;
 mod own;
 mod registries_conf;
+mod renewed;
 #[cfg(test)]
 mod round_trip;
 
 use std::path::{Path, PathBuf};
 
+use super::docker_daemon::Store;
 use super::document::{Document, Flaw};
 use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
@@ -114,7 +116,8 @@ pub fn export(
     target.read(&document, DOCKER_HUB).map_err(|error| vec![error])?;
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
     if !text.is_empty() {
-        let beside = base.filter(|_| target == Target::Docker).and_then(super::runtimes::hub_beside);
+        let is_read = target == Target::Docker && super::docker_daemon::store(&document) != Store::Own;
+        let beside = base.filter(|_| is_read).and_then(super::runtimes::hub_beside);
         export.notes.extend(beside.map(|(_, hosts)| {
             format!(
                 "{} names hosts for docker.io: where that is dockerd's, it ignores registry-mirrors",
@@ -211,7 +214,9 @@ fn edit(
     export: &mut Export,
 ) -> Result<String, Error> {
     let line_end = LineEnd::of(&document.text);
-    let mut current = with_text(document, &line_end.taken_from(&document.text));
+    let text = line_end.taken_from(&document.text);
+    let text = if target == Target::Docker { text } else { renewed::renewed(&text, target, choices) };
+    let mut current = with_text(document, &text);
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
         let wanted = wanted(target, choice, (&before, tls), &mut export.notes);

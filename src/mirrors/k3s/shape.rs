@@ -88,8 +88,42 @@ impl Shape {
 
 /// Whether it is a map with one of the two keys that matter.
 pub(in super::super) fn is_it(document: &Document) -> bool {
-    serde_saphyr::from_str::<Shape>(&document.text)
+    serde_saphyr::from_str::<Shape>(first_document(&document.text).0)
         .map_or(true, |root| root.entries().iter().any(|(key, _)| is_top(&key.value)))
+}
+
+/// The first document, which is all that k3s reads (`yaml.v2`), and the first byte of the next one if that says anything.
+pub(in super::super) fn first_document(text: &str) -> (&str, Option<usize>) {
+    let says_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    let is_marker =
+        |line: &str, marker| line.strip_prefix(marker).is_some_and(|rest: &str| says_nothing(rest));
+    let begins = |line: &str| {
+        line.strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    };
+    let mut at = 0;
+    let mut has_begun = false;
+    for line in text.split_inclusive('\n') {
+        let is_end = has_begun && (begins(line) || is_marker(line, "..."));
+        if is_end {
+            let (first, rest) = text.split_at(at);
+            let is_empty =
+                |line: &str| says_nothing(line) || is_marker(line, "---") || is_marker(line, "...");
+            return (first, (!rest.lines().all(is_empty)).then_some(at));
+        }
+        has_begun |= begins(line) || !says_nothing(line) && !line.starts_with('%');
+        at += line.len();
+    }
+    (text, None)
+}
+
+/// The line of a flag that is written in quotes: a text to k3s, which is not taken for true or false.
+pub(super) fn quoted(document: &Document, flag: Option<&Spanned<bool>>) -> Option<usize> {
+    let place = &flag?.referenced;
+    let line = usize::try_from(place.line()).ok()?;
+    let column = usize::try_from(place.column()).ok()?;
+    let written = document.text.lines().nth(line.checked_sub(1)?)?.chars().nth(column.checked_sub(1)?)?;
+    matches!(written, '"' | '\'').then_some(line)
 }
 
 fn is_top(key: &str) -> bool {
@@ -145,6 +179,19 @@ pub(super) fn reason(document: &Document, error: &Error) -> String {
         return "a tab in front of the text: YAML is indented with blanks".to_owned();
     }
     match error.without_snippet() {
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::Budget { .. } => OVER_BOUND.to_owned(),
+        // Behind an alias only the words of the same faults are left.
+        Error::AliasError { msg, .. }
+            if ["budget breached", "limit exceeded", "too complex"]
+                .iter()
+                .any(|words| msg.contains(words)) =>
+        {
+            OVER_BOUND.to_owned()
+        }
         Error::DuplicateMappingKey { .. } => "the same key twice in one map".to_owned(),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             wrong_kind(expected)
@@ -165,11 +212,14 @@ pub(super) fn reason(document: &Document, error: &Error) -> String {
     }
 }
 
+const OVER_BOUND: &str = "over the bound: aliases or nesting make more of it than is read";
+
 fn wrong_kind(expected: &str) -> String {
     let expected = match expected {
         "sequence start" | "a sequence" => "a list",
         "mapping start" => "a map",
         "string scalar" => "a text",
+        "boolean" => "true or false",
         other => other,
     };
     format!("a value of the wrong kind: expected {expected}")
