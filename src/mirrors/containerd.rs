@@ -51,7 +51,7 @@ pub(super) fn read(roots: &[PathBuf]) -> Result<Node, Error> {
         for name in folders {
             let folder = root.join(&name);
             let scope = scope(&name);
-            if let Some(looked_for) = in_small_letters(&name) {
+            if let Some(looked_for) = never_looked_for(&name) {
                 node.notes.push(Note { place: folder.display().to_string().into(), text: looked_for.into() });
                 continue;
             }
@@ -85,23 +85,26 @@ pub(super) fn read_file(path: &Path) -> Result<Node, Error> {
     } else {
         hosts(&mut node, &document, scope).map_err(|flaw| document.error(flaw))?
     };
-    match in_small_letters(name) {
+    match never_looked_for(name) {
         Some(text) => node.notes.push(document.note(0, text)),
         None => node.routes.push(route),
     }
     Ok(node)
 }
 
-/// What to say of a folder that is looked for under another name: containerd takes that of the registry as it stands
-/// in the image, and people write that in small letters.
-fn in_small_letters(folder: &str) -> Option<String> {
+/// What to say of a folder that containerd never looks for: it takes the name of the registry as it stands in the image,
+/// and people write that in small letters.
+fn never_looked_for(folder: &str) -> Option<String> {
     let small = folder.to_ascii_lowercase();
-    (small != folder).then(|| {
-        format!(
+    if small != folder {
+        return Some(format!(
             "not used: containerd looks for a folder '{}', and names of files tell capitals from small letters",
             keys::shown(&small)
-        )
-    })
+        ));
+    }
+    let registry = registry(folder);
+    (folder != DEFAULT && keys::is_no_host(&registry))
+        .then(|| format!("not used: the folder is named for the registry, and {}", keys::no_host(&registry)))
 }
 
 fn bare(folder: &Path, scope: Scope) -> Route {

@@ -28,13 +28,24 @@ pub(super) fn meant(key: &str, known: &[&str]) -> String {
         .unwrap_or_default()
 }
 
+/// Whether what stands before the first slash of an image's name is never taken for this registry.
+pub(super) fn is_no_host(registry: &str) -> bool {
+    !registry.contains(['.', ':', '*', '[']) && registry != "localhost"
+}
+
+/// Why there is no such registry.
+pub(super) fn no_host(registry: &str) -> String {
+    let name = shown(registry);
+    format!("a registry has a dot or a port, or is localhost, and '{name}/x' is an image of Docker Hub")
+}
+
 /// Why no image is of the registry `key`, where that is so, and what to write; `program` looks it up as it is written.
 pub(super) fn unmatched(key: &str, program: &str) -> Option<String> {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or(rest).to_ascii_lowercase();
     let host = if host == "index.docker.io" { "docker.io" } else { &host };
     if host == key {
-        return None;
+        return is_no_host(key).then(|| format!("{program} finds this for no image: {}", no_host(key)));
     }
     let why = match key {
         _ if key.contains("://") => "a registry is a host without a scheme",
@@ -97,7 +108,9 @@ mod tests {
             let told = unmatched(key, "k3s").unwrap();
             assert!(told.starts_with("k3s finds this for no image: ") && told.contains(write), "{told}");
         }
-        for key in ["quay.io", "docker.io", "reg.lan:5000", "*", "[::1]:5000"] {
+        let told = unmatched("harbor", "k3s").unwrap();
+        assert!(told.starts_with("k3s finds this for no image: a registry has a dot or a port"), "{told}");
+        for key in ["quay.io", "docker.io", "reg.lan:5000", "localhost", "reg:5000", "*", "[::1]:5000"] {
             assert_eq!(unmatched(key, "k3s"), None, "{key}");
         }
     }

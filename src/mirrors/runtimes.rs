@@ -507,6 +507,24 @@ mod tests {
     }
 
     #[test]
+    fn a_hosts_toml_in_a_folder_that_is_named_for_no_registry_is_told_and_not_used() {
+        let host = "[host.\"https://m.example\"]\n";
+        for (paths, place) in [(&["etc/harbor/hosts.toml"], "harbor/hosts.toml:1"), (&["etc"], "etc/harbor")]
+        {
+            let [node] = &imported(&[("etc/harbor/hosts.toml", host)], paths)[..] else { panic!() };
+            let [note] = &node.notes[..] else { panic!("{:?}", node.notes) };
+            assert!(note.place.ends_with(place), "{note:?}");
+            assert!(note.text.starts_with("not used: the folder is named for the registry"), "{note:?}");
+            assert!(node.routes.is_empty());
+        }
+        for folder in ["docker.io", "localhost", "reg_5000_", "_default"] {
+            let file = format!("etc/{folder}/hosts.toml");
+            let nodes = imported(&[(&file, host)], &[&file]);
+            assert_eq!((nodes[0].notes.len(), nodes[0].routes.len()), (0, 1), "{folder}");
+        }
+    }
+
+    #[test]
     fn a_folder_that_holds_no_mirrors_is_told_of() {
         let nodes = imported(&[("empty/x/y.txt", "")], &["empty"]);
         assert!(nodes[0].notes[0].text.contains("has a hosts.toml: no mirrors"), "{:?}", nodes[0].notes);
