@@ -131,9 +131,9 @@ impl Puller {
         if let Some(trial) = verdict::pull::unpinged(&ping, &step.endpoint.name) {
             return trial;
         }
-        let answer = self.ask(walk, at, None, Ask::Get).await;
-        let trial = verdict::pull::trial(self.rules, answer, &walk.steps[at].endpoint.name);
-        verdict::pull::as_signed_in(ping, trial)
+        let answer = self.ask(walk, at, None, Ask::AsPinged).await;
+        let host = &walk.steps[at].endpoint.name;
+        verdict::pull::as_signed_in(ping, verdict::pull::trial(self.rules, answer, host), host)
     }
 
     /// As containerd does: HEAD, and then the bytes by digest.

@@ -49,6 +49,9 @@ fn reaction(rules: Rules, answer: &Observation) -> (Reaction, String) {
         Outcome::Found(_) => told(Takes, "the manifest is there"),
         Outcome::Missing(_) => told(FallsThrough, "a 404 leads to the next"),
         Outcome::Refused(_) => told(FallsThrough, "a refusal leads to the next"),
+        Outcome::Throttled { service: Some(_), .. } if rules == Rules::Containers => {
+            told(FallsThrough, "a token is asked for once, and without one it asks the next")
+        }
         Outcome::Throttled { .. } => match rules {
             Rules::Containers => told(Unknown, "it waits as the server asks, and asks the same one again"),
             Rules::Containerd | Rules::Dockerd => told(FallsThrough, "429 to the end leads to the next"),
@@ -273,6 +276,12 @@ mod tests {
         observed(outcome, Some(429))
     }
 
+    fn throttled_by_its_token_service() -> Observation {
+        let outcome =
+            Outcome::Throttled { answer: answer(429), retry_after: None, service: Some("t".into()) };
+        observed(outcome, Some(401))
+    }
+
     fn missing() -> Observation {
         observed(Outcome::Missing(answer(404)), Some(404))
     }
@@ -299,6 +308,7 @@ mod tests {
             (missing(), [Next, Next, Next]),
             (refused(), [Next, Next, Next]),
             (throttled(), [Next, Next, Unknown]),
+            (throttled_by_its_token_service(), [Next, Next, Next]),
             (broken(Breakage::ServerError(answer(500)), 500), [Next, Next, Next]),
             (broken(Breakage::NotARegistry(answer(404)), 404), [Next, Next, Next]),
             (broken(Breakage::OddStatus(answer(400)), 400), [Next, Next, Next]),

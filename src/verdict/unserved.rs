@@ -233,14 +233,15 @@ fn refused(refusal: &Refusal, host: &str) -> Verdict {
 }
 
 fn rejected(rejection: &Rejection, host: &str) -> Verdict {
+    let reason = format!("{}, and without them there is no access", refuses(rejection, host));
+    verdict(Code::CredentialsRejected, reason, None)
+}
+
+/// Who refuses whose credentials, for people.
+pub(super) fn refuses(rejection: &Rejection, host: &str) -> String {
     let Rejection { host: refuser, answer, credentials } = rejection;
     let for_whom = if **refuser == *host { String::new() } else { format!(" for {host}") };
-    let reason = format!(
-        "{refuser} refuses the credentials of {}{for_whom} ({}), and without them there is no access",
-        whose(credentials),
-        said(answer)
-    );
-    verdict(Code::CredentialsRejected, reason, None)
+    format!("{refuser} refuses the credentials of {}{for_whom} ({})", whose(credentials), said(answer))
 }
 
 /// A user and where the credentials come from, for people.

@@ -62,6 +62,7 @@ mod plan_bounds;
 mod platform_fallbacks;
 mod private_daemons;
 mod pull_hosts;
+mod pull_sign_in;
 mod pull_steps;
 mod pulls;
 mod real_registries;

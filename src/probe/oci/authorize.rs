@@ -4,6 +4,8 @@
 //! brings it along. A credential goes to the host that it is stored for and to the token service that this
 //! host names, never to where a redirect leads.
 
+mod opening;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -19,6 +21,7 @@ use crate::model::endpoint::Authority;
 use crate::model::observation::{Answer, AskedAs, Rejection};
 use crate::model::plan::Plan;
 use crate::model::secret::Secret;
+pub(super) use opening::Opening;
 
 /// What a request carries.
 #[derive(Clone, Debug)]
@@ -35,7 +38,7 @@ pub(super) struct Authorization {
 #[derive(Clone, Debug)]
 enum Kind {
     Basic,
-    /// A token that was given, not asked for.
+    /// Given, not asked for: a token, or the empty name and password of nobody.
     Ready,
     Token(Arc<Grant>),
 }
@@ -90,6 +93,8 @@ pub(super) struct Session {
     unhad: Option<Unhad>,
     /// The hosts on the way.
     contacts: Vec<Contact>,
+    /// What the first request is to carry was settled before it.
+    opening: Option<Opening>,
 }
 
 /// A token that could not be had, from whom.
@@ -243,6 +248,9 @@ impl Authorizer {
     /// a token service of its own: where there is no token, this one may be open ([`Session::take_unhad`]).
     pub(super) async fn known(&self, target: Target<'_>, session: &mut Session) -> Option<Authorization> {
         session.unhad = None;
+        if let Some(opening) = &session.opening {
+            return opening.carried(target);
+        }
         match session.step(target) {
             Some(Step::Answered(authorization)) => return authorization.clone(),
             Some(Step::Refused(_)) => return None,
@@ -297,6 +305,9 @@ impl Authorizer {
         };
         if let Some(sent) = sent.filter(|sent| !is_shared(sent)) {
             self.tokens.reject(&sent.line);
+        }
+        if session.opening.is_some() {
+            return self.refused_after_opening(target, challenges, sent, session).await;
         }
         match challenge::preferred(challenges) {
             None => Ok(Next::Final(Wanted::Nothing)),

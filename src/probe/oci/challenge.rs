@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 /// Bytes of one header line that are looked at.
 const MAX_LINE_BYTES: usize = 16 * 1024;
-const MAX_CHALLENGES: usize = 32;
+/// Challenges and header lines that are looked at.
+pub const MAX_CHALLENGES: usize = 32;
 const MAX_PARAMS: usize = 32;
 
 /// One way to authenticate that the server offers.

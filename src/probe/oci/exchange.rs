@@ -129,7 +129,7 @@ pub(super) async fn exchange(
     };
     let mut hops = 0;
     session.touch(&step.authority, Part::Registry);
-    let mut authorization = authorizer.known(step.target(), session).await;
+    let mut authorization = authorizer.first(step.target(), session).await.map_err(ExchangeFault::Token)?;
     loop {
         let reply = send(client, call, step.target(), authorization.as_ref()).await?;
         let location = reply.headers.get(header::LOCATION).map(HeaderValue::as_bytes);

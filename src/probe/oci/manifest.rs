@@ -51,6 +51,8 @@ pub enum Ask {
     Head,
     /// GET: the bytes.
     Get,
+    /// GET, the first request with what the host's [ping](Registries::ping) asked for, and no other without it.
+    AsPinged,
 }
 
 impl From<Failure> for Outcome {
@@ -179,7 +181,10 @@ impl Registries {
         reference: ManifestRef<'_>,
         ask: Ask,
     ) -> Outcome {
-        let mut session = Session::default();
+        let mut session = match ask {
+            Ask::Head | Ask::Get => Session::default(),
+            Ask::AsPinged => self.pings.session(url),
+        };
         let outcome = self.put_in(&mut session, trail, (url, repository), reference, ask).await;
         trail.way.hosts = session.into_contacts();
         outcome
@@ -199,7 +204,7 @@ impl Registries {
         };
         let mut method = match ask {
             Ask::Head => Method::HEAD,
-            Ask::Get => Method::GET,
+            Ask::Get | Ask::AsPinged => Method::GET,
         };
         let mut attempts = Attempts::new(self, (url, repository));
         loop {

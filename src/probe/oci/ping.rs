@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::authorize::{Opening, Session};
 use super::error_body;
 use super::manifest::Registries;
 use super::reading::content_type;
@@ -25,7 +26,23 @@ use crate::net::redirect;
 /// The hosts that were asked.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    known: Mutex<HashMap<Url, Arc<OnceCell<Ping>>>>,
+    known: Mutex<HashMap<Url, Arc<OnceCell<Pinged>>>>,
+}
+
+/// What one said, and what the next request there is to carry.
+#[derive(Debug)]
+struct Pinged {
+    ping: Ping,
+    opening: Option<Opening>,
+}
+
+impl Pings {
+    /// For the first request after the ping of this URL's host.
+    pub(super) fn session(&self, url: &Url) -> Session {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let pinged = known.get(&root_of(url)).and_then(|cell| cell.get());
+        pinged.and_then(|pinged| pinged.opening.clone()).map_or_else(Session::default, Session::opened)
+    }
 }
 
 /// What came of it.
@@ -34,23 +51,21 @@ struct Came {
     http_status: Option<u16>,
     latency: Option<Duration>,
     redirected_to: Option<Box<str>>,
-    is_challenge: bool,
+    opening: Option<Opening>,
 }
 
 impl Registries {
     /// What `/v2/` at the root of `endpoint`'s host says to nobody in particular; a host is asked once over each scheme.
     pub async fn ping(&self, endpoint: &Endpoint) -> Ping {
-        let mut root = endpoint.url.clone();
-        root.set_path("/v2/");
-        root.set_query(None);
+        let root = root_of(&endpoint.url);
         let cell = {
             let mut known = self.pings.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(root.clone()).or_default())
         };
-        cell.get_or_init(|| self.ask_root(&root)).await.clone()
+        cell.get_or_init(|| self.ask_root(&root)).await.ping.clone()
     }
 
-    async fn ask_root(&self, root: &Url) -> Ping {
+    async fn ask_root(&self, root: &Url) -> Pinged {
         let mut came = Came::default();
         let failure = self.follow_root(root, &mut came).await.err().map(|outcome| {
             let unasked = Observation::unasked(outcome, OffsetDateTime::now_utc());
@@ -62,13 +77,14 @@ impl Registries {
                 ..unasked
             })
         });
-        Ping {
+        let ping = Ping {
             url: redirect::display(root).into(),
             http_status: came.http_status,
             latency: came.latency,
-            is_challenge: came.is_challenge,
+            is_challenge: came.opening.is_some(),
             failure,
-        }
+        };
+        Pinged { ping, opening: came.opening }
     }
 
     async fn follow_root(&self, root: &Url, came: &mut Came) -> Result<(), Outcome> {
@@ -76,7 +92,8 @@ impl Registries {
         for hops in 0.. {
             let reply = get(&self.client, &url).await?;
             (came.http_status, came.latency) = (Some(reply.status), Some(reply.first_byte));
-            came.is_challenge = reply.headers.contains_key(header::WWW_AUTHENTICATE);
+            let values = reply.headers.get_all(header::WWW_AUTHENTICATE);
+            came.opening = Opening::of(values.iter().map(HeaderValue::as_bytes), (root, &url));
             if hops == 0 {
                 self.roots.learn(root, reply.status, &reply.headers);
             }
@@ -92,6 +109,13 @@ impl Registries {
         }
         Ok(())
     }
+}
+
+fn root_of(url: &Url) -> Url {
+    let mut root = url.clone();
+    root.set_path("/v2/");
+    root.set_query(None);
+    root
 }
 
 async fn get(client: &Client, url: &Url) -> Result<Reply, Outcome> {

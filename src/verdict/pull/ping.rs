@@ -7,7 +7,7 @@
 use super::{named, unreached};
 use crate::model::fault::RedirectFault;
 use crate::model::node::Rules;
-use crate::model::observation::{AskedAs, Breakage, Observation, Outcome};
+use crate::model::observation::{AskedAs, Breakage, Observation, Outcome, Refusal};
 use crate::model::pull::{Ping, Reaction, Trial};
 use crate::model::run::Verdict;
 use crate::verdict::unserved;
@@ -23,18 +23,50 @@ pub fn unpinged(ping: &Ping, host: &str) -> Option<Trial> {
     Some(Trial { answer, verdict, reaction, why: why.into(), ping: Some(ping.clone()) })
 }
 
-/// What follows where the manifest was had with a token or credentials, which this runtime only brings where `ping` has
-/// asked for them; else `trial` as it is.
+/// What follows of `host`'s answer where the manifest was had with a token or credentials, which this runtime only brings where
+/// `ping` has asked for them; and where it did ask, and they are refused, or not to be had here. Else `trial` as it is.
 #[must_use]
-pub fn as_signed_in(ping: Ping, trial: Trial) -> Trial {
+pub fn as_signed_in(ping: Ping, trial: Trial, host: &str) -> Trial {
     let is_nobody = trial.answer.asked_as == AskedAs::Nobody;
     let trial = Trial { ping: Some(ping), ..trial };
-    if is_nobody || trial.ping.as_ref().is_some_and(|ping| ping.is_challenge) {
+    if trial.ping.as_ref().is_some_and(|ping| ping.is_challenge) {
+        return after_challenge(trial, host);
+    }
+    if is_nobody {
         return trial;
     }
     let why = "its /v2/ asks for no sign-in, and so this runtime brings none to the manifest, where it is wanted: a refusal \
                leads to the next";
     Trial { reaction: Reaction::FallsThrough, why: why.into(), ..trial }
+}
+
+/// Nobody has asked without what `/v2/` wants.
+fn after_challenge(trial: Trial, host: &str) -> Trial {
+    let Outcome::Refused(refusal) = &trial.answer.outcome else { return trial };
+    match refusal {
+        Refusal::Realm { realm, .. } if is_http(realm) => {
+            let why =
+                "its /v2/ asks for a token of a service that is not asked here; this runtime may ask it";
+            Trial { reaction: Reaction::Unknown, why: why.into(), ..trial }
+        }
+        Refusal::Credentials(rejection) => {
+            let reason = unserved::refuses(rejection, host).into();
+            let why = "its /v2/ asks for a sign-in, and so this runtime does not ask without it: a refusal leads to the next";
+            Trial { verdict: Verdict { reason, ..trial.verdict }, why: why.into(), ..trial }
+        }
+        Refusal::CredentialsNeeded { scheme, .. } if &**scheme == "basic" => {
+            let why = "its /v2/ asks for a sign-in, and so this runtime brings an empty name and password: a refusal leads to \
+                       the next";
+            Trial { why: why.into(), ..trial }
+        }
+        _ => trial,
+    }
+}
+
+/// Whether it is a URL that anybody could ask.
+fn is_http(realm: &str) -> bool {
+    let scheme = realm.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
 fn reaction(answer: &Observation) -> (Reaction, String) {
@@ -74,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::model::fault::{NetFault, Shut};
-    use crate::model::observation::{Answer, NotAsked, Refusal};
+    use crate::model::observation::{Answer, NotAsked};
 
     fn ping(outcome: Outcome, http_status: Option<u16>) -> Ping {
         let failure = Observation {
@@ -127,6 +159,27 @@ mod tests {
         ] {
             let trial = unpinged(&ping(outcome, None), "m.io").unwrap();
             assert_eq!(trial.reaction, Reaction::Unknown, "{trial:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_service_that_is_not_asked_here_leaves_open_what_this_runtime_gets_there() {
+        let url: Box<str> = "https://m.io/v2/".into();
+        for (realm, is_challenge, expected) in [
+            ("http://10.0.0.1/token", true, Reaction::Unknown),
+            ("HTTPS://u@h/token", true, Reaction::Unknown),
+            ("ftp://h/token", true, Reaction::FallsThrough),
+            ("/token", true, Reaction::FallsThrough),
+            ("", true, Reaction::FallsThrough),
+            ("http://10.0.0.1/token", false, Reaction::FallsThrough),
+        ] {
+            let refusal = Refusal::Realm { realm: realm.into(), why: "why" };
+            let answer = Observation::unasked(Outcome::Refused(refusal), OffsetDateTime::UNIX_EPOCH);
+            let good =
+                Ping { url: url.clone(), http_status: Some(401), latency: None, is_challenge, failure: None };
+            let trial =
+                as_signed_in(good, crate::verdict::pull::trial(Rules::Containers, answer, "m.io"), "m.io");
+            assert_eq!(trial.reaction, expected, "{realm} {is_challenge}");
         }
     }
 
