@@ -41,6 +41,8 @@ const NO_SERVICES: [&str; 9] =
 
 /// The tag of a value that Compose takes away, whatever stands behind it.
 const RESET: &str = "reset";
+/// The tag of a value that takes the place of all below it.
+const OVERRIDE: &str = "override";
 
 /// Collections inside an extension, as far as anybody could mean it.
 const MAX_EXTENSION_DEPTH: usize = 16;
@@ -116,7 +118,7 @@ impl Compose<'_> {
                 let path = top.key("services");
                 for (name, service) in services.merged_pairs(self.budget) {
                     let path = path.key(name);
-                    if service.is_seq() || service.text().is_some() {
+                    if !service.has_tag(RESET) && (service.is_seq() || service.text().is_some()) {
                         let why = "a service is a map: nothing is read of this".to_owned();
                         found.bad(Spot::of(service, &path), "", why);
                     }

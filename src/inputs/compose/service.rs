@@ -12,11 +12,8 @@ use super::super::found::{Found, Spot};
 use super::super::interpolate::Fault;
 use super::super::key_path::KeyPath;
 use super::super::yaml::Node;
-use super::{Built, Compose, RESET, Role, cache_image, image_context, named_image_context, part};
+use super::{Built, Compose, OVERRIDE, RESET, Role, cache_image, image_context, named_image_context, part};
 use crate::model::platform::Platform;
-
-/// The tag of a value that takes the place of all below it.
-const OVERRIDE: &str = "override";
 
 /// One of those that a service is put together of.
 pub(super) struct Level<'a> {
