@@ -150,7 +150,7 @@ impl Compose<'_> {
     fn take(&self, name: &str, from: From, at: Spot<'_>, chain: &mut Chain<'_>, found: &mut Found<'_>) {
         let Some((part, base)) = extended(self.file, name).filter(|_| self.budget.spend()) else { return };
         if !chain.known.insert((self.file.path.clone(), name.to_owned())) {
-            if from == From::Elsewhere {
+            if from == From::Elsewhere || chain.role == Role::Service {
                 found.bad(at, name, "extends: a circle".to_owned());
             }
             return;
