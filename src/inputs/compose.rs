@@ -55,9 +55,35 @@ enum Role {
     Template,
 }
 
-/// Whether only a Compose file has these keys.
-pub(super) fn is_it(root: &Node) -> bool {
-    root.get("services").is_some_and(Node::is_map) && root.get("jobs").is_none()
+/// Keys of services as only Compose has them.
+const SERVICE_KEYS: [&str; 17] = [
+    "image",
+    "build",
+    "extends",
+    "provider",
+    "command",
+    "container_name",
+    "depends_on",
+    "deploy",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "healthcheck",
+    "network_mode",
+    "networks",
+    "ports",
+    "restart",
+    "volumes",
+];
+
+/// Whether only a Compose file has these keys: other programs have services as well, such as Symfony.
+pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
+    let is_service =
+        |service: &Node| service.has_tag(RESET) || SERVICE_KEYS.iter().any(|key| service.get(key).is_some());
+    let services = root.get("services").filter(|_| root.get("jobs").is_none());
+    services.is_some_and(|services| {
+        services.merged_pairs(budget).into_iter().any(|(_, service)| is_service(service))
+    })
 }
 
 /// What a file is read with.
