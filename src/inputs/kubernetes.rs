@@ -166,14 +166,13 @@ impl Kubernetes<'_> {
         match POD_SPECS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)) {
             None => {}
             Some((name, keys)) if *name == kind => self.below(object, (keys, api), path, found),
-            Some((name, _)) => {
-                if object.get("apiVersion").is_some() && api == Api::Own {
-                    let spot = object.get("kind").map_or(object.line, |node| node.line);
-                    let why = format!("no such kind: {name} is meant");
-                    let path = path.key("kind");
-                    found.bad(Spot { line: spot, path: Some(&path), node: object.get("kind") }, kind, why);
-                }
+            Some((name, _)) if object.get("apiVersion").is_some() && api == Api::Own => {
+                let spot = object.get("kind").map_or(object.line, |node| node.line);
+                let why = format!("no such kind: {name} is meant");
+                let path = path.key("kind");
+                found.bad(Spot { line: spot, path: Some(&path), node: object.get("kind") }, kind, why);
             }
+            Some(_) => {}
         }
     }
 
