@@ -41,6 +41,8 @@ const NO_SERVICES: [&str; 9] =
 
 /// The tag of a value that Compose takes away, whatever stands behind it.
 const RESET: &str = "reset";
+/// The tag of a value that takes the place of all below it.
+const OVERRIDE: &str = "override";
 
 /// Collections inside an extension, as far as anybody could mean it.
 const MAX_EXTENSION_DEPTH: usize = 16;
@@ -53,9 +55,35 @@ enum Role {
     Template,
 }
 
-/// Whether only a Compose file has these keys.
-pub(super) fn is_it(root: &Node) -> bool {
-    root.get("services").is_some_and(Node::is_map) && root.get("jobs").is_none()
+/// Keys of services as only Compose has them.
+const SERVICE_KEYS: [&str; 17] = [
+    "image",
+    "build",
+    "extends",
+    "provider",
+    "command",
+    "container_name",
+    "depends_on",
+    "deploy",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "healthcheck",
+    "network_mode",
+    "networks",
+    "ports",
+    "restart",
+    "volumes",
+];
+
+/// Whether only a Compose file has these keys: other programs have services as well, such as Symfony.
+pub(super) fn is_it(root: &Node, budget: &Budget) -> bool {
+    let is_service =
+        |service: &Node| service.has_tag(RESET) || SERVICE_KEYS.iter().any(|key| service.get(key).is_some());
+    let services = root.get("services").filter(|_| root.get("jobs").is_none());
+    services.is_some_and(|services| {
+        services.merged_pairs(budget).into_iter().any(|(_, service)| is_service(service))
+    })
 }
 
 /// What a file is read with.
@@ -116,7 +144,7 @@ impl Compose<'_> {
                 let path = top.key("services");
                 for (name, service) in services.merged_pairs(self.budget) {
                     let path = path.key(name);
-                    if service.is_seq() || service.text().is_some() {
+                    if !service.has_tag(RESET) && (service.is_seq() || service.text().is_some()) {
                         let why = "a service is a map: nothing is read of this".to_owned();
                         found.bad(Spot::of(service, &path), "", why);
                     }

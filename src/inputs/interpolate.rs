@@ -41,9 +41,19 @@ pub(super) fn interpolate<'v>(
     lookup: &dyn Fn(&str) -> Option<&'v str>,
     room: &Room,
 ) -> Result<Interpolated, Fault> {
+    interpolate_with(text, lookup, &|_| String::new(), room)
+}
+
+/// The same, where `stand_in` is put in for a variable that has neither a value nor a default.
+pub(super) fn interpolate_with<'v>(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<&'v str>,
+    stand_in: &dyn Fn(&str) -> String,
+    room: &Room,
+) -> Result<Interpolated, Fault> {
     // Aliases lead to the same text again and again.
     room.spend(text.len())?;
-    let mut out = Out { text: Filling::new(room), unset: Vec::new() };
+    let mut out = Out { text: Filling::new(room), unset: Vec::new(), stand_in };
     expand(text, lookup, MAX_DEPTH, &mut out)?;
     Ok(Interpolated { text: out.text.done(), unset: out.unset })
 }
@@ -51,6 +61,7 @@ pub(super) fn interpolate<'v>(
 struct Out<'r> {
     text: Filling<'r>,
     unset: Vec<String>,
+    stand_in: &'r dyn Fn(&str) -> String,
 }
 
 fn expand<'v>(
@@ -106,7 +117,10 @@ fn plain<'v>(name: &str, lookup: &dyn Fn(&str) -> Option<&'v str>, out: &mut Out
     out.text.room().look_up()?;
     match lookup(name) {
         Some(value) => out.text.value(value)?,
-        None => out.unset.push(name.to_owned()),
+        None => {
+            out.text.value(&(out.stand_in)(name))?;
+            out.unset.push(name.to_owned());
+        }
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ pub(super) fn of_document(root: &Node, named: Option<Kind>, budget: &Budget) -> 
         Some(Kind::Sbom)
     } else if workflow::is_it(root) {
         Some(Kind::Workflow)
-    } else if compose::is_it(root) {
+    } else if compose::is_it(root, budget) {
         Some(Kind::Compose)
     } else if bake::is_it(root) {
         Some(Kind::Bake)

@@ -40,6 +40,45 @@ const POD_SPECS: [(&str, &[&str]); 10] = [
 
 /// The APIs of these kinds: custom resources may call theirs alike.
 const OWN_APIS: [&str; 4] = ["v1", "apps/", "batch/", "extensions/"];
+/// That of kustomizations.
+const KUSTOMIZE_API: &str = "kustomize.config.k8s.io/";
+
+/// Whose an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Api {
+    /// Kubernetes' own, which refuses what has another shape.
+    Own,
+    /// Anybody's: what has another shape is something else.
+    Custom,
+}
+
+impl Api {
+    /// Of an object; of one that says nothing, as those in a list may, that of what it stands `inside`.
+    fn of(object: &Node, inside: Self) -> Self {
+        let Some(version) = object.str("apiVersion") else { return inside };
+        let is_own = |api: &str| version == api || api.ends_with('/') && version.starts_with(api);
+        if OWN_APIS.iter().any(|api| is_own(api)) { Self::Own } else { Self::Custom }
+    }
+
+    /// Tells what is no such collection; nothing at all may stand there.
+    fn must_be(
+        self,
+        (is_it, what): (impl Fn(&Node) -> bool, &str),
+        node: &Node,
+        path: &KeyPath<'_>,
+        found: &mut Found<'_>,
+    ) {
+        let is_nothing = node.text().is_none() && !node.is_map() && !node.is_seq();
+        if self == Self::Own && !is_it(node) && !is_nothing {
+            let name = path.last_key().map(|key| format!("{key}: ")).unwrap_or_default();
+            found.bad(
+                Spot::of(node, path),
+                node.text().unwrap_or_default(),
+                format!("{name}{what} must stand here"),
+            );
+        }
+    }
+}
 
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
@@ -84,16 +123,17 @@ impl Kubernetes<'_> {
     pub(super) fn read(&self, root: &Node, found: &mut Found<'_>) {
         let top = KeyPath::ROOT;
         let kind = root.str("kind");
-        if kind == Some("Kustomization") || kind == Some("Component") || kind.is_none() {
-            self.kustomize(root, &top, found);
+        if matches!(kind, Some("Kustomization" | "Component") | None) {
+            let is_kustomize = root.str("apiVersion").is_none_or(|api| api.starts_with(KUSTOMIZE_API));
+            self.kustomize(root, if is_kustomize { Api::Own } else { Api::Custom }, &top, found);
         }
         if lacks_version(root) {
             let why = "no apiVersion stands beside kind: Kubernetes refuses it".to_owned();
             found.bad(Spot::line(root.line), kind.unwrap_or_default(), why);
         }
-        self.object(root, kind, &top, MAX_DEPTH, found);
+        self.object(root, (kind, Api::Own), &top, MAX_DEPTH, found);
         for (at, item) in root.items(self.budget) {
-            self.object(item, item.str("kind"), &top.index(at), MAX_DEPTH, found);
+            self.object(item, (item.str("kind"), Api::Own), &top.index(at), MAX_DEPTH, found);
         }
         if self.any_image_key == AnyImageKey::Yes {
             self.any(root, &top, MAX_ANY_DEPTH, found);
@@ -103,67 +143,64 @@ impl Kubernetes<'_> {
     fn object(
         &self,
         object: &Node,
-        kind: Option<&str>,
+        (kind, inside): (Option<&str>, Api),
         path: &KeyPath<'_>,
         depth: usize,
         found: &mut Found<'_>,
     ) {
         let Some(kind) = kind else { return };
+        let api = Api::of(object, inside);
         if let Some(of) = kind.strip_suffix("List")
             && let Some(items) = object.get("items")
             && depth > 0
         {
             let path = path.key("items");
-            must_be(Node::is_seq, "a list", items, &path, found);
+            api.must_be((Node::is_seq, "a list"), items, &path, found);
             for (at, item) in items.items(self.budget) {
                 // In a typed list, such as PodList, the items need not say what they are.
                 let kind = item.str("kind").or(if of.is_empty() { None } else { Some(of) });
-                self.object(item, kind, &path.index(at), depth - 1, found);
+                self.object(item, (kind, api), &path.index(at), depth - 1, found);
             }
             return;
         }
         match POD_SPECS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)) {
             None => {}
-            Some((name, keys)) if *name == kind => self.below(object, keys, path, found),
-            Some((name, _)) => {
-                let version = object.str("apiVersion").unwrap_or_default();
-                if OWN_APIS
-                    .iter()
-                    .any(|api| version == *api || api.ends_with('/') && version.starts_with(api))
-                {
-                    let spot = object.get("kind").map_or(object.line, |node| node.line);
-                    let why = format!("no such kind: {name} is meant");
-                    let path = path.key("kind");
-                    found.bad(Spot { line: spot, path: Some(&path), node: object.get("kind") }, kind, why);
-                }
+            Some((name, keys)) if *name == kind => self.below(object, (keys, api), path, found),
+            Some((name, _)) if object.get("apiVersion").is_some() && api == Api::Own => {
+                let spot = object.get("kind").map_or(object.line, |node| node.line);
+                let why = format!("no such kind: {name} is meant");
+                let path = path.key("kind");
+                found.bad(Spot { line: spot, path: Some(&path), node: object.get("kind") }, kind, why);
             }
+            Some(_) => {}
         }
     }
 
     /// Goes down `keys`, and reads the pod spec that stands there.
-    fn below(&self, node: &Node, keys: &[&str], path: &KeyPath<'_>, found: &mut Found<'_>) {
+    fn below(&self, node: &Node, (keys, api): (&[&str], Api), path: &KeyPath<'_>, found: &mut Found<'_>) {
         match keys.split_first() {
-            None => self.pod(node, path, found),
+            None => self.pod(node, api, path, found),
             Some((key, rest)) => {
                 if let Some(node) = node.get(key) {
                     let path = path.key(key);
-                    must_be(Node::is_map, "a map", node, &path, found);
-                    self.below(node, rest, &path, found);
+                    api.must_be((Node::is_map, "a map"), node, &path, found);
+                    self.below(node, (rest, api), &path, found);
                 }
             }
         }
     }
 
-    fn pod(&self, spec: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    fn pod(&self, spec: &Node, api: Api, path: &KeyPath<'_>, found: &mut Found<'_>) {
+        let is_meant = |node: &&Node| api == Api::Own || node.kind_of_no_text().is_none_or(|_| node.is_map());
         for key in CONTAINERS {
             let Some(containers) = spec.get(key) else { continue };
             let path = path.key(key);
-            must_be(Node::is_seq, "a list", containers, &path, found);
+            api.must_be((Node::is_seq, "a list"), containers, &path, found);
             for (at, container) in containers.items(self.budget) {
                 let path = path.index(at);
-                must_be(Node::is_map, "a map", container, &path, found);
-                let (node, path) = (container.get("image"), path.key("image"));
-                if let Some(node) = node.filter(|node| node.text() == Some("")) {
+                api.must_be((Node::is_map, "a map"), container, &path, found);
+                let (node, path) = (container.get("image").filter(is_meant), path.key("image"));
+                if let Some(node) = node.filter(|node| api == Api::Own && node.text() == Some("")) {
                     found.bad(Spot::of(node, &path), "", "the name of the image is empty".to_owned());
                 }
                 image(node, &path, found);
@@ -171,20 +208,20 @@ impl Kubernetes<'_> {
         }
         let Some(volumes) = spec.get("volumes") else { return };
         let path = path.key("volumes");
-        must_be(Node::is_seq, "a list", volumes, &path, found);
+        api.must_be((Node::is_seq, "a list"), volumes, &path, found);
         for (at, volume) in volumes.items(self.budget) {
-            let reference = volume.at(&["image", "reference"]);
+            let reference = volume.at(&["image", "reference"]).filter(is_meant);
             image(reference, &path.index(at).key("image").key("reference"), found);
         }
     }
 
     /// `images:` of a kustomization: what names are changed into.
-    fn kustomize(&self, root: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
+    fn kustomize(&self, root: &Node, api: Api, path: &KeyPath<'_>, found: &mut Found<'_>) {
         let Some(images) = root.get("images") else { return };
         let path = path.key("images");
         for (at, entry) in images.items(self.budget) {
             let path = path.index(at);
-            must_be(Node::is_map, "a map", entry, &path, found);
+            api.must_be((Node::is_map, "a map"), entry, &path, found);
             let values =
                 ["name", "newName", "newTag", "digest", "tagSuffix"].map(|key| (key, entry.get(key)));
             let mut is_bad = false;
@@ -250,25 +287,6 @@ fn image(node: Option<&Node>, path: &KeyPath<'_>, found: &mut Found<'_>) {
     }
     if let Some(text) = node.text() {
         found.image(spot, text, text);
-    }
-}
-
-/// Tells what is no such collection; nothing at all may stand there.
-fn must_be(
-    is_it: impl Fn(&Node) -> bool,
-    what: &str,
-    node: &Node,
-    path: &KeyPath<'_>,
-    found: &mut Found<'_>,
-) {
-    let is_nothing = node.text().is_none() && !node.is_map() && !node.is_seq();
-    if !is_it(node) && !is_nothing {
-        let name = path.last_key().map(|key| format!("{key}: ")).unwrap_or_default();
-        found.bad(
-            Spot::of(node, path),
-            node.text().unwrap_or_default(),
-            format!("{name}{what} must stand here"),
-        );
     }
 }
 

@@ -4,6 +4,7 @@
 //! shares the value of its anchor instead of copying it, and every walk spends from a [`Budget`]: aliases
 //! that multiply cost neither memory nor time without end. Tags are kept as they are and resolve nothing.
 
+mod json;
 mod node;
 mod tree;
 
@@ -35,13 +36,23 @@ pub(super) struct Broken {
     pub(super) why: String,
 }
 
-/// Cuts a stream at its document marks. They stand at the beginning of a line, where no text can.
+/// Cuts a stream at its document marks, which stand at the beginning of a line, where no text can; and JSON between
+/// its values.
 pub(super) fn chunks(stream: &str) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
     let (mut begin, mut begin_line, mut has_content) = (0, 1, false);
     let mut push = |from: usize, to: usize, line: u32| {
-        let number = u32::try_from(chunks.len()).map_or(u32::MAX, |count| count.saturating_add(1));
-        chunks.push(Chunk { number, line, text: &stream[from..to] });
+        let mut push = |line: u32, text| {
+            let number = u32::try_from(chunks.len()).map_or(u32::MAX, |count| count.saturating_add(1));
+            chunks.push(Chunk { number, line, text });
+        };
+        let text = &stream[from..to];
+        match json::values(text) {
+            Some(values) => {
+                values.into_iter().for_each(|(before, text)| push(line.saturating_add(before), text))
+            }
+            None => push(line, text),
+        }
     };
     for (number, line) in text::lines(stream) {
         let at = line.as_ptr() as usize - stream.as_ptr() as usize;

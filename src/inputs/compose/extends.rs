@@ -15,7 +15,7 @@ use super::super::repository::LocalFile;
 use super::super::yaml::Node;
 use super::others::Refusal;
 use super::service::Level;
-use super::{Compose, Role, part};
+use super::{Compose, OVERRIDE, RESET, Role, part};
 
 /// Services that extend each other, as far as anybody could mean it; Compose has no bound.
 const MAX_EXTENDS: usize = 100;
@@ -53,6 +53,11 @@ pub(super) fn named<'f>(file: &'f LocalFile, name: &str) -> Option<(usize, &'f N
     })
 }
 
+/// The same, if it can be extended: what is taken away is not there.
+fn extended<'f>(file: &'f LocalFile, name: &str) -> Option<(usize, &'f Node)> {
+    named(file, name).filter(|(_, service)| !service.has_tag(RESET))
+}
+
 /// Where a service is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
@@ -81,8 +86,14 @@ impl Compose<'_> {
         self.inherit(service, From::SameFile, path, &mut chain, found);
         let Some(name) = path.last_key().filter(|_| role == Role::Service) else { return bases };
         let (back, document) = (Arc::clone(found.file().0), found.file().1);
+        // The tag of a whole service is about those of earlier files: what it extends itself still counts.
+        let mut is_whole = service.has_tag(OVERRIDE);
         for (file, _) in self.earlier.iter().rev() {
             let Some((part, service)) = named(file, name) else { continue };
+            if is_whole || service.has_tag(RESET) {
+                break;
+            }
+            is_whole = service.has_tag(OVERRIDE);
             bases.push(Base { file: Rc::clone(file), part, name: name.to_owned() });
             found.turn_to(&file.parts[part].file, file.parts[part].document);
             let mut chain = Chain { known: Known::new(), role, bases: &mut bases };
@@ -117,7 +128,7 @@ impl Compose<'_> {
         }
         let at = Spot { line: extends.line, path: Some(&path), node: None };
         let Some(node) = part(extends, "file") else {
-            if named(self.file, name).is_none() && chain.role == Role::Service {
+            if extended(self.file, name).is_none() && chain.role == Role::Service {
                 let why = "no such service in this file".to_owned();
                 found.bad(at, &format!("extends: {name}"), why);
             }
@@ -126,7 +137,7 @@ impl Compose<'_> {
         let Some((file, _)) = self.follow("extends", node, self.project, &path, found) else { return };
         let inner = self.inside(&file);
         let (back, document) = (Arc::clone(found.file().0), found.file().1);
-        if named(&file, name).is_none() {
+        if extended(&file, name).is_none() {
             let shown = file.path.display().to_string();
             let why = format!("extends: no such service in {}", shown.escape_debug());
             found.bad(at, name, why);
@@ -137,9 +148,9 @@ impl Compose<'_> {
 
     /// Adds a service of this file.
     fn take(&self, name: &str, from: From, at: Spot<'_>, chain: &mut Chain<'_>, found: &mut Found<'_>) {
-        let Some((part, base)) = named(self.file, name).filter(|_| self.budget.spend()) else { return };
+        let Some((part, base)) = extended(self.file, name).filter(|_| self.budget.spend()) else { return };
         if !chain.known.insert((self.file.path.clone(), name.to_owned())) {
-            if from == From::Elsewhere {
+            if from == From::Elsewhere || chain.role == Role::Service {
                 found.bad(at, name, "extends: a circle".to_owned());
             }
             return;

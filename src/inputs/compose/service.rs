@@ -4,19 +4,17 @@
 //! What stands nearer replaces what is further; maps are merged by their keys, lists of caches put one behind the
 //! other. Each image has the place where its name stands.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::super::dockerfile::{self, Given, Inside};
 use super::super::found::{Found, Spot};
-use super::super::interpolate::Fault;
+use super::super::interpolate::{Fault, interpolate_with};
 use super::super::key_path::KeyPath;
 use super::super::yaml::Node;
-use super::{Built, Compose, RESET, Role, cache_image, image_context, named_image_context, part};
+use super::{Built, Compose, OVERRIDE, RESET, Role, cache_image, image_context, named_image_context, part};
 use crate::model::platform::Platform;
-
-/// The tag of a value that takes the place of all below it.
-const OVERRIDE: &str = "override";
 
 /// One of those that a service is put together of.
 pub(super) struct Level<'a> {
@@ -48,10 +46,7 @@ impl Compose<'_> {
     /// Tells what comes of these levels, the nearest of which is first.
     pub(super) fn merged(&self, levels: &[Level<'_>], role: Role, found: &mut Found<'_>) {
         let of = |key: &str| held(levels.iter().map(|level| (level, level.service)), key);
-        for level in levels {
-            found.turn_to(&level.file, level.document);
-            self.volumes(level.service, &level.path, found);
-        }
+        self.volumes(&of("volumes"), found);
         if !of("provider").is_empty() {
             return;
         }
@@ -168,32 +163,94 @@ impl Compose<'_> {
         found: &mut Found<'_>,
     ) {
         let Some(typed) = node.text() else { return };
-        match self.variables.fill(typed) {
-            // What has no value here, the Dockerfile has none for either, and says so where it matters.
+        let room = self.variables.room();
+        let lookup = |name: &str| self.variables.get(name);
+        let names = OnceCell::new();
+        let stand_in = |name: &str| names.get_or_init(|| Names::of(typed)).stand_in(name);
+        match interpolate_with(typed, &lookup, &stand_in, room) {
             Ok(done) => {
-                let text = if done.unset.is_empty() { &*done.text } else { typed };
                 let inside = Inside::of(node, spot);
                 // A value of several lines moves those below it.
-                let is_moved = text.lines().count() != typed.lines().count();
+                let is_moved = done.text.matches('\n').count() != typed.matches('\n').count();
                 let inside = Some(if is_moved { inside.without_lines() } else { inside });
-                let room = Some(self.variables.room());
-                let given = Given { args: Some(args), contexts: Some(contexts), room, inside };
-                dockerfile::read(text, given, found);
+                let given = Given { args: Some(args), contexts: Some(contexts), room: Some(room), inside };
+                dockerfile::read(&done.text, given, found);
             }
             Err(fault @ Fault::Required { .. }) => found.dynamic(spot, "", fault.to_string()),
             Err(fault) => found.bad(spot, "", fault.to_string()),
         }
     }
 
-    /// Images that are mounted.
-    fn volumes(&self, service: &Node, path: &KeyPath<'_>, found: &mut Found<'_>) {
-        let Some(volumes) = part(service, "volumes").filter(|_| !service.has_tag(RESET)) else { return };
-        let path = path.key("volumes");
-        for (at, volume) in volumes.items(self.budget) {
-            if volume.str("type") == Some("image") {
-                let path = path.index(at);
-                self.text((part(volume, "source"), None), &path.key("source"), |text| Some(text), found);
+    /// Images that are mounted: of what is mounted at one place, the nearest and last counts.
+    fn volumes(&self, all: &[Held<'_>], found: &mut Found<'_>) {
+        let mut known = HashSet::new();
+        for (level, volumes) in all {
+            let mut volumes: Vec<_> = volumes.items(self.budget).collect();
+            volumes.reverse();
+            volumes.retain(|(_, volume)| self.target(volume).is_none_or(|target| known.insert(target)));
+            found.turn_to(&level.file, level.document);
+            let path = level.path.key("volumes");
+            for (at, volume) in volumes.into_iter().rev() {
+                if volume.str("type") == Some("image") {
+                    let path = path.index(at);
+                    self.text((part(volume, "source"), None), &path.key("source"), |text| Some(text), found);
+                }
             }
         }
     }
+
+    /// Where something is mounted, if that can be known.
+    fn target(&self, volume: &Node) -> Option<String> {
+        let done = self.variables.fill(volume.text().or_else(|| volume.str("target"))?).ok()?;
+        let is_known = done.unset.is_empty() && !done.text.is_empty();
+        let target = if volume.is_map() { &done.text } else { short_target(&done.text) };
+        is_known.then(|| target.to_owned())
+    }
+}
+
+/// The names in a text: those that stand there as they are, and those in braces.
+struct Names<'t> {
+    own: HashSet<&'t str>,
+    braced: HashSet<&'t str>,
+}
+
+impl<'t> Names<'t> {
+    fn of(text: &'t str) -> Self {
+        let mut names = Self { own: HashSet::new(), braced: HashSet::new() };
+        for word in text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()) {
+            let at = word.as_ptr() as usize - text.as_ptr() as usize;
+            let before = text[..at].chars().next_back();
+            if before == Some('{') || text[at + word.len()..].starts_with('}') {
+                names.braced.insert(word);
+            }
+            if !matches!(before, Some('$' | '{')) {
+                names.own.insert(word);
+            }
+        }
+        names
+    }
+
+    /// What stands for a variable without a value in a Dockerfile: one that has none there either, so that only
+    /// a name that is made of it is not known. Where the Dockerfile has one of that name, it is another.
+    fn stand_in(&self, name: &str) -> String {
+        if self.own.contains(name) {
+            format!("${{{name}_of_compose}}")
+        } else if self.braced.contains(name) {
+            format!("${{{name}}}")
+        } else {
+            format!("${name}")
+        }
+    }
+}
+
+/// The second part of `SOURCE:TARGET:MODE`, or all of `TARGET`; the colon of a Windows drive parts nothing.
+fn short_target(text: &str) -> &str {
+    let end = |text: &str| {
+        let is_drive = matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+        let from = if is_drive { 2 } else { 0 };
+        text[from..].find(':').map(|at| from + at)
+    };
+    let Some(at) = end(text).filter(|at| at + 1 < text.len()) else { return text };
+    let target = &text[at + 1..];
+    end(target).map_or(target, |at| &target[..at])
 }

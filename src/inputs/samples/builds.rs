@@ -67,6 +67,54 @@ fn files_of_one_include_are_merged_before_it_is_decided_what_is_built() {
 }
 
 #[test]
+fn a_whole_service_of_a_later_file_replaces_the_earlier_ones_or_takes_them_away() {
+    assert_led(
+        &[
+            ("compose.yaml", "include:\n  - path: [one.yml, two.yml, three.yml]\n"),
+            ROOT,
+            (
+                "one.yml",
+                "services:\n  web: {build: ., volumes: [{type: image, source: 'm:1', target: /x}]}\n  db: {image: 'db:1'}\n  \
+                 back: {image: 'back:1', platform: linux/arm64}\n  heir: {build: .}\n",
+            ),
+            (
+                "two.yml",
+                "services:\n  web: !override\n    image: real:2\n  db: !reset null\n  back: !reset\n  base: {image: 'base:1'}\n  \
+                 heir: !override {extends: base}\n",
+            ),
+            ("three.yml", "services:\n  web: {tty: true}\n  back: {image: 'back:3'}\n"),
+        ],
+        &["three.yml:3 back:3", "two.yml:3 real:2", "two.yml:6 base:1"],
+    );
+    let text = "services:\n  a: !reset null\n  b: !reset\n  c: {extends: a, image: 'c:1'}\n";
+    assert_led(
+        &[("compose.yaml", text)],
+        &["compose.yaml:4 ! no such service in this file", "compose.yaml:4 c:1"],
+    );
+}
+
+#[test]
+fn a_dockerfile_inside_is_filled_in_as_compose_does_it() {
+    let text = "services:\n  a:\n    build:\n      args: {W: '2'}\n      dockerfile_inline: |\n        ARG V=1\n        ARG W=1\n        \
+                FROM a:$${V}\n        RUN echo $HOME $$$$ $${V}\n        FROM b:$$W-${X:-x}${NO:+y}\n        FROM c:$V\n        \
+                FROM d:$GONE\n        FROM e:${EMPTY}5\n        COPY --from=f:${V} / /\n  b:\n    build:\n      dockerfile_inline: |\n        \
+                FROM g:1${EMPTY}\n        RUN $EMPTY\n        FROM h:1\n        $EMPTY";
+    assert_led(
+        &[("compose.yaml", text), (".env", "EMPTY=\n")],
+        &[
+            "compose.yaml:10 b:2-x",
+            "compose.yaml:11 ? c:${V_of_compose}",
+            "compose.yaml:12 ? d:$GONE",
+            "compose.yaml:13 e:5",
+            "compose.yaml:14 ? f:${V_of_compose}",
+            "compose.yaml:18 g:1",
+            "compose.yaml:20 h:1",
+            "compose.yaml:8 a:1",
+        ],
+    );
+}
+
+#[test]
 fn a_service_that_is_not_there_cannot_be_extended() {
     let text = "services:\n  a:\n    image: a:1\n    extends:\n      service: gone\nx-a: {extends: gone, image: x:1}\n";
     assert_led(

@@ -55,7 +55,7 @@ fn a_service_that_extends_one_that_is_built_is_built() {
         "services:\n  base:\n    build: .\n  one:\n    extends: base\n    image: one:1\n  two:\n    extends: {service: one}\n    \
          image: two:1\n  three:\n    extends: {service: base}\n    build: !reset null\n    image: three:1\n  round:\n    \
          extends: round\n    image: round:1\n  gone:\n    extends: nobody\n    image: gone:1\n",
-        &["13 three:1", "16 round:1", "18 ! extends: nobody", "19 gone:1"],
+        &["13 three:1", "15 ! round", "16 round:1", "18 ! extends: nobody", "19 gone:1"],
     );
 }
 
@@ -78,13 +78,42 @@ fn a_list_or_a_map_instead_of_a_name_is_a_fault_with_its_place() {
 #[test]
 fn an_image_that_is_mounted_is_pulled() {
     let text = "services:\n  a:\n    volumes:\n    - ./x:/y\n    - {type: image, source: 'img/vol:${T:-2}', target: /m}\n    \
-                - {type: bind, source: /no:1, target: /m}\n    - {type: image, source: 'o:$X', target: /m}\n  \
+                - {type: bind, source: /no:1, target: /n}\n    - {type: image, source: 'o:$X', target: /o}\n  \
                 b: {volumes: !reset [{type: image, source: 'gone:1'}]}\n";
     assert_found("compose.yaml", text, &["5 img/vol:2", "7 ? o:$X"]);
     assert_eq!(
         paths("compose.yaml", text),
         ["5 services.a.volumes[1].source", "? 7 services.a.volumes[3].source"]
     );
+}
+
+#[test]
+fn mounted_images_are_merged_and_one_place_has_one_of_them() {
+    let base = "services:\n  n:\n    image: n:1\n    volumes:\n    - {type: image, source: 'm:1', target: /x}\n    \
+                - {type: image, source: 'm:2', target: '/${Y:-y}'}\n";
+    let heir = |volumes: &str| {
+        format!("services:\n  c: {{extends: {{file: base.yaml, service: n}}, volumes: {volumes}}}\n")
+    };
+    let (first, second) = ("base.yaml:5 m:1", "base.yaml:6 m:2");
+    for (volumes, expected) in [
+        ("[]", &[first, second][..]),
+        ("!reset []", &[]),
+        ("!override [{type: image, source: 'm:3', target: /z}]", &["compose.yaml:2 m:3"]),
+        ("[{type: image, source: 'm:4', target: /x}]", &[second, "compose.yaml:2 m:4"]),
+        ("['./a:/x:ro', 'C:\\a:/y']", &[]),
+        (
+            "[/y, 'data:/z', '$GONE', {type: image, source: 'm:5', target: $GONE}]",
+            &[first, "compose.yaml:2 m:5"],
+        ),
+        ("[{type: image, source: 'm:6', target: /z}, 'data:/z']", &[first, second]),
+    ] {
+        let expected = [expected, &["base.yaml:3 n:1"]].concat();
+        let (mut told, _) = led(&[("compose.yaml", &heir(volumes)), ("base.yaml", base)]);
+        told.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(told, expected, "{volumes}");
+    }
 }
 
 #[test]
@@ -407,6 +436,14 @@ fn an_extends_that_compose_refuses_is_a_fault_with_its_place() {
                 ("compose.yaml", "services:\n  a:\n    extends: {file: b.yaml, service: b}\n"),
                 ("b.yaml", "services:\n  b:\n    extends: {file: compose.yaml, service: a}\n"),
             ],
+            "compose.yaml:3 ! extends: a circle",
+        ),
+        (
+            vec![("compose.yaml", "services:\n  a: {extends: b}\n  b: {extends: a, image: b:1}\n")],
+            "compose.yaml:2 ! extends: a circle",
+        ),
+        (
+            vec![("compose.yaml", "services:\n  d: {extends: c}\n  c: {extends: c}\n")],
             "compose.yaml:3 ! extends: a circle",
         ),
         (

@@ -117,12 +117,77 @@ fn what_kubernetes_would_refuse_is_told_with_its_place() {
 }
 
 #[test]
+fn custom_resources_that_are_called_alike_may_have_another_shape() {
+    let of = |api: &str, rest: &str| format!("apiVersion: {api}\n{rest}\n");
+    for (text, expected) in [
+        (of("batch.example.com/v1", "kind: Job\nspec: {template: nightly}"), &[][..]),
+        (of("x.io/v1", "kind: AllowList\nitems: {a: b}"), &[]),
+        (
+            of(
+                "example.com/v1",
+                "kind: Deployment\nspec: {template: {spec: {containers: {main: {image: x:1}}}}}",
+            ),
+            &[],
+        ),
+        (
+            of(
+                "example.com/v1",
+                "kind: Pod\nspec: {containers: [x, {image: ''}, {image: [a]}, {image: true}, {image: b:1}], volumes: x}",
+            ),
+            &["spec.containers[4].image b:1"],
+        ),
+        (
+            of(
+                "x.io/v1",
+                "kind: PodList\nitems: [{spec: {containers: x}}, {apiVersion: v1, spec: {containers: y}}]",
+            ),
+            &["items[1].spec.containers ! containers: a list must stand here"],
+        ),
+        (
+            of("v1", "kind: PodList\nitems: [{spec: {containers: x}}]"),
+            &["items[0].spec.containers ! containers: a list must stand here"],
+        ),
+        (of("core.example.com/v1", "kind: Component\nimages: [a]"), &[]),
+        (
+            of("kustomize.config.k8s.io/v1alpha1", "kind: Component\nimages: [a]"),
+            &["images[0] ! a map must stand here"],
+        ),
+    ] {
+        assert_eq!(told("x.yaml", &text), expected, "{text}");
+    }
+}
+
+#[test]
 fn images_in_a_document_of_no_kind_beside_known_ones_are_told_of() {
     let text = format!("{}---\nfoo:\n  - {{image: x:1}}\n---\nbar: {{image: }}\n", pod("{}"));
     let why = "x.yaml:6: an image in a document of no known kind: left out (--any-image-key takes it)";
     assert_eq!(warnings("x.yaml", &text), [why]);
     let crd = format!("{}---\napiVersion: a/v1\nkind: B\nspec: {{image: x:1}}\n", pod("{}"));
     assert_eq!(warnings("x.yaml", &crd), <[&str; 0]>::default());
+}
+
+#[test]
+fn services_of_other_programs_make_no_compose_file() {
+    let symfony = "services:\n  _defaults: {autowire: true}\n  App\\X: '@App\\Y'\n  App\\Z: ~\n  App\\L: {class: L, tags: [{name: command}]}\n";
+    let mut inputs = Inputs::default();
+    let name = "config/services.yaml";
+    let read = read_text(symfony, Some(Path::new(name)), &options(None), &Arc::from(name), &mut inputs);
+    assert!(matches!(read, Err(FileFault::UnknownKind)) && inputs == Inputs::default(), "{inputs:?}");
+    let why = "a service is a map: nothing is read of this";
+    assert_eq!(told("compose.yaml", symfony), [format!("services[\"App\\\\X\"] ! {why}")]);
+    assert_eq!(
+        told(name, "services: {a: x, b: {image: b:1}}"),
+        ["services.b.image b:1".to_owned(), format!("services.a ! {why}")]
+    );
+    assert_eq!(told(name, "x-a: &a {image: a:1}\nservices: {a: {<<: *a}}"), ["x-a.image a:1"]);
+    for known in
+        ["a: {ports: [1]}", "a: !reset null", "a: {build: .}", "a: {extends: {file: no, service: a}}"]
+    {
+        let root = yaml::chunks(known)[0].read().unwrap();
+        assert_eq!(kind::of_document(&root, None, &Budget::default()), None);
+        let root = yaml::chunks(&format!("services: {{{known}}}"))[0].read().unwrap();
+        assert_eq!(kind::of_document(&root, None, &Budget::default()), Some(Kind::Compose), "{known}");
+    }
 }
 
 #[test]

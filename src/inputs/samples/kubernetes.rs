@@ -130,6 +130,28 @@ fn json_lists_and_kustomizations_are_kubernetes_too() {
 }
 
 #[test]
+fn json_objects_one_behind_another_are_documents_with_their_lines() {
+    let pod = |image: &str| {
+        format!(
+            "{{\n\"apiVersion\": \"v1\", \"kind\": \"Pod\",\n\"spec\": {{\"containers\": [{{\"image\": \"{image}\"}}]}}}}"
+        )
+    };
+    let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n{}]}}", pod("a:1"));
+    let text =
+        format!("{list}\n{}{}\n---\n{}\n---\n{list}\n{{\"kind\":\n", pod("b:1"), pod("c:1"), pod("d:1"));
+    assert_found("pods.json", &text, &["4 a:1", "7 b:1", "9 c:1", "13 d:1", "19 ! "]);
+    let mut inputs = Inputs::default();
+    read_text(&text, Some(Path::new("p.json")), &options(None), &"p.json".into(), &mut inputs).unwrap();
+    let documents: Vec<_> = inputs.images.iter().map(|image| image.origin.document).collect();
+    assert_eq!(documents, [Some(1), Some(2), Some(3), Some(4)]);
+    // The same without a name that tells.
+    let mut inputs = Inputs::default();
+    read_text(&format!("{list}\n{}", pod("b:1")), None, &options(None), &"stdin".into(), &mut inputs)
+        .unwrap();
+    assert_eq!((inputs.images.len(), inputs.bad.len()), (2, 0));
+}
+
+#[test]
 fn custom_resources_give_images_only_where_every_key_counts() {
     let text = "apiVersion: e.test/v1\nkind: Thing\nspec:\n  image: a:1\n  agent:\n    image:\n      registry: quay.io\n      repository: org/b\n      tag: 2\n  other:\n    image: {repository: c}\n  list:\n    - image: d:4\n";
     assert_found("x.yaml", text, &[]);
