@@ -245,7 +245,7 @@ impl<'a> Bake<'a> {
         }
         let args = self.args(levels, &mut done.unknown);
         // A value of several lines moves those below it.
-        let is_moved = done.text.lines().count() != typed.lines().count();
+        let is_moved = done.text != typed && done.text.lines().count() != typed.lines().count();
         let inside = if is_moved { inside.without_lines() } else { inside };
         let inside = Some(inside.with_unknown(&done.unknown));
         let room = Some(&self.templates.room);

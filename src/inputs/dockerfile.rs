@@ -7,8 +7,10 @@ mod expand;
 mod lines;
 mod unknown;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::Hash;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use self::expand::{Expanded, Fault, Known, expand};
 use self::lines::{Escape, Instruction, words};
@@ -107,6 +109,16 @@ impl<'a> Inside<'a> {
         Self { first_line: None, ..self }
     }
 
+    /// All that makes a difference to what is found.
+    fn mark(self, text: &str, given: Given<'_>, found: &Found<'_>) -> impl Hash + use<> {
+        let (file, document) = found.file();
+        let node = self.spot.node.map(|node| std::ptr::from_ref(node).addr());
+        let place =
+            (Arc::clone(file), document, self.spot.line, self.spot.path.map(ToString::to_string), node);
+        let contexts: Option<BTreeSet<String>> = given.contexts.map(|all| all.iter().cloned().collect());
+        (place, text.to_owned(), given.args.cloned(), contexts)
+    }
+
     /// Where this line of the text stands.
     pub(super) fn spot(self, line: u32) -> Spot<'a> {
         let line =
@@ -116,6 +128,15 @@ impl<'a> Inside<'a> {
 }
 
 pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
+    if let (Some(inside), Some(room)) = (given.inside, given.room) {
+        if !room.is_new(&inside.mark(text, given, found)) {
+            return;
+        }
+        // Heirs with other arguments read it anew.
+        if let Err(why) = room.read(text.len()) {
+            return found.bad(inside.spot, "", why.to_string());
+        }
+    }
     let file = lines::read(text);
     let mut all_stages: HashSet<String> = file.instructions.iter().filter_map(stage_of).collect();
     // Stages may stand in what is not known.

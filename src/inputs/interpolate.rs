@@ -41,7 +41,10 @@ pub(super) fn interpolate<'v>(
     lookup: &dyn Fn(&str) -> Option<&'v str>,
     room: &Room,
 ) -> Result<Interpolated, Fault> {
-    // Aliases lead to the same text again and again.
+    // Aliases lead to the same text again and again. What has no variables counts however much others took.
+    if !text.contains('$') {
+        return Ok(Interpolated { text: text.to_owned(), unset: Vec::new() });
+    }
     room.spend(text.len())?;
     let mut out = Out { text: Filling::new(room), unset: Vec::new() };
     expand(text, lookup, MAX_DEPTH, &mut out)?;

@@ -153,8 +153,8 @@ fn is_name(text: &str) -> bool {
 
 /// Where `${` or `%{` stands.
 fn opening(text: &str) -> Option<usize> {
-    let is_sign = |(sign, brace): (u8, u8)| matches!(sign, b'$' | b'%') && brace == b'{';
-    text.bytes().zip(text.bytes().skip(1)).position(is_sign)
+    let mut braces = text.match_indices('{').map(|(at, _)| at);
+    braces.find(|at| text[..*at].ends_with(['$', '%'])).map(|at| at - 1)
 }
 
 /// Braces in HCL's texts are none, unless a quote in it has no end.
