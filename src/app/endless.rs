@@ -308,9 +308,12 @@ impl Pump<'_> {
     fn ended(&self) -> Result<Ending, Error> {
         let totals = self.totals.borrow();
         match (totals.has_lines, totals.summary.artifacts) {
-            (false, _) => {
-                Err(inputs::Error::Empty { files: vec![STDIN_NAME.into()], warnings: Vec::new() }.into())
+            (false, _) => Err(inputs::Error::Empty {
+                files: vec![STDIN_NAME.into()],
+                known: Vec::new(),
+                warnings: Vec::new(),
             }
+            .into()),
             (true, 0) => Err(Error::NothingLeft),
             (true, _) => Ok(Ending::Complete),
         }

@@ -8,19 +8,17 @@ mod template;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use self::template::Templates;
+use self::template::{Filled, Templates};
 use super::compose::{cache_image, image_context};
-use super::dockerfile::{self, Given, Inside};
+use super::dockerfile::{self, Given, Inside, Sort, Unknown};
 use super::found::{Found, Spot};
 use super::room::Room;
 use super::yaml::{Budget, Node};
 
 /// HCL's JSON form puts lists of blocks around blocks.
 const MAX_DEPTH: usize = 4;
-/// Targets that inherit each other, as far as anybody could mean it.
-const MAX_PARENTS: usize = 100;
 /// What a target of bake holds that says what is built, and no job of a pipeline.
-const TARGET_KEYS: [&str; 16] = [
+const TARGET_KEYS: [&str; 30] = [
     "context",
     "contexts",
     "dockerfile",
@@ -36,7 +34,21 @@ const TARGET_KEYS: [&str; 16] = [
     "labels",
     "matrix",
     "no-cache",
+    "no-cache-filter",
     "secret",
+    "annotations",
+    "attest",
+    "call",
+    "cgroup-parent",
+    "description",
+    "entitlements",
+    "extra-hosts",
+    "network",
+    "policy",
+    "pull",
+    "shm-size",
+    "ssh",
+    "ulimits",
 ];
 
 /// Whether only a bake file has these keys.
@@ -101,7 +113,7 @@ pub(super) fn read(
     }
     for name in names {
         let mut levels = Levels::default();
-        bake.gather(name, MAX_PARENTS, &mut levels, found);
+        bake.gather(name, &mut levels, found);
         bake.target(&levels.blocks, found);
     }
 }
@@ -122,36 +134,39 @@ struct Levels<'a> {
 
 impl<'a> Bake<'a> {
     /// Adds a target and all that it inherits. What is there already, from nearer, could change nothing.
-    fn gather(&self, name: &str, depth: usize, levels: &mut Levels<'a>, found: &mut Found<'_>) {
-        let Some((name, blocks)) = self.targets.get_key_value(name).filter(|_| self.budget.spend()) else {
-            return;
-        };
-        if !levels.known.insert(name) {
-            return;
+    fn gather(&self, name: &str, levels: &mut Levels<'a>, found: &mut Found<'_>) {
+        let mut names = vec![name.to_owned()];
+        while let Some(name) = names.pop() {
+            let Some((name, blocks)) = self.targets.get_key_value(&*name).filter(|_| self.budget.spend())
+            else {
+                return;
+            };
+            if !levels.known.insert(name) {
+                continue;
+            }
+            levels.blocks.extend(blocks.iter().rev());
+            // The last parent wins: it is taken first.
+            if let Some(inherits) = blocks.iter().rev().find_map(|block| block.get("inherits")) {
+                self.parents(inherits, &mut names, found);
+            }
         }
-        levels.blocks.extend(blocks.iter().rev());
-        let Some(inherits) = blocks.iter().rev().find_map(|block| block.get("inherits")) else { return };
-        let mut parents: Vec<&Node> = inherits.items(self.budget).map(|(_, parent)| parent).collect();
-        parents.reverse();
-        for parent in parents {
+    }
+
+    fn parents(&self, inherits: &Node, names: &mut Vec<String>, found: &mut Found<'_>) {
+        for (_, parent) in inherits.items(self.budget) {
             let Some(typed) = parent.text() else { continue };
+            let shown = format!("inherits: {typed}");
             match self.templates.fill(typed) {
-                Ok(done) if done.open.is_empty() && self.targets.contains_key(&*done.text) => {
-                    if depth > 0 {
-                        self.gather(&done.text, depth - 1, levels, found);
-                    } else {
-                        let why = format!(
-                            "inherits: more than {MAX_PARENTS} targets that inherit each other: the rest is left out"
-                        );
-                        found.bad(spot(parent), typed, why);
+                Ok(done) => match done.told() {
+                    None if self.targets.contains_key(&*done.text) => names.push(done.text),
+                    None => {
+                        // Another file of the same call may have it.
+                        let why = format!("what the target {} says, which is not in this file", done.text);
+                        found.dynamic(spot(parent), &shown, why);
                     }
-                }
-                Ok(done) if done.open.is_empty() => {
-                    // Another file of the same call may have it.
-                    let why = format!("what the target {} says, which is not in this file", done.text);
-                    found.dynamic(spot(parent), &format!("inherits: {typed}"), why);
-                }
-                Ok(done) => found.dynamic(spot(parent), &format!("inherits: {typed}"), done.open.join(", ")),
+                    Some((Sort::Open, why)) => found.dynamic(spot(parent), &shown, why),
+                    Some((Sort::Fault, why)) => found.bad(spot(parent), typed, why),
+                },
                 Err(fault) => found.bad(spot(parent), typed, fault.to_string()),
             }
         }
@@ -181,19 +196,24 @@ impl<'a> Bake<'a> {
             .iter()
             .find_map(|block| block.get("dockerfile-inline").filter(|node| node.text().is_some()));
         if let Some(node) = inline {
-            self.inline(node, (&self.args(levels), &contexts), found);
+            self.inline(node, (levels, &contexts), found);
         }
     }
 
-    /// The arguments of a build; none for a value that is not known.
-    fn args(&self, levels: &[&'a Node]) -> BTreeMap<String, Option<String>> {
+    /// The arguments of a build; none for a value that is not known, a stand-in for one that is wrong.
+    fn args(&self, levels: &[&'a Node], unknown: &mut Vec<Unknown>) -> BTreeMap<String, Option<String>> {
         let mut args = BTreeMap::new();
         for all in levels.iter().filter_map(|block| block.get("args")) {
-            for (name, value) in all.pairs(self.budget) {
+            for (name, node) in all.pairs(self.budget) {
                 // A null is no argument.
-                let Some(value) = value.text().filter(|_| !args.contains_key(name)) else { continue };
-                let done = self.templates.fill(value).ok().filter(|done| done.open.is_empty());
-                args.insert(name.to_owned(), done.map(|done| done.text));
+                let Some(value) = node.text().filter(|_| !args.contains_key(name)) else { continue };
+                let value = if node.rewritten_number().is_some() {
+                    unknown.push(template::rewritten(name, value));
+                    Some(Unknown::stand_in(unknown.len() - 1))
+                } else {
+                    self.templates.fill(value).ok().and_then(Filled::known)
+                };
+                args.insert(name.to_owned(), value);
             }
         }
         args
@@ -202,35 +222,49 @@ impl<'a> Bake<'a> {
     fn inline(
         &self,
         node: &Node,
-        (args, contexts): (&BTreeMap<String, Option<String>>, &HashSet<String>),
+        (levels, contexts): (&[&'a Node], &HashSet<String>),
         found: &mut Found<'_>,
     ) {
         let typed = node.text().unwrap_or_default();
-        match self.templates.fill(typed) {
-            Ok(done) => {
-                let inside = Inside::of(node, spot(node));
-                // A value of several lines moves those below it.
-                let is_moved = done.text.lines().count() != typed.lines().count();
-                let inside = Some(if is_moved { inside.without_lines() } else { inside });
-                let room = Some(&self.templates.room);
-                let given = Given { args: Some(args), contexts: Some(contexts), room, inside };
-                dockerfile::read(&done.text, given, found);
-            }
-            Err(fault) => found.bad(spot(node), "", fault.to_string()),
+        let mut done = match self.templates.fill(typed) {
+            Ok(done) => done,
+            Err(fault) => return found.bad(spot(node), "", fault.to_string()),
+        };
+        let inside = Inside::of(node, spot(node));
+        if let Some(at) = done.unclosed {
+            let line = typed[..at].matches('\n').count() + 1;
+            let place = inside.spot(u32::try_from(line).unwrap_or(u32::MAX));
+            let why = format!("{}, in line {line} of the Dockerfile", template::UNCLOSED);
+            found.bad(place, typed[at..].lines().next().unwrap_or_default(), why);
         }
+        // Whole instructions may stand in these.
+        let mut wide =
+            done.unknown.iter().filter(|part| part.typed.starts_with('%') || part.typed.contains('\n'));
+        if let Some(part) = wide.next() {
+            found.dynamic(spot(node), &part.typed, format!("{}: what it makes of the Dockerfile", part.why));
+        }
+        let args = self.args(levels, &mut done.unknown);
+        // A value of several lines moves those below it.
+        let is_moved = done.text != typed && done.text.lines().count() != typed.lines().count();
+        let inside = if is_moved { inside.without_lines() } else { inside };
+        let inside = Some(inside.with_unknown(&done.unknown));
+        let room = Some(&self.templates.room);
+        let given = Given { args: Some(&args), contexts: Some(contexts), room, inside };
+        dockerfile::read(&done.text, given, found);
     }
 
     /// `part` cuts the image out of the text once the variables have their values.
     fn text(&self, node: &Node, part: impl Fn(&str) -> Option<&str>, found: &mut Found<'_>) {
         let Some(typed) = node.text() else { return };
         match self.templates.fill(typed) {
-            Ok(done) => match part(&done.text) {
-                None => {}
-                Some(_) if !done.open.is_empty() => found.dynamic(spot(node), typed, done.open.join(", ")),
-                Some(image) if image.contains('$') => {
+            Ok(done) => match (part(&done.text), done.told()) {
+                (None, _) => {}
+                (Some(_), Some((Sort::Open, why))) => found.dynamic(spot(node), typed, why),
+                (Some(_), Some((Sort::Fault, why))) => found.bad(spot(node), typed, why),
+                (Some(image), None) if image.contains('$') => {
                     found.bad(spot(node), typed, "invalid name: a literal $ stands in it".to_owned());
                 }
-                Some(image) => found.image(spot(node), typed, image),
+                (Some(image), None) => found.image(spot(node), typed, image),
             },
             Err(fault) => found.bad(spot(node), typed, fault.to_string()),
         }

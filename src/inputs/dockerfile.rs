@@ -5,12 +5,16 @@
 
 mod expand;
 mod lines;
+mod unknown;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::Hash;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use self::expand::{Expanded, Fault, Known, expand};
 use self::lines::{Escape, Instruction, words};
+pub(super) use self::unknown::{Sort, Unknown};
 use super::compose::variables;
 use super::found::{Found, Spot};
 use super::room::Room;
@@ -36,6 +40,16 @@ const HALVES: [&str; 24] = [
     "x86_64", "x86-64", "386", "i386", "arm", "armhf", "armel", "arm64", "aarch64", "ppc64le", "s390x",
     "riscv64", "loong64", "mips64le",
 ];
+
+/// What is wrong with the name of a stage.
+const NO_STAGE_NAME: &str =
+    "no name of a stage: it begins with a letter, and has letters, digits, -, _ and . behind it";
+
+/// Whether a name in lower case is one that BuildKit takes for a stage.
+fn is_stage_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+}
 
 /// Whether the first instruction is one that only a Dockerfile begins with.
 pub(super) fn is_it(text: &str) -> bool {
@@ -75,12 +89,19 @@ pub(super) struct Inside<'a> {
     spot: Spot<'a>,
     /// The line of the file on which the text begins, where each line of it is one of the file.
     first_line: Option<u32>,
+    /// Parts of the text that are not known, by the number of their stand-ins.
+    unknown: &'a [Unknown],
 }
 
 impl<'a> Inside<'a> {
     /// The text of `node`, which stands at `spot`.
     pub(super) fn of(node: &Node, spot: Spot<'a>) -> Self {
-        Self { spot, first_line: node.first_line() }
+        Self { spot, first_line: node.first_line(), unknown: &[] }
+    }
+
+    /// A text with stand-ins for these.
+    pub(super) const fn with_unknown(self, unknown: &'a [Unknown]) -> Self {
+        Self { unknown, ..self }
     }
 
     /// A text that has not the lines of the file.
@@ -88,7 +109,18 @@ impl<'a> Inside<'a> {
         Self { first_line: None, ..self }
     }
 
-    fn spot(self, line: u32) -> Spot<'a> {
+    /// All that makes a difference to what is found.
+    fn mark(self, text: &str, given: Given<'_>, found: &Found<'_>) -> impl Hash + use<> {
+        let (file, document) = found.file();
+        let node = self.spot.node.map(|node| std::ptr::from_ref(node).addr());
+        let place =
+            (Arc::clone(file), document, self.spot.line, self.spot.path.map(ToString::to_string), node);
+        let contexts: Option<BTreeSet<String>> = given.contexts.map(|all| all.iter().cloned().collect());
+        (place, text.to_owned(), given.args.cloned(), contexts)
+    }
+
+    /// Where this line of the text stands.
+    pub(super) fn spot(self, line: u32) -> Spot<'a> {
         let line =
             self.first_line.map_or(self.spot.line, |first| first.saturating_add(line.saturating_sub(1)));
         Spot { line, ..self.spot }
@@ -96,20 +128,40 @@ impl<'a> Inside<'a> {
 }
 
 pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
+    if let (Some(inside), Some(room)) = (given.inside, given.room) {
+        if !room.is_new(&inside.mark(text, given, found)) {
+            return;
+        }
+        // Heirs with other arguments read it anew.
+        if let Err(why) = room.read(text.len()) {
+            return found.bad(inside.spot, "", why.to_string());
+        }
+    }
     let file = lines::read(text);
-    let all_stages = file.instructions.iter().filter_map(stage_of).collect();
+    let mut all_stages: HashSet<String> = file.instructions.iter().filter_map(stage_of).collect();
+    // Stages may stand in what is not known.
+    let unknown: &[Unknown] = given.inside.map_or(&[], |inside| inside.unknown);
+    let unread: Vec<_> = unknown.iter().filter(|part| part.typed.contains('\n')).collect();
+    all_stages.extend(unread.iter().flat_map(|part| {
+        lines::read(&part.typed).instructions.iter().filter_map(stage_of).collect::<Vec<_>>()
+    }));
     let own_room = Room::default();
     let mut reader = Reader {
         escape: file.escape,
         args: BTreeMap::new(),
         stages: HashSet::new(),
         number: 0,
+        has_all: unread.is_empty(),
         all_stages,
         room: given.room.unwrap_or(&own_room),
+        unknown: unknown::All(unknown),
         given,
     };
     if let Some((line, image)) = &file.syntax {
-        found.image(reader.spot(*line), image, image);
+        match Unknown::told(reader.unknown.within(image)) {
+            Some(told) => reader.tell(reader.spot(*line), image, told, found),
+            None => found.image(reader.spot(*line), image, image),
+        }
     }
     for instruction in &file.instructions {
         reader.take(instruction, found);
@@ -138,9 +190,12 @@ struct Reader<'a> {
     stages: HashSet<String>,
     /// How many stages there are so far.
     number: usize,
+    /// Whether all instructions are known: others may begin stages.
+    has_all: bool,
     /// Those of the whole file: all of them are there before BuildKit looks up whom to copy from.
     all_stages: HashSet<String>,
     room: &'a Room,
+    unknown: unknown::All<'a>,
     given: Given<'a>,
 }
 
@@ -149,11 +204,47 @@ impl<'a> Reader<'a> {
         self.given.inside.map_or(Spot::line(line), |inside| inside.spot(line))
     }
 
+    /// Tells a name that is not known.
+    fn tell(&self, spot: Spot<'_>, typed: &str, (sort, why): (Sort, String), found: &mut Found<'_>) {
+        let typed = self.unknown.shown(typed);
+        match sort {
+            Sort::Open => found.dynamic(spot, &typed, why),
+            Sort::Fault => found.bad(spot, &typed, why),
+        }
+    }
+
+    /// What is said of a base that hangs on these variables.
+    fn told(&self, names: &[String]) -> (Sort, String) {
+        let mut others = Vec::new();
+        let mut builtin = Vec::new();
+        let mut parts = Vec::new();
+        for name in names {
+            match self.unknown.named(name) {
+                Some(part) => parts.push(part),
+                None if PLATFORM_ARGS.contains(&&**name) && !self.args.contains_key(name) => {
+                    builtin.push(name.clone());
+                }
+                None => others.push(name.clone()),
+            }
+        }
+        let (sort, why) = Unknown::told(parts).map_or((Sort::Open, None), |(sort, why)| (sort, Some(why)));
+        let builtin = (!builtin.is_empty()).then(|| {
+            format!("{}, which BuildKit sets for each platform that it builds", variables(&builtin))
+        });
+        let others = (!others.is_empty())
+            .then(|| format!("{} without a value before the first FROM", variables(&others)));
+        (sort, why.into_iter().chain(builtin).chain(others).collect::<Vec<_>>().join("; "))
+    }
+
     fn take(&mut self, instruction: &Instruction, found: &mut Found<'_>) {
         let words = words(&instruction.text);
         let is_trigger = |(_, word): &&(usize, &str)| word.eq_ignore_ascii_case("ONBUILD");
         let triggers = words.iter().take_while(is_trigger).count();
         let Some(((at, name), rest)) = words[triggers..].split_first() else { return };
+        if let Some(told) = Unknown::told(self.unknown.within(name)) {
+            self.has_all = false;
+            return self.tell(self.spot(instruction.line(*at)), instruction.text.trim(), told, found);
+        }
         match &*name.to_ascii_uppercase() {
             "ARG" if self.number == 0 => self.arg(rest),
             "FROM" => self.from(instruction, *at, rest, found),
@@ -213,24 +304,33 @@ impl<'a> Reader<'a> {
             }
             _ => {
                 let why = "FROM takes an image, and AS and a name behind it".to_owned();
-                found.bad(self.spot(instruction.line(at)), instruction.text.trim(), why);
+                self.tell(
+                    self.spot(instruction.line(at)),
+                    instruction.text.trim(),
+                    (Sort::Fault, why),
+                    found,
+                );
                 self.number += 1;
                 return;
             }
         };
+        if let [_, _, (at, typed)] = arguments[..]
+            && !is_stage_name(&stage)
+            && self.unknown.within(typed).is_empty()
+        {
+            found.bad(self.spot(instruction.line(*at)), typed, NO_STAGE_NAME.to_owned());
+        }
         let spot = self.spot(instruction.line(base.0));
         let platform = self.platform(instruction, words, found);
         match self.expanded(base.1) {
-            Err(fault) => found.bad(spot, base.1, fault.to_string()),
-            Ok(name) if !name.unknown.is_empty() => {
-                found.dynamic(
-                    spot,
-                    base.1,
-                    format!("{} without a value before the first FROM", variables(&name.unknown)),
-                );
-            }
+            Err(fault) => self.tell(spot, base.1, (Sort::Fault, fault.to_string()), found),
+            Ok(name) if !name.unknown.is_empty() => self.tell(spot, base.1, self.told(&name.unknown), found),
             Ok(name) if name.text.is_empty() => {
                 found.bad(spot, base.1, "the name of the base image is empty".to_owned());
+            }
+            Ok(name) if !self.unknown.within(&name.text).is_empty() => {
+                let told = Unknown::told(self.unknown.within(&name.text));
+                told.into_iter().for_each(|told| self.tell(spot, base.1, told, found));
             }
             // No variable is left: it stood in single quotes, or behind the escape.
             Ok(name) if name.text.contains('$') => {
@@ -289,7 +389,7 @@ impl<'a> Reader<'a> {
             match name.parse::<i64>() {
                 Err(_) => self.other(instruction.line(*at), name, found),
                 // The stages of a build that begins with this image are not known here.
-                Ok(_) if triggers > 0 => {}
+                Ok(_) if triggers > 0 || !self.has_all => {}
                 Ok(index)
                     if usize::try_from(index).is_ok_and(|index| index < self.number.saturating_sub(1)) => {}
                 Ok(_) => {
@@ -323,7 +423,9 @@ impl<'a> Reader<'a> {
     fn other(&self, line: u32, name: &str, found: &mut Found<'_>) {
         let spot = self.spot(line);
         let bare = name.trim_matches(['"', '\'']);
-        if bare.contains('$') {
+        if let Some(told) = Unknown::told(self.unknown.within(name)) {
+            self.tell(spot, name, told, found);
+        } else if bare.contains('$') {
             found.dynamic(spot, name, "variables here are not those before the first FROM".to_owned());
         } else if bare != "scratch"
             && !self.all_stages.contains(&bare.to_ascii_lowercase())

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use crate::model::shown::Shown;
 use thiserror::Error;
 
+/// What files are like whose kind is known, and in which there is nothing to check.
+const NOTHING_PULLED: &str =
+    "nothing in it is pulled: `scratch` is no image, and what is built is left out (--built-images takes it)";
+
 /// Why there is nothing to check.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -21,6 +25,8 @@ pub enum Error {
     Empty {
         /// The names of all inputs; none if none was given.
         files: Vec<Arc<str>>,
+        /// The files whose kind is known and is no list.
+        known: Vec<Arc<str>>,
         /// What was left out of them.
         warnings: Vec<String>,
     },
@@ -35,15 +41,21 @@ impl Error {
             Self::Empty { files, .. } if files.is_empty() => {
                 vec!["name a file with one image a line, or `-` for standard input"]
             }
-            Self::Empty { files, .. } => {
+            Self::Empty { files, known, .. } => {
+                // Those in a folder that was named are called after it.
+                let is_known = |file: &Arc<str>| known.iter().any(|known| known.starts_with(&**file));
+                let others: Vec<&Arc<str>> = files.iter().filter(|file| !is_known(file)).collect();
                 let is_yaml = |file: &Arc<str>| {
                     [".yaml", ".yml", ".json"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
                 };
                 let mut hints = Vec::new();
-                if files.iter().any(|file| !is_yaml(file)) {
+                if !known.is_empty() {
+                    hints.push(NOTHING_PULLED);
+                }
+                if others.iter().any(|file| !is_yaml(file)) {
                     hints.push("write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments");
                 }
-                if files.iter().any(is_yaml) {
+                if others.iter().any(|file| is_yaml(file)) {
                     hints.push("say what the file is: --input-kind, or --any-image-key for keys named image");
                 }
                 hints
@@ -215,6 +227,20 @@ mod tests {
     fn one_fault_is_told_on_one_line_and_names_are_escaped() {
         let error = Error::Unreadable(vec![FileError { file: "a\nb".into(), fault: FileFault::Missing }]);
         assert_eq!(error.to_string(), "a\\nb: no such file");
+    }
+
+    #[test]
+    fn files_of_a_known_kind_are_not_to_be_said_what_they_are() {
+        let hints = |files: &[&str], known: &[&str]| {
+            let all = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
+            Error::Empty { files: all(files), known: all(known), warnings: Vec::new() }.hints()
+        };
+        assert_eq!(hints(&["c.yaml"], &["c.yaml"]), [NOTHING_PULLED]);
+        assert_eq!(hints(&["stdin"], &["stdin"]), [NOTHING_PULLED]);
+        assert_eq!(hints(&["dir"], &["dir/Dockerfile"]), [NOTHING_PULLED]);
+        let both = hints(&["Dockerfile", "list.txt"], &["Dockerfile"]);
+        assert!(both.len() == 2 && both[1].starts_with("write one image a line"), "{both:?}");
+        assert!(hints(&["c.yaml"], &[])[0].starts_with("say what the file is"));
     }
 
     #[test]

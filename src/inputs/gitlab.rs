@@ -376,6 +376,8 @@ impl<'a> Gitlab<'a> {
             Leaf::Name(at, via) => (at, via),
             Leaf::Wrong(at, why) => return told.push(Told::fault(at, why)),
             Leaf::Nameless(at) => return told.push(Told::fault(at, NAMELESS)),
+            // Where not all was looked at, that is told already.
+            Leaf::Lost(_) if self.budget.is_spent() => return,
             Leaf::Lost(at) => {
                 let why = format!("a reference to what is not in {}", self.here());
                 told.push(Told { at, typed: self.as_typed(at.node).into(), name: Name::Open(why) });

@@ -51,7 +51,10 @@ pub(super) fn interpolate_with<'v>(
     stand_in: &dyn Fn(&str) -> String,
     room: &Room,
 ) -> Result<Interpolated, Fault> {
-    // Aliases lead to the same text again and again.
+    // Aliases lead to the same text again and again. What has no variables counts however much others took.
+    if !text.contains('$') {
+        return Ok(Interpolated { text: text.to_owned(), unset: Vec::new() });
+    }
     room.spend(text.len())?;
     let mut out = Out { text: Filling::new(room), unset: Vec::new(), stand_in };
     expand(text, lookup, MAX_DEPTH, &mut out)?;

@@ -134,6 +134,8 @@ pub struct Inputs {
     pub warnings: Vec<String>,
     /// The files behind all of this, those found by patterns and in folders among them.
     pub files: Vec<PathBuf>,
+    /// The names of the files whose kind is known and is no list.
+    pub known: Vec<Arc<str>>,
 }
 
 /// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
@@ -186,6 +188,7 @@ pub fn read_what_can_be(
     if is_empty {
         return Err(Error::Empty {
             files: sources.iter().map(Source::name).collect(),
+            known: inputs.known,
             warnings: inputs.warnings,
         });
     }
@@ -241,6 +244,7 @@ fn read_text(
             let args = args.collect();
             let given = dockerfile::Given { args: Some(&args), ..dockerfile::Given::default() };
             dockerfile::read(text, given, &mut Found::new(name, None, inputs));
+            inputs.known.push(Arc::clone(name));
         }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
     }
@@ -255,7 +259,7 @@ fn read_structured(
     (name, inputs): (&Arc<str>, &mut Inputs),
 ) -> Result<(), FileFault> {
     let mut variables = None;
-    let mut is_known = false;
+    let (mut is_known, mut has_kind) = (false, false);
     let mut named = named;
     let chunks = yaml::chunks(text);
     let mut strays = Vec::new();
@@ -286,6 +290,7 @@ fn read_structured(
             strays.extend(kubernetes::stray_image(&root, &Budget::default()));
         }
         let any = options.any_image_key;
+        has_kind |= kind.is_some();
         is_known |= kind.is_some() || any == AnyImageKey::Yes;
         let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
         match kind {
@@ -313,6 +318,9 @@ fn read_structured(
             let why = "aliases that multiply: not all of it was read".to_owned();
             found.bad(Spot::line(root.line), "", why);
         }
+    }
+    if has_kind {
+        inputs.known.push(Arc::clone(name));
     }
     // Where nothing is known, the whole is refused.
     for line in strays.into_iter().filter(|_| is_known) {

@@ -3,7 +3,9 @@
 //! Variables that hold variables multiply, and so do jobs and aliases that use them. Each text is measured while it
 //! grows, so that what would be too long is never put together, and what is looked up costs something too.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use thiserror::Error;
 
@@ -13,6 +15,8 @@ pub(super) const MAX_GROWTH: usize = 64 * 1024;
 const MAX_FILE: usize = 32 * 1024 * 1024;
 /// What looking for a value costs, as if it were bytes: values that are empty multiply as well.
 const LOOK_UP: usize = 32;
+/// What reading a byte of a Dockerfile costs: heirs with other arguments each read that of their parent.
+const READING: usize = 4;
 
 /// Why values are not filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -21,26 +25,41 @@ pub(super) enum TooLong {
     #[error("grows beyond {MAX_GROWTH} bytes when its variables are filled in")]
     Text,
     /// All texts of the file.
-    #[error("is not filled in: the variables of this file grow beyond {MAX_FILE} bytes in all")]
+    #[error("is too much work: what is put together for this file costs more than {MAX_FILE} bytes in all")]
     File,
 }
 
 /// What is left for one file.
 #[derive(Debug)]
-pub(super) struct Room(Cell<usize>);
+pub(super) struct Room {
+    left: Cell<usize>,
+    /// What was done already, by hashes whose key nobody knows.
+    done: RefCell<HashSet<u64>>,
+    key: RandomState,
+}
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Cell::new(MAX_FILE))
+        Self { left: Cell::new(MAX_FILE), done: RefCell::default(), key: RandomState::new() }
     }
 }
 
 impl Room {
     /// Takes `amount` of it.
     pub(super) fn spend(&self, amount: usize) -> Result<(), TooLong> {
-        let left = self.0.get().checked_sub(amount);
-        self.0.set(left.unwrap_or(0));
+        let left = self.left.get().checked_sub(amount);
+        self.left.set(left.unwrap_or(0));
         left.map(drop).ok_or(TooLong::File)
+    }
+
+    /// Whether nothing of the same was seen before: the same again finds the same in the same place.
+    pub(super) fn is_new(&self, it: &impl Hash) -> bool {
+        self.done.borrow_mut().insert(self.key.hash_one(it))
+    }
+
+    /// Takes what reading a Dockerfile of this length costs.
+    pub(super) fn read(&self, length: usize) -> Result<(), TooLong> {
+        self.spend(length.saturating_mul(READING))
     }
 
     /// Takes what looking for a value costs.

@@ -10,12 +10,18 @@ use super::{At, Gitlab, MAX_DEPTH, Name};
 use crate::inputs::compose::variables;
 use crate::inputs::interpolate::name_length;
 use crate::inputs::room::{Filling, TooLong};
+use crate::inputs::yaml::Node;
 
 /// The proxies through which GitLab pulls from Docker Hub.
 const HUB_PROXIES: [&str; 2] =
     ["CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX", "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX"];
 /// What is wrong with a name of which nothing is left.
 pub(super) const EMPTY: &str = "the image's name is empty";
+/// Variables whose values hold variables, as far as anybody could mean it; GitLab has no bound.
+const MAX_NESTED: usize = 100;
+/// What a variable hangs on that is in its own value, which GitLab refuses.
+const HOLDS_ITSELF: &str = "itself";
+const TOO_DEEP: &str = "variables in variables more than 100 deep";
 /// GitLab's own bound on the jobs of a matrix.
 const MAX_JOBS: usize = 200;
 
@@ -42,7 +48,7 @@ pub(super) struct Values<'a> {
     inherited: Inherited,
 }
 
-type Row<'a> = Vec<(&'a str, &'a str)>;
+type Row<'a> = Vec<(&'a str, &'a Node)>;
 
 /// Names that rules set.
 #[derive(Default)]
@@ -63,9 +69,18 @@ enum Known<'a> {
     Value(&'a str),
     /// What is not looked through for variables.
     Raw(&'a str),
+    /// A number that is written back as another text than this.
+    Rewritten(&'a str),
     /// What it hangs on.
     Open(&'static str),
     Unset,
+}
+
+impl<'a> Known<'a> {
+    fn of(node: &'a Node) -> Self {
+        let text = node.rewritten_number().map(Self::Rewritten);
+        text.or_else(|| node.text().map(Self::Value)).unwrap_or(Self::Unset)
+    }
 }
 
 /// Why a name is not known.
@@ -73,6 +88,8 @@ enum Known<'a> {
 struct Unknown {
     unset: Vec<String>,
     open: BTreeSet<String>,
+    /// A variable that is a number, and its text.
+    rewritten: Option<(String, String)>,
 }
 
 impl<'a> Scope<'a> {
@@ -113,13 +130,20 @@ impl<'a> Scope<'a> {
         names
     }
 
-    fn name(&self, gitlab: &Gitlab<'a>, typed: &str, row: &[(&'a str, &'a str)]) -> Name {
+    fn name(&self, gitlab: &Gitlab<'a>, typed: &str, row: &[(&'a str, &'a Node)]) -> Name {
+        // What has no variables counts however much others took.
+        if !typed.contains(['$', '%']) {
+            return match typed.trim().is_empty() {
+                true => Name::Fault(EMPTY.to_owned()),
+                false => Name::Image(typed.to_owned()),
+            };
+        }
         let mut unknown = Unknown::default();
         let mut out = Filling::new(&gitlab.room);
         // Jobs come by the same text again and again.
         let done = gitlab.room.spend(typed.len());
         if let Err(why) =
-            done.and_then(|()| self.expand(gitlab, typed, (row, MAX_DEPTH), (&mut out, &mut unknown)))
+            done.and_then(|()| self.expand(gitlab, typed, (row, &mut Vec::new()), (&mut out, &mut unknown)))
         {
             return Name::Fault(why.to_string());
         }
@@ -127,7 +151,13 @@ impl<'a> Scope<'a> {
         if name.contains("$[[") {
             return Name::Open("an input of the pipeline that includes it".to_owned());
         }
-        let Unknown { unset, open } = unknown;
+        let Unknown { unset, open, rewritten } = unknown;
+        if let Some((name, text)) = rewritten {
+            let why = format!(
+                "{name} is the number {text}, whose text YAML's readers may change (1.10 becomes 1.1): write it in quotes"
+            );
+            return Name::Fault(why);
+        }
         let unset = (!unset.is_empty())
             .then(|| format!("{} without a value in {}", variables(&unset), gitlab.here()));
         let why: Vec<String> = open.into_iter().chain(unset).collect();
@@ -142,11 +172,12 @@ impl<'a> Scope<'a> {
         &self,
         gitlab: &Gitlab<'a>,
         text: &str,
-        (row, depth): (&[(&'a str, &'a str)], usize),
+        (row, holders): (&[(&'a str, &'a Node)], &mut Vec<usize>),
         (out, unknown): (&mut Filling<'_>, &mut Unknown),
     ) -> Result<(), TooLong> {
+        let is_typed = holders.is_empty();
         let put = |out: &mut Filling<'_>, text: &str| {
-            if depth == MAX_DEPTH {
+            if is_typed {
                 out.literal(text);
                 return Ok(());
             }
@@ -180,8 +211,20 @@ impl<'a> Scope<'a> {
             }
             out.room().look_up()?;
             match self.value(gitlab, name, row) {
-                Known::Value(value) if depth > 0 => {
-                    self.expand(gitlab, value, (row, depth.saturating_sub(4)), (out, unknown))?;
+                // By its address: names are those of one job throughout.
+                Known::Value(value) if holders.contains(&value.as_ptr().addr()) => {
+                    unknown.open.insert(format!("{name} hangs on {HOLDS_ITSELF}"));
+                }
+                Known::Value(_) if holders.len() >= MAX_NESTED => {
+                    unknown.open.insert(format!("{name} hangs on {TOO_DEEP}"));
+                }
+                Known::Value(value) => {
+                    holders.push(value.as_ptr().addr());
+                    self.expand(gitlab, value, (row, holders), (out, unknown))?;
+                    holders.pop();
+                }
+                Known::Rewritten(text) => {
+                    unknown.rewritten.get_or_insert_with(|| (name.to_owned(), text.to_owned()));
                 }
                 Known::Raw(value) => out.value(value)?,
                 Known::Open(why) => drop(unknown.open.insert(format!("{name} hangs on {why}"))),
@@ -192,7 +235,7 @@ impl<'a> Scope<'a> {
         put(out, rest)
     }
 
-    fn value(&self, gitlab: &Gitlab<'a>, name: &str, row: &[(&'a str, &'a str)]) -> Known<'a> {
+    fn value(&self, gitlab: &Gitlab<'a>, name: &str, row: &[(&'a str, &'a Node)]) -> Known<'a> {
         let values = match self {
             Self::Job(values) => values,
             Self::Template(why) => return Known::Open(why),
@@ -201,7 +244,7 @@ impl<'a> Scope<'a> {
             return Known::Open(why);
         }
         if let Some((_, value)) = row.iter().find(|(known, _)| *known == name) {
-            return Known::Value(value);
+            return Known::of(value);
         }
         if let Err(why) = values.matrix {
             return Known::Open(why);
@@ -235,9 +278,11 @@ fn variable<'a>(gitlab: &Gitlab<'a>, variables: At<'a>, name: &str) -> Known<'a>
     let Some(variables) = gitlab.resolved(variables, &mut depth) else { return Known::Open(LOST) };
     let Some(value) = variables.get(name) else { return Known::Unset };
     let Some(value) = gitlab.resolved(value, &mut depth) else { return Known::Open(LOST) };
-    let text = value.node.text().or_else(|| value.node.str("value"));
-    let is_raw = value.node.str("expand") == Some("false");
-    text.map_or(Known::Unset, if is_raw { Known::Raw } else { Known::Value })
+    let of_map = value.node.get("value");
+    match Known::of(of_map.unwrap_or(value.node)) {
+        Known::Value(text) if value.node.str("expand") == Some("false") => Known::Raw(text),
+        known => known,
+    }
 }
 
 impl<'a> Names<'a> {
@@ -332,7 +377,7 @@ fn product<'a>(gitlab: &Gitlab<'a>, map: At<'a>) -> Result<Vec<Row<'a>>, &'stati
         if !flat(gitlab, At { node: value, ..map }, MAX_DEPTH, &mut values) {
             return Err("a matrix that is not here");
         }
-        let texts: Option<Vec<&'a str>> = values.iter().map(|at| at.node.text()).collect();
+        let texts: Option<Vec<&'a Node>> = values.iter().map(|at| at.node.text().map(|_| at.node)).collect();
         let texts = texts.ok_or(UNREADABLE)?;
         if rows.len().saturating_mul(texts.len()) > MAX_JOBS {
             return Err("a matrix of more than 200 jobs, which GitLab refuses");

@@ -184,8 +184,8 @@ fn a_bake_file_is_filled_in_as_hcl_has_it() {
         "6 bl:3.19",
         "6 cl:3.19",
         "6 ? dl:${Y}",
-        "6 ? el:${GONE_of_bake}",
-        "6 ? fl:${expression_of_bake}",
+        "6 ? el:${GONE}",
+        "6 ? fl:${upper(TAG)}",
     ];
     assert_found("docker-bake.json", text, &expected);
     let environment =
@@ -193,7 +193,7 @@ fn a_bake_file_is_filled_in_as_hcl_has_it() {
     let with_environment =
         found_with("docker-bake.json", text, &Options { environment, ..Options::default() });
     assert_eq!(with_environment[2..4], ["5 x:9-v", "6 al:9"]);
-    assert!(with_environment.contains(&"6 ? el:${GONE_of_bake}".to_owned()), "{with_environment:?}");
+    assert!(with_environment.contains(&"6 ? el:${GONE}".to_owned()), "{with_environment:?}");
 }
 
 #[test]

@@ -200,3 +200,10 @@ fn arguments_before_the_first_stage_are_those_that_count() {
         &["4 x:1", "7 ? $B", "8 d:1", "9 x:1", "10 q:1", "11 ! $E", "12 alt:2", "13 no:3", "14 ? $A"],
     );
 }
+
+#[test]
+fn a_name_that_no_stage_can_have_is_told_and_its_image_counts() {
+    let text = "FROM a:1 AS 1b\nFROM b:1 AS A_b.c-2\nFROM c:1 \\\n  AS b/c\nFROM 1b\nCOPY --from=A_B.C-2 / /\nFROM d:1 AS _x\n";
+    assert_found("Dockerfile", text, &["1 a:1", "1 ! 1b", "2 b:1", "3 c:1", "4 ! b/c", "7 d:1", "7 ! _x"]);
+    assert_found("Dockerfile", "FROM a:1 AS ''\n", &["1 a:1", "1 ! ''"]);
+}

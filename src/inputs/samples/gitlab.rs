@@ -173,3 +173,47 @@ fn a_variable_that_is_not_expanded_stays_as_it_is() {
                 b: {script: [x], image: 'r:$T', variables: {T: {value: '2', expand: false}}}\n";
     assert_pipeline(text, &["2 s:b1", "2 ? r:$T", "2 ? t:$X", "3 r:2"]);
 }
+
+#[test]
+fn variables_in_variables_are_followed_however_deep_and_those_that_hold_themselves_are_open() {
+    let deep: String = (1..102).map(|n| format!("  V{n}: 'x$V{}'\n", n - 1)).collect();
+    let text = format!(
+        "variables:\n  DOMAIN: r.io\n  HOST: $DOMAIN:5000\n  REG: $HOST/grp\n  BASE: $REG/app\n  A: $B\n  B: a$C\n  C: $A$A\n  V0: x\n{deep}\
+         a: {{script: [x], image: $BASE}}\nb: {{script: [x], image: 'x:$A'}}\nc: {{script: [x], image: 'x:$V99'}}\n\
+         d: {{script: [x], image: 'x:$V101'}}\n"
+    );
+    let longest = format!("113 x:{}", "x".repeat(100));
+    assert_pipeline(&text, &["111 r.io:5000/grp/app:latest", "112 ? x:$A", &longest, "114 ? x:$V101"]);
+    assert_eq!(
+        open(&text),
+        ["112 A hangs on itself", "114 V1 hangs on variables in variables more than 100 deep"]
+    );
+}
+
+#[test]
+fn a_number_that_yaml_writes_otherwise_is_a_fault_where_a_name_has_it() {
+    let text = "variables: {N: 3.10, M: {value: 010}, Q: '3.10', R: {value: 3.10, expand: false}, U: x$N}\n\
+                a: {script: [x], image: 'py:$PY', parallel: {matrix: [{PY: [3.9, 3.10, '3.10']}]}}\nb: {script: [x], image: 'n:$N'}\n\
+                c: {script: [x], image: 'm:$M'}\nd: {script: [x], image: 'q:$Q'}\ne: {script: [x], image: 'r:$R'}\nf: {script: [x], image: 'u:$U'}\n";
+    let expected =
+        ["2 py:3.9", "2 py:3.10", "2 ! py:$PY", "3 ! n:$N", "4 ! m:$M", "5 q:3.10", "6 ! r:$R", "7 ! u:$U"];
+    assert_pipeline(text, &expected);
+    let mut inputs = Inputs::default();
+    read_text(text, Some(Path::new(".gitlab-ci.yml")), &options(None), &"ci.yml".into(), &mut inputs)
+        .unwrap();
+    let told = "ci.yml:2: py:$PY: PY is the number 3.10, whose text YAML's readers may change (1.10 becomes 1.1): write it in quotes";
+    assert_eq!(inputs.bad[0].to_string(), told);
+}
+
+#[test]
+fn where_not_all_was_looked_at_references_are_not_called_lost() {
+    let mut bomb = String::from("x-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("x-{level}: &a{level} [{aliases}]\n"));
+    }
+    bomb.push_str("z: {script: [x], services: *a11}\n.s: {image: s:1}\nb: {script: [x], image: !reference [.s, image]}\n");
+    let open: Vec<String> =
+        found(".gitlab-ci.yml", &bomb).into_iter().filter(|line| line.contains('?')).collect();
+    assert_eq!(open, [""; 0]);
+}

@@ -3,6 +3,7 @@
 //! What is found is written as one line each: `LINE IMAGE`, `LINE ? TEXT` for what cannot be known offline,
 //! `LINE ! TEXT` for what is wrong.
 
+mod bake;
 mod builds;
 mod compose;
 mod dockerfile;
