@@ -126,3 +126,39 @@ fn skopeo_refuses_the_same_files_and_images() {
         assert_eq!(found, expected, "{conf}\n{theirs:?}");
     }
 }
+
+#[test]
+fn a_place_where_the_images_name_is_blocked_is_passed_over_as_by_skopeo() {
+    let (own, mirror) = (Registry::start(Store::new()).unwrap(), Registry::start(Store::new()).unwrap());
+    let (at_own, at_mirror) = (own.authority(), mirror.authority());
+    let conf = format!(
+        "[[registry]]\nlocation = '{at_own}'\ninsecure = true\n\
+         [[registry.mirror]]\nlocation = '{at_mirror}/m'\ninsecure = true\n\
+         [[registry]]\nprefix = '{at_mirror}/m/x'\nlocation = '{at_mirror}'\nblocked = true\n"
+    );
+    for (name, is_blocked) in [("x", true), ("x/y", true), ("xy", false)] {
+        let image = format!("{at_own}/{name}:1");
+        let paths = [format!("/v2/m/{name}/manifests/1"), format!("/v2/{name}/manifests/1")];
+        let hits = || [mirror.hits_to(&paths[0]), own.hits_to(&paths[1])];
+        let theirs = skopeo(&conf, &image);
+        assert_eq!(hits(), [usize::from(!is_blocked), 1], "{theirs:?}");
+        assert_eq!(theirs.stderr.contains(&format!("registry {at_mirror}/m/x is blocked")), is_blocked);
+
+        let ours: Value = serde_json::from_str(&resolve(&conf, &image).stdout).expect("one object");
+        let step = &ours["endpoints"][0];
+        assert_eq!((step["used"] == false, &ours["refused"]), (is_blocked, &Value::Null), "{ours}");
+        assert_eq!(step["why"] == "not used: blocked at registries.conf:7", is_blocked, "{step}");
+        let tool = Tool::new().file("registries.conf", &conf);
+        tool.line("resolve --try --mirrors-from registries.conf").args([&image]).run();
+        assert_eq!(hits(), [2 * usize::from(!is_blocked), 2], "{image}");
+
+        let tool = Tool::new().file("registries.conf", &conf).file("images.txt", &format!("{image}\n"));
+        let check = tool.line("images.txt --mirrors-from registries.conf").run();
+        let told = format!(
+            "registries.conf:1: containers/image would not ask {at_mirror}/m for {image}: blocked at registries.conf:7; by \
+             this file a check does not ask it either"
+        );
+        assert_eq!(check.stderr.contains(&told), is_blocked, "{check:?}");
+        assert_eq!(mirror.hits_to(&paths[0]) > 0, !is_blocked, "{check:?}");
+    }
+}
