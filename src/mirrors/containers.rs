@@ -227,10 +227,11 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, 
     if flag(table, "blocked")? {
         route.end = End::Blocked;
     } else if own == prefix || own.is_empty() {
+        route.own = if insecure { Schemes::HttpsFirst } else { Schemes::AsWritten };
         match own.split('/').next().filter(|host| !host.is_empty()) {
             Some(host) => reading.host(host, insecure, own_at, AskedAs::Itself),
             None if insecure => {
-                let text = "insecure = true for a wildcard without location is not represented";
+                let text = "insecure = true for a wildcard without location: a check verifies these registries (resolve --try does not)";
                 reading.notes.push(document.note(at, text));
             }
             None => {}

@@ -10,7 +10,7 @@ use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::node::{End, Hop, Node, Part, Plain, Route, Runtime, Schemes, Scope, Step, Use, Walk};
 use crate::model::observation::AskedAs;
 use crate::model::rewrite::Template;
-use crate::model::tls::HostTls;
+use crate::model::tls::{HostTls, TlsSettings, Verification};
 
 /// The way of `image` through `node`; credentials are still to be looked up.
 ///
@@ -163,7 +163,13 @@ fn step(node: &Node, route: Option<&Route>, hop: &Hop, image: &ImageRef) -> Step
         Part::Mirror => Role::Mirror,
         Part::Primary => Role::Upstream,
     };
-    let mut step = at(node, Place::of(node, endpoint, hop.schemes), image, (role, &hop.why));
+    let place = match route {
+        Some(route) if node.runtime == Runtime::Containers => {
+            Place::of_its_own(node, route, endpoint, hop.schemes)
+        }
+        _ => Place::of(node, endpoint, hop.schemes),
+    };
+    let mut step = at(node, place, image, (role, &hop.why));
     step.headers.clone_from(&hop.headers);
     step
 }
@@ -188,6 +194,23 @@ impl Place {
         };
         Self { tls: node.tls_of(&first.authority), first, then }
     }
+
+    /// The same where what is said of TLS holds for this place and not for its host (`Endpoint.Insecure`).
+    fn of_its_own(node: &Node, route: &Route, endpoint: Arc<Endpoint>, schemes: Schemes) -> Self {
+        let place = Self::of(node, endpoint, schemes);
+        let tls = match schemes {
+            Schemes::AsWritten => None,
+            Schemes::HttpsFirst => {
+                place.tls.or_else(|| Some(unverified(&route.place, &place.first.authority)))
+            }
+        };
+        Self { tls, ..place }
+    }
+}
+
+fn unverified(place: &str, authority: &Authority) -> HostTls {
+    let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
+    HostTls { place: place.into(), authority: authority.clone(), settings }
 }
 
 fn at(node: &Node, place: Place, image: &ImageRef, (role, why): (Role, &str)) -> Step {
@@ -309,7 +332,13 @@ mod tests {
                 runtime: Runtime::Containers,
                 rules: Rules::Containers,
                 source: "registries.conf".into(),
-                routes: vec![Route { place: "1".into(), scope, hops: vec![hop], end: End::Nothing }],
+                routes: vec![Route {
+                    place: "1".into(),
+                    scope,
+                    hops: vec![hop],
+                    end: End::Nothing,
+                    own: Schemes::AsWritten,
+                }],
                 short_names: ShortNames::default(),
                 tls: Vec::new(),
                 networks: Vec::new(),

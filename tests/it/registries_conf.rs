@@ -1,8 +1,10 @@
 //! `registries.conf` as skopeo reads it: which `[[registry]]` decides, which files it refuses, and which images.
 
-use registry_check::demo::{Registry, Store};
+use registry_check::demo::{Registry, Store, content};
 use serde_json::Value;
 
+use crate::support::authority::{Authority, LOOPBACK};
+use crate::support::tls_front::{Offer, TlsFront};
 use crate::support::tool::{Output, Tool};
 
 fn skopeo(conf: &str, image: &str) -> Output {
@@ -160,5 +162,61 @@ fn a_place_where_the_images_name_is_blocked_is_passed_over_as_by_skopeo() {
         );
         assert_eq!(check.stderr.contains(&told), is_blocked, "{check:?}");
         assert_eq!(mirror.hits_to(&paths[0]) > 0, !is_blocked, "{check:?}");
+    }
+}
+
+#[test]
+fn of_one_host_only_the_places_that_are_insecure_themselves_take_any_certificate() {
+    let mut store = Store::new();
+    for repository in ["a/x", "b/x", "x"] {
+        store.put(repository, "1", &content::image("x", "linux/amd64"));
+    }
+    let behind = Registry::start(store).unwrap();
+    let ca = Authority::new("Firm CA");
+    let issued = ca.issue("front", &LOOPBACK);
+    let front = TlsFront::start(behind.addr(), &issued, None, Offer::Http1);
+    let plain = Registry::start(Store::new()).unwrap();
+    let (front, plain) = (front.address(), plain.authority());
+    let table = |location: &str, rest: &str| format!("[[registry]]\nlocation = '{location}'\n{rest}");
+    let mirror = |location: &str, rest: &str| format!("[[registry.mirror]]\nlocation = '{location}'\n{rest}");
+    let insecure = "insecure = true\n";
+    let own = table(&plain, insecure);
+    let other = table(&format!("{front}/other"), insecure);
+    let (a, b) = (mirror(&format!("{front}/a"), ""), mirror(&format!("{front}/b"), insecure));
+    for (conf, image, asked) in [
+        (format!("{own}{a}{b}"), format!("{plain}/x:1"), &[false, true][..]),
+        (format!("{own}{b}{a}"), format!("{plain}/x:1"), &[true, false]),
+        (format!("{own}{a}{other}"), format!("{plain}/x:1"), &[false]),
+        (format!("{}{other}", table(&front.to_string(), "")), format!("{front}/x:1"), &[false]),
+        (table(&front.to_string(), insecure), format!("{front}/x:1"), &[true]),
+        (other.clone(), format!("{front}/x:1"), &[false]),
+        (
+            format!("[[registry]]\nprefix = '{front}/x'\nlocation = '{front}/x'\n{insecure}"),
+            format!("{front}/x:1"),
+            &[true],
+        ),
+    ] {
+        let ours: Value = serde_json::from_str(&resolve(&conf, &image).stdout).expect("one object");
+        let tool = Tool::new().file("registries.conf", &conf);
+        let tried = tool
+            .line("resolve --try -f json --mirrors-from registries.conf --retries 0")
+            .args([&image])
+            .run();
+        let tried: Value = serde_json::from_str(&tried.stdout).expect("one object");
+        for (at, is_insecure) in asked.iter().enumerate() {
+            let tls = &ours["endpoints"][at]["tls"];
+            assert_eq!(tls["verified"] == false, *is_insecure, "{conf}\n{ours:#}");
+            let said = tried["endpoints"][at]["answer"].to_string();
+            assert_eq!(said.contains("certificate"), !is_insecure, "{conf}\n{tried:#}");
+        }
+        let served = |at: usize| ours["endpoints"][at]["url"].as_str().unwrap().to_owned();
+        let first = asked.iter().position(|is_asked| *is_asked).map(served);
+        assert_eq!(tried["pull"]["served_by"].as_str().map(str::to_owned), first, "{conf}\n{tried:#}");
+        behind.forget_hits();
+        let theirs = skopeo(&conf, &image);
+        assert_eq!(theirs.code == Some(0), first.is_some(), "{conf}\n{theirs:?}");
+        let path = first.map(|url| url.split_once("/v2/").unwrap().1.to_owned());
+        assert_eq!(behind.manifest_hits("GET"), usize::from(path.is_some()), "{conf}\n{theirs:?}");
+        assert!(path.is_none_or(|path| behind.hits_to(&format!("/v2/{path}")) == 1), "{conf}\n{theirs:?}");
     }
 }
