@@ -102,7 +102,19 @@ fn skopeo_refuses_the_same_files_and_images() {
         (mirror("m.example/foo:1"), ImageRefused),
         (mirror("m.example:latest/foo"), ImageRefused),
         (mirror("m.example/Up"), ImageRefused),
+        (mirror("*.m.example"), ImageRefused),
+        (own.replace("location", "prefix") + "location = '*.m.example'\n", ImageRefused),
         (mirror(""), FileRefused),
+        (
+            mirror("m.example'\npull-from-mirror = 'digest-only")
+                .replace("[[registry.", "mirror-by-digest-only = true\n[[registry."),
+            FileRefused,
+        ),
+        (
+            mirror("m.example'\npull-from-mirror = '")
+                .replace("[[registry.", "mirror-by-digest-only = true\n[[registry."),
+            Asked,
+        ),
         (mirror("https://m.example"), FileRefused),
     ] {
         let image = format!("{}/x:1", registry.authority());
@@ -218,5 +230,23 @@ fn of_one_host_only_the_places_that_are_insecure_themselves_take_any_certificate
         let path = first.map(|url| url.split_once("/v2/").unwrap().1.to_owned());
         assert_eq!(behind.manifest_hits("GET"), usize::from(path.is_some()), "{conf}\n{theirs:?}");
         assert!(path.is_none_or(|path| behind.hits_to(&format!("/v2/{path}")) == 1), "{conf}\n{theirs:?}");
+    }
+}
+
+#[test]
+fn a_wildcard_that_is_its_own_location_refuses_its_images_before_anybody_is_asked() {
+    for conf in ["location = '*.a.invalid'", "prefix = '*.a.invalid'\nlocation = '*.a.invalid/'"] {
+        let conf = format!("[[registry]]\n{conf}\n");
+        let theirs = skopeo(&conf, "x.a.invalid/x:1");
+        assert!(theirs.stderr.contains("rewriting reference: invalid reference format"), "{theirs:?}");
+        let ours = resolve(&conf, "x.a.invalid/x:1");
+        let told: Value = serde_json::from_str(&ours.stdout).expect("one object");
+        let refused = told["refused"].as_str().unwrap_or_default();
+        assert!(
+            refused.starts_with("*.a.invalid: ") && refused.ends_with("before anybody is asked"),
+            "{told}"
+        );
+        let note = "no name can begin with the location '*.a.invalid': containers/image pulls no image that it is for";
+        assert!(ours.stderr.contains(note), "{ours:?}");
     }
 }
