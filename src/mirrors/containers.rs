@@ -226,6 +226,13 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, 
     }
     if flag(table, "blocked")? {
         route.end = End::Blocked;
+        if !own.is_empty() && own != prefix {
+            // Some versions ask it all the same; what is said of its TLS holds for nobody else.
+            let mut aside =
+                Reading { document, scope: route.scope.clone(), hosts: Vec::new(), notes: Vec::new() };
+            let why = format!("location of {prefix}");
+            route.hops.extend(aside.target((&own, insecure, own_at), (Part::Primary, why)).ok());
+        }
     } else if own.is_empty() || (own == prefix && !matches!(route.scope, Scope::Subdomains(_))) {
         route.own = if insecure { Schemes::HttpsFirst } else { Schemes::AsWritten };
         match own.split('/').next().filter(|host| !host.is_empty()) {
@@ -268,6 +275,14 @@ impl Reading<'_> {
         let (written, place) =
             text(table, "location")?.ok_or_else(|| Flaw::new(at, "[[registry.mirror]] has no location"))?;
         let location = location(written, place)?;
+        if written.ends_with('/') {
+            let text = format!(
+                "a slash at the end of '{}': containers/image 5.22 (skopeo 1.9) pulls no image that this is for: write it \
+                 without",
+                keys::shown(written)
+            );
+            self.notes.push(self.document.note(place, text));
+        }
         let accepts = match text(table, "pull-from-mirror")? {
             Some((text, at)) if digests && !text.is_empty() => {
                 return Err(Flaw::new(at, "pull-from-mirror and mirror-by-digest-only cannot both be set"));

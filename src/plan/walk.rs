@@ -28,7 +28,7 @@ pub fn walk(node: &Node, image: &ImageRef) -> Result<Walk, String> {
         steps: Vec::new(),
     };
     if let Some(route) = route.filter(|route| route.end == End::Blocked) {
-        walk.refused = Some(format!("blocked at {}", route.place).into());
+        walk.refused = Some(format!("blocked at {}{}", route.place, still_asked(node, route, image)).into());
         return Ok(walk);
     }
     for hop in route.map_or(&[][..], |route| &route.hops) {
@@ -72,7 +72,7 @@ pub struct Refusal<'a> {
 pub fn refusal<'a>(node: &'a Node, image: &ImageRef) -> Option<Refusal<'a>> {
     let route = node.route(image)?;
     let why = match route.end {
-        End::Blocked => "the registry is blocked".to_owned(),
+        End::Blocked => format!("the registry is blocked{}", still_asked(node, route, image)),
         End::OwnRegistry | End::Nothing => unnamed(route, image)?,
     };
     Some(Refusal { route, why })
@@ -108,6 +108,22 @@ fn renamed(route: &Route, hop: &Hop, image: &ImageRef) -> Result<Option<ImageRef
 fn blocking<'a>(node: &'a Node, route: &Route, hop: &Hop, image: &ImageRef) -> Option<&'a Route> {
     let name = renamed(route, hop, image).ok()??;
     node.route(&name).filter(|route| route.end == End::Blocked)
+}
+
+/// Whom a version asks that looks for `blocked` only where it asks (containers/image 5.22, `newImageSource`).
+fn still_asked(node: &Node, route: &Route, image: &ImageRef) -> String {
+    if unnamed(route, image).is_some() {
+        return String::new();
+    }
+    let is_asked = |hop: &&Hop| {
+        hop.endpoint.accepts.takes(image.manifest_ref()) && blocking(node, route, hop, image).is_none()
+    };
+    let whom = match route.hops.iter().find(is_asked).map(|hop| hop.part) {
+        None => return String::new(),
+        Some(Part::Mirror) => "mirrors",
+        Some(Part::Primary) => "location",
+    };
+    format!("; containers/image 5.22 (skopeo 1.9) asks its {whom} all the same")
 }
 
 /// A place on an image's way that the runtime passes over, since the image's name there is blocked.

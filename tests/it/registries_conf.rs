@@ -250,3 +250,73 @@ fn a_wildcard_that_is_its_own_location_refuses_its_images_before_anybody_is_aske
         assert!(ours.stderr.contains(note), "{ours:?}");
     }
 }
+
+#[test]
+fn of_a_blocked_registry_it_is_told_what_skopeo_asks_all_the_same() {
+    let registry = Registry::start(Store::new()).unwrap();
+    let at = registry.authority();
+    let mirror = |rest: &str| format!("[[registry.mirror]]\nlocation = '{at}/m'\ninsecure = true\n{rest}");
+    let blocked = "[[registry]]\nlocation = 'a.invalid'\nblocked = true\n";
+    let moved =
+        format!("[[registry]]\nprefix = 'a.invalid'\nlocation = '{at}/l'\nblocked = true\ninsecure = true\n");
+    let within = "[[registry.mirror]]\nlocation = 'a.invalid/m'\n";
+    for (conf, told, paths) in [
+        (blocked.to_owned(), "", [0, 0]),
+        (format!("{blocked}{}", mirror("")), "mirrors", [1, 0]),
+        (format!("{blocked}{}", mirror("pull-from-mirror = 'digest-only'\n")), "", [0, 0]),
+        (format!("{blocked}{within}"), "", [0, 0]),
+        (moved.clone(), "location", [0, 1]),
+        (format!("{moved}{}", mirror("")), "mirrors", [1, 1]),
+    ] {
+        let ours = resolve(&conf, "a.invalid/x:1");
+        let ours: Value = serde_json::from_str(&ours.stdout).expect("one object");
+        let told = match told {
+            "" => String::new(),
+            whom => format!("; containers/image 5.22 (skopeo 1.9) asks its {whom} all the same"),
+        };
+        assert_eq!(ours["refused"], format!("blocked at registries.conf:1{told}"), "{conf}");
+        let tool = Tool::new().file("registries.conf", &conf).file("images.txt", "a.invalid/x:1\n");
+        let check = tool.line("images.txt --mirrors-from registries.conf --retries 0").run();
+        let warning = format!("would not pull a.invalid/x:1: the registry is blocked{told}\n");
+        assert!(check.stderr.contains(&warning), "{check:?}");
+        assert_eq!(registry.hits().len(), 0, "{check:?}");
+        let theirs = skopeo(&conf, "a.invalid/x:1");
+        let hits = ["m", "l"].map(|part| registry.hits_to(&format!("/v2/{part}/x/manifests/1")));
+        // Newer versions ask nobody.
+        assert!(
+            hits == paths || !theirs.stderr.contains("Mirrors also failed") && hits == [0, 0],
+            "{conf}\n{theirs:?}"
+        );
+        registry.forget_hits();
+    }
+}
+
+#[test]
+fn a_slash_behind_a_mirror_is_told_since_some_versions_refuse_its_images() {
+    let registry = Registry::start(Store::new()).unwrap();
+    let at = registry.authority();
+    let conf = |slash: &str| {
+        format!(
+            "[[registry]]\nprefix = 'a.invalid'\nlocation = '{at}/l{slash}'\ninsecure = true\n\
+             [[registry.mirror]]\nlocation = '{at}/m{slash}'\ninsecure = true\n"
+        )
+    };
+    for slash in ["", "/"] {
+        let ours = resolve(&conf(slash), "a.invalid/x:1");
+        let told: Value = serde_json::from_str(&ours.stdout).expect("one object");
+        let urls = ["m", "l"].map(|part| format!("http://{at}/v2/{part}/x/manifests/1"));
+        let found = [0, 1].map(|step| told["endpoints"][step]["plain_url"].as_str().unwrap_or_default());
+        assert_eq!(found, [&*urls[0], &*urls[1]]);
+        let note = format!(
+            "registries.conf:6: a slash at the end of '{at}/m/': containers/image 5.22 (skopeo 1.9) pulls no image that this \
+             is for: write it without"
+        );
+        assert_eq!(ours.stderr.contains(&note), slash == "/", "{ours:?}");
+        assert_eq!(ours.stderr.matches("a slash at the end").count(), slash.len(), "{ours:?}");
+        let theirs = skopeo(&conf(slash), "a.invalid/x:1");
+        let is_refused = theirs.stderr.contains("rewriting reference: invalid reference format");
+        assert_eq!(registry.manifest_hits("GET"), if is_refused { 0 } else { 2 }, "{theirs:?}");
+        assert!(!is_refused || slash == "/", "{theirs:?}");
+        registry.forget_hits();
+    }
+}
