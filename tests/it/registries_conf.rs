@@ -166,7 +166,7 @@ fn a_place_where_the_images_name_is_blocked_is_passed_over_as_by_skopeo() {
         tool.line("resolve --try --mirrors-from registries.conf").args([&image]).run();
         assert_eq!(hits(), [2 * usize::from(!is_blocked), 2], "{image}");
 
-        let tool = Tool::new().file("registries.conf", &conf).file("images.txt", &format!("{image}\n"));
+        let tool = Tool::new().file("registries.conf", &conf).file("images.txt", format!("{image}\n"));
         let check = tool.line("images.txt --mirrors-from registries.conf").run();
         let told = format!(
             "registries.conf:1: containers/image would not ask {at_mirror}/m for {image}: blocked at registries.conf:7; by \
