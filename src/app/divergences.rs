@@ -1,5 +1,6 @@
 //! Tells where the runtime of a configuration does otherwise than a check: images that it would not pull, whatever its
-//! mirrors serve (blocked registries, names that come out wrong), and short names that it looks for elsewhere.
+//! mirrors serve (blocked registries, names that come out wrong), mirrors that are blocked themselves, and short names that
+//! it looks for elsewhere.
 //!
 //! Each rule of a configuration is told of once, with the first of its images: lists have no end.
 
@@ -8,13 +9,15 @@ use std::collections::HashSet;
 use crate::model::image::ImageRef;
 use crate::model::node::Node;
 use crate::model::plan::Plan;
-use crate::plan::walk::{self, Refusal};
+use crate::plan::walk::{self, Barred, Refusal};
 
 /// What was told.
 #[derive(Debug, Default)]
 pub(super) struct Divergences {
     /// Of which node, and where its rule stands.
     refusals: HashSet<(usize, Box<str>)>,
+    /// The same of its places.
+    barred: HashSet<(usize, Box<str>, Box<str>)>,
     short_names: HashSet<usize>,
 }
 
@@ -23,6 +26,7 @@ impl Divergences {
     pub(super) fn tell(&mut self, nodes: &[Node], plan: &Plan) {
         for (at, node) in nodes.iter().enumerate() {
             self.tell_refusals((at, node), plan);
+            self.tell_barred((at, node), plan);
             if !self.short_names.contains(&at)
                 && let Some(told) = short_names(node, plan)
             {
@@ -45,6 +49,31 @@ impl Divergences {
             if self.refusals.insert((at, refusal.route.place.clone())) {
                 let (place, program, why) = (&refusal.route.place, node.runtime.program(), refusal.why);
                 log::warn!("{place}: {program} would not pull {image}{}: {why}", others(more));
+            }
+        }
+    }
+
+    fn tell_barred(&mut self, (at, node): (usize, &Node), plan: &Plan) {
+        let mut found: Vec<(Barred<'_>, &ImageRef, usize)> = Vec::new();
+        for image in &plan.images {
+            for barred in walk::barred(node, &image.image) {
+                let is_it = |known: &Barred<'_>| {
+                    (&known.route.place, known.name) == (&barred.route.place, barred.name)
+                };
+                match found.iter_mut().find(|(known, ..)| is_it(known)) {
+                    Some((.., more)) => *more += 1,
+                    None => found.push((barred, &image.image, 0)),
+                }
+            }
+        }
+        for (Barred { route, name, blocked_at }, image, more) in found {
+            if self.barred.insert((at, route.place.clone(), name.into())) {
+                let (place, program) = (&route.place, node.runtime.program());
+                log::warn!(
+                    "{place}: {program} would not ask {name} for {image}{}: blocked at {blocked_at}; by this file a \
+                     check does not ask it either",
+                    others(more)
+                );
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::model::rewrite::{Rewrite, Template};
 use crate::model::run::Verdict;
 use crate::model::scope::Scope;
 use crate::model::status::Status;
+use crate::model::tls::{HostTls, Verification};
 use crate::probe::oci::{Ask, Registries};
 use crate::probe::schedule::{self, Event, Means};
 use crate::{plan, verdict};
@@ -41,6 +42,8 @@ enum Wanted {
 pub(super) struct Puller {
     rules: Rules,
     registries: Arc<Registries>,
+    /// For the places that verify while another place of their host does not (registries.conf).
+    verifying: Option<Registries>,
     per_host: usize,
 }
 
@@ -64,9 +67,25 @@ impl Puller {
             }
         }
         options.mirrors = MirrorMap { nodes: vec![node.clone()], ..MirrorMap::default() };
-        let client = Arc::new(prepare::client(prepare::hosts(&endpoints) + 1, &options)?);
-        let registries = Arc::new(Registries::new(client, options.retry, sources, None));
-        Ok(Self { rules: node.rules, registries, per_host: options.per_host })
+        let most = prepare::hosts(&endpoints) + 1;
+        let registries = |options: &CheckOptions| -> Result<_, Error> {
+            let client = Arc::new(prepare::client(most, options)?);
+            Ok(Registries::new(client, options.retry.clone(), Arc::clone(&sources), None))
+        };
+        let asked = Arc::new(registries(&options)?);
+        let is_odd = |step: &Step| {
+            let is_its_host = |host: &HostTls| host.authority == step.endpoint.authority;
+            step.tls.is_none() && options.tls.hosts.iter().any(is_its_host)
+        };
+        let is_mixed = walks.iter().flat_map(|walk| &walk.steps).any(is_odd);
+        options.tls.hosts.retain(|host| host.settings.verification == Verification::Full);
+        let verifying = is_mixed.then(|| registries(&options)).transpose()?;
+        Ok(Self { rules: node.rules, registries: asked, verifying, per_host: options.per_host })
+    }
+
+    /// Whom a step is asked through: what it says of TLS holds for it, and not for all of its host.
+    fn through(&self, step: &Step) -> &Registries {
+        self.verifying.as_ref().filter(|_| step.tls.is_none()).unwrap_or(&self.registries)
     }
 
     /// Goes along `walk`. Places behind the one that serves are asked as well: they are what the next
@@ -110,7 +129,7 @@ impl Puller {
         let image = walk.asked().clone();
         let reference = digest.map_or_else(|| image.manifest_ref(), ManifestRef::Digest);
         let step = &mut walk.steps[at];
-        let answer = self.registries.observe(&step.endpoint, &image, reference, ask).await;
+        let answer = self.through(step).observe(&step.endpoint, &image, reference, ask).await;
         if step.plain.is_none() || !verdict::pull::tries_http(self.rules, &answer, &step.endpoint) {
             return answer;
         }
@@ -121,7 +140,7 @@ impl Puller {
     /// As podman does: `/v2/` first, over http too where that may be, and then the manifest by GET.
     async fn pinged(&self, walk: &mut Walk, at: usize) -> Trial {
         let step = &mut walk.steps[at];
-        let mut ping = self.registries.ping(&step.endpoint).await;
+        let mut ping = self.through(step).ping(&step.endpoint).await;
         if ping.failure.is_some() && step.plain.is_some() {
             let said =
                 ping.http_status.map_or_else(String::new, |status| format!(" (/v2/ answered {status})"));

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::document::{Document, Unread, is_there};
 use super::place::{api_host, https, node, secure};
 use super::{Error, advice, keys};
-use crate::model::node::{End, Node, Note, Route, Runtime, Scope};
+use crate::model::node::{End, Node, Note, Route, Runtime, Schemes, Scope};
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
 pub(super) use hosts::hosts;
 
@@ -108,7 +108,13 @@ fn never_looked_for(folder: &str) -> Option<String> {
 }
 
 fn bare(folder: &Path, scope: Scope) -> Route {
-    Route { place: folder.display().to_string().into(), scope, hops: Vec::new(), end: End::OwnRegistry }
+    Route {
+        place: folder.display().to_string().into(),
+        scope,
+        hops: Vec::new(),
+        end: End::OwnRegistry,
+        own: Schemes::AsWritten,
+    }
 }
 
 fn folders(node: &mut Node, root: &Path) -> Result<Vec<String>, Error> {

@@ -226,11 +226,19 @@ fn entry(document: &Document, table: &DeTable<'_>, at: usize) -> Result<(Entry, 
     }
     if flag(table, "blocked")? {
         route.end = End::Blocked;
-    } else if own == prefix || own.is_empty() {
+        if !own.is_empty() && own != prefix {
+            // Some versions ask it all the same; what is said of its TLS holds for nobody else.
+            let mut aside =
+                Reading { document, scope: route.scope.clone(), hosts: Vec::new(), notes: Vec::new() };
+            let why = format!("location of {prefix}");
+            route.hops.extend(aside.target((&own, insecure, own_at), (Part::Primary, why)).ok());
+        }
+    } else if own.is_empty() || (own == prefix && !matches!(route.scope, Scope::Subdomains(_))) {
+        route.own = if insecure { Schemes::HttpsFirst } else { Schemes::AsWritten };
         match own.split('/').next().filter(|host| !host.is_empty()) {
             Some(host) => reading.host(host, insecure, own_at, AskedAs::Itself),
             None if insecure => {
-                let text = "insecure = true for a wildcard without location is not represented";
+                let text = "insecure = true for a wildcard without location: a check verifies these registries (resolve --try does not)";
                 reading.notes.push(document.note(at, text));
             }
             None => {}
@@ -267,11 +275,19 @@ impl Reading<'_> {
         let (written, place) =
             text(table, "location")?.ok_or_else(|| Flaw::new(at, "[[registry.mirror]] has no location"))?;
         let location = location(written, place)?;
+        if written.ends_with('/') {
+            let text = format!(
+                "a slash at the end of '{}': containers/image 5.22 (skopeo 1.9) pulls no image that this is for: write it \
+                 without",
+                keys::shown(written)
+            );
+            self.notes.push(self.document.note(place, text));
+        }
         let accepts = match text(table, "pull-from-mirror")? {
-            Some((_, at)) if digests => {
+            Some((text, at)) if digests && !text.is_empty() => {
                 return Err(Flaw::new(at, "pull-from-mirror and mirror-by-digest-only cannot both be set"));
             }
-            None if digests => Accepts::Digests,
+            None | Some(_) if digests => Accepts::Digests,
             None | Some(("all" | "", _)) => Accepts::All,
             Some(("digest-only", _)) => Accepts::Digests,
             Some(("tag-only", _)) => Accepts::Tags,
@@ -313,7 +329,6 @@ impl Reading<'_> {
         // What a tag is put behind is no host either.
         let asked = if is_registry(host) { host } else { host.split([':', '@']).next().unwrap_or(host) };
         let mut url = https(api_host(asked)).filter(|_| !asked.is_empty()).ok_or_else(invalid)?;
-        self.host(host, insecure, at, AskedAs::Place);
         let is_name = is_registry(host) && (path.is_empty() || is_repository(path));
         // The file is read, and each image fails (`rewriteReference`).
         if !is_name {
@@ -323,6 +338,8 @@ impl Reading<'_> {
                 Runtime::Containers.program()
             );
             self.notes.push(self.document.note(at, text));
+        } else {
+            self.host(host, insecure, at, AskedAs::Place);
         }
         // A check asks a place on this machine over http.
         if insecure && url.host().is_some_and(|host| is_loopback(&host)) {
@@ -633,6 +650,11 @@ pull-from-mirror = 'all'
             ("prefix='a.io'\nlocation='m.example:latest/x'\n", 3, "m.example:latest/x"),
             ("prefix='a.io'\nlocation='m_1.example'\n", 3, "m_1.example"),
             ("prefix='*.io'\nlocation='m.example/{repository}/Up'\n", 3, "m.example/{repository}/Up"),
+            ("location='*.io'\n", 2, "*.io"),
+            ("location='*.io/'\ninsecure=true\n", 2, "*.io"),
+            ("prefix='*.io'\nlocation='*.io'\n", 3, "*.io"),
+            ("prefix='a.io'\nlocation='*.io'\n", 3, "*.io"),
+            ("location='a.io'\n[[registry.mirror]]\nlocation='*.m.example'\n", 4, "*.m.example"),
             (
                 "location='a.io'\n[[registry.mirror]]\nlocation=\"m.example/\\u001b[31m\"\n",
                 4,

@@ -17,7 +17,7 @@ use super::place::{api_host, endpoint, hop, host_of, https, https_first, namespa
 use super::{Error, advice, keys};
 use crate::model::access::HostLogin;
 use crate::model::endpoint::{Authority, is_loopback};
-use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Scope};
+use crate::model::node::{End, Hop, Node, Note, Part, Route, Runtime, Schemes, Scope};
 use crate::model::rewrite::{Pattern, Rewrite};
 use crate::model::secret::Secret;
 use crate::model::tls::{ClientFiles, TlsSettings, Verification};
@@ -233,8 +233,13 @@ fn route(
     }
     let scope = if key == "*" { Scope::Any } else { Scope::Registry(key.clone().into()) };
     let own = normalise(api_host(&key)).ok().map(|(full, _)| full).filter(|_| key != "*");
-    let mut route =
-        Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry };
+    let mut route = Route {
+        place: document.place(at).into(),
+        scope,
+        hops: Vec::new(),
+        end: End::OwnRegistry,
+        own: Schemes::AsWritten,
+    };
     let mut seen = HashSet::new();
     for written in &mirror.endpoint {
         let line = line_of(written);

@@ -143,7 +143,7 @@ fn every_key_of_a_registries_conf() {
     ];
     hold(read, &table);
     let wildcard = read("[[registry]]\nprefix = '*.w.io'\ninsecure = true\n");
-    assert!(wildcard.notes[0].text.contains("for a wildcard without location is not represented"));
+    assert!(wildcard.notes[0].text.contains("for a wildcard without location: a check verifies"));
     let twice = read("[[registry]]\nlocation = 'a.io'\n[[registry]]\nlocation = 'a.io'\n");
     assert!(
         twice.notes[0]

@@ -36,7 +36,13 @@ pub(super) fn node(runtime: Runtime, source: &str) -> Node {
 }
 
 pub(super) fn route(document: &Document, at: usize, scope: Scope) -> Route {
-    Route { place: document.place(at).into(), scope, hops: Vec::new(), end: End::OwnRegistry }
+    Route {
+        place: document.place(at).into(),
+        scope,
+        hops: Vec::new(),
+        end: End::OwnRegistry,
+        own: Schemes::AsWritten,
+    }
 }
 
 /// The host that has the API of `registry`.

@@ -144,6 +144,8 @@ pub struct Route {
     pub hops: Vec<Hop>,
     /// What comes behind the last of them.
     pub end: End,
+    /// Over what the image's own registry is asked there, where the route decides that (registries.conf).
+    pub own: Schemes,
 }
 
 /// Which images a route is for.

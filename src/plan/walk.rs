@@ -10,7 +10,7 @@ use crate::model::image::{ImageRef, ManifestRef};
 use crate::model::node::{End, Hop, Node, Part, Plain, Route, Runtime, Schemes, Scope, Step, Use, Walk};
 use crate::model::observation::AskedAs;
 use crate::model::rewrite::Template;
-use crate::model::tls::HostTls;
+use crate::model::tls::{HostTls, TlsSettings, Verification};
 
 /// The way of `image` through `node`; credentials are still to be looked up.
 ///
@@ -28,11 +28,18 @@ pub fn walk(node: &Node, image: &ImageRef) -> Result<Walk, String> {
         steps: Vec::new(),
     };
     if let Some(route) = route.filter(|route| route.end == End::Blocked) {
-        walk.refused = Some(format!("blocked at {}", route.place).into());
+        walk.refused = Some(format!("blocked at {}{}", route.place, still_asked(node, route, image)).into());
         return Ok(walk);
     }
     for hop in route.map_or(&[][..], |route| &route.hops) {
-        walk.steps.push(step(node, route, hop, image));
+        let mut step = step(node, route, hop, image);
+        if step.use_ == Use::Asked
+            && let Some(blocked) = route.and_then(|route| blocking(node, route, hop, image))
+        {
+            step.use_ = Use::PassedOver;
+            step.why = format!("not used: blocked at {}", blocked.place).into();
+        }
+        walk.steps.push(step);
     }
     if route.is_none_or(|route| route.end == End::OwnRegistry) {
         let why = match route {
@@ -65,7 +72,7 @@ pub struct Refusal<'a> {
 pub fn refusal<'a>(node: &'a Node, image: &ImageRef) -> Option<Refusal<'a>> {
     let route = node.route(image)?;
     let why = match route.end {
-        End::Blocked => "the registry is blocked".to_owned(),
+        End::Blocked => format!("the registry is blocked{}", still_asked(node, route, image)),
         End::OwnRegistry | End::Nothing => unnamed(route, image)?,
     };
     Some(Refusal { route, why })
@@ -76,25 +83,67 @@ pub fn refusal<'a>(node: &'a Node, image: &ImageRef) -> Option<Refusal<'a>> {
 fn unnamed(route: &Route, image: &ImageRef) -> Option<String> {
     let is_used = |hop: &&Hop| hop.endpoint.accepts.takes(image.manifest_ref());
     route.hops.iter().filter(is_used).find_map(|hop| {
-        let kept = kept_port(route, image);
-        let registry = hop.registry.as_deref()?;
-        let ported = kept.and_then(|port| ported(&hop.endpoint, port));
-        let why = match ported.as_ref().unwrap_or(&hop.endpoint).repository(image) {
-            Err(error) if error.name.is_empty() => no_whole_name(registry),
-            Err(error) => error.to_string(),
-            Ok(name) => {
-                let port = kept.map_or(String::new(), |port| format!(":{port}"));
-                let full = format!("{registry}{port}/{name}");
-                let read = full.parse::<ImageRef>().ok();
-                let is_whole =
-                    read.is_some_and(|read| format!("{}/{}", read.registry(), read.repository()) == full);
-                if is_whole {
-                    return None;
-                }
-                no_whole_name(&full)
-            }
-        };
+        let why = renamed(route, hop, image).err()?;
         Some(format!("{}: {why}: the pull fails before anybody is asked", hop.endpoint.name))
+    })
+}
+
+/// The image's name at a place where the runtime makes one, or why it can make none.
+fn renamed(route: &Route, hop: &Hop, image: &ImageRef) -> Result<Option<ImageRef>, String> {
+    let Some(registry) = hop.registry.as_deref() else { return Ok(None) };
+    let kept = kept_port(route, image);
+    let ported = kept.and_then(|port| ported(&hop.endpoint, port));
+    let name = match ported.as_ref().unwrap_or(&hop.endpoint).repository(image) {
+        Err(error) if error.name.is_empty() => return Err(no_whole_name(registry)),
+        other => other.map_err(|error| error.to_string())?,
+    };
+    let port = kept.map_or(String::new(), |port| format!(":{port}"));
+    let full = format!("{registry}{port}/{name}");
+    let is_whole = |read: &ImageRef| format!("{}/{}", read.registry(), read.repository()) == full;
+    full.parse::<ImageRef>().ok().filter(is_whole).map(Some).ok_or_else(|| no_whole_name(&full))
+}
+
+/// The entry that refuses the image under its name at a place: containers/image looks that up once more, and goes on to
+/// the next place (`newDockerClient`).
+fn blocking<'a>(node: &'a Node, route: &Route, hop: &Hop, image: &ImageRef) -> Option<&'a Route> {
+    let name = renamed(route, hop, image).ok()??;
+    node.route(&name).filter(|route| route.end == End::Blocked)
+}
+
+/// Whom a version asks that looks for `blocked` only where it asks (containers/image 5.22, `newImageSource`).
+fn still_asked(node: &Node, route: &Route, image: &ImageRef) -> String {
+    if unnamed(route, image).is_some() {
+        return String::new();
+    }
+    let is_asked = |hop: &&Hop| {
+        hop.endpoint.accepts.takes(image.manifest_ref()) && blocking(node, route, hop, image).is_none()
+    };
+    let whom = match route.hops.iter().find(is_asked).map(|hop| hop.part) {
+        None => return String::new(),
+        Some(Part::Mirror) => "mirrors",
+        Some(Part::Primary) => "location",
+    };
+    format!("; containers/image 5.22 (skopeo 1.9) asks its {whom} all the same")
+}
+
+/// A place on an image's way that the runtime passes over, since the image's name there is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Barred<'a> {
+    /// Whose place it is.
+    pub route: &'a Route,
+    /// Its name.
+    pub name: &'a str,
+    /// Where that is written.
+    pub blocked_at: &'a str,
+}
+
+/// The places that the runtime would ask for `image` if their names were not blocked.
+pub fn barred<'a>(node: &'a Node, image: &'a ImageRef) -> impl Iterator<Item = Barred<'a>> {
+    let route = node.route(image).filter(|route| route.end != End::Blocked);
+    let hops = route.into_iter().flat_map(|route| route.hops.iter().map(move |hop| (route, hop)));
+    hops.filter(|(_, hop)| hop.endpoint.accepts.takes(image.manifest_ref())).filter_map(|(route, hop)| {
+        let blocked_at = &*blocking(node, route, hop, image)?.place;
+        Some(Barred { route, name: &hop.endpoint.name, blocked_at })
     })
 }
 
@@ -113,7 +162,9 @@ pub(super) fn stand_ins(image: &ImageRef, upstream: &Endpoint, nodes: &[Node]) -
                 moved(node, route, &hop.endpoint, image).unwrap_or_else(|| Arc::clone(&hop.endpoint));
             let is_upstream = endpoint.api_root == upstream.api_root
                 && endpoint.repository(image).is_ok_and(|name| name == image.repository());
-            if endpoint.accepts != Accepts::Nothing && !is_upstream {
+            let is_asked =
+                endpoint.accepts != Accepts::Nothing && blocking(node, route, hop, image).is_none();
+            if is_asked && !is_upstream {
                 found.push(endpoint);
             }
         }
@@ -128,7 +179,13 @@ fn step(node: &Node, route: Option<&Route>, hop: &Hop, image: &ImageRef) -> Step
         Part::Mirror => Role::Mirror,
         Part::Primary => Role::Upstream,
     };
-    let mut step = at(node, Place::of(node, endpoint, hop.schemes), image, (role, &hop.why));
+    let place = match route {
+        Some(route) if node.runtime == Runtime::Containers => {
+            Place::of_its_own(node, route, endpoint, hop.schemes)
+        }
+        _ => Place::of(node, endpoint, hop.schemes),
+    };
+    let mut step = at(node, place, image, (role, &hop.why));
     step.headers.clone_from(&hop.headers);
     step
 }
@@ -153,6 +210,23 @@ impl Place {
         };
         Self { tls: node.tls_of(&first.authority), first, then }
     }
+
+    /// The same where what is said of TLS holds for this place and not for its host (`Endpoint.Insecure`).
+    fn of_its_own(node: &Node, route: &Route, endpoint: Arc<Endpoint>, schemes: Schemes) -> Self {
+        let place = Self::of(node, endpoint, schemes);
+        let tls = match schemes {
+            Schemes::AsWritten => None,
+            Schemes::HttpsFirst => {
+                place.tls.or_else(|| Some(unverified(&route.place, &place.first.authority)))
+            }
+        };
+        Self { tls, ..place }
+    }
+}
+
+fn unverified(place: &str, authority: &Authority) -> HostTls {
+    let settings = TlsSettings { verification: Verification::Off, ..TlsSettings::default() };
+    HostTls { place: place.into(), authority: authority.clone(), settings }
 }
 
 fn at(node: &Node, place: Place, image: &ImageRef, (role, why): (Role, &str)) -> Step {
@@ -274,7 +348,13 @@ mod tests {
                 runtime: Runtime::Containers,
                 rules: Rules::Containers,
                 source: "registries.conf".into(),
-                routes: vec![Route { place: "1".into(), scope, hops: vec![hop], end: End::Nothing }],
+                routes: vec![Route {
+                    place: "1".into(),
+                    scope,
+                    hops: vec![hop],
+                    end: End::Nothing,
+                    own: Schemes::AsWritten,
+                }],
                 short_names: ShortNames::default(),
                 tls: Vec::new(),
                 networks: Vec::new(),

@@ -22,7 +22,7 @@ use super::document::{Document, Flaw};
 use super::{Error, advice};
 use crate::model::choice::{Choice, Part, Standing};
 use crate::model::image::DOCKER_HUB;
-use crate::model::node::{Node, Part as HopPart, Schemes};
+use crate::model::node::{End, Node, Part as HopPart, Schemes};
 use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
@@ -318,7 +318,8 @@ fn one_line(text: &str) -> String {
 /// Whether the runtime asks it already as the registry itself, behind all mirrors.
 fn is_primary(node: &Node, choice: &Choice, entry: &Entry) -> bool {
     let Some(image) = choice.images.first() else { return false };
-    let hops = node.route(image).map_or(&[][..], |route| &route.hops);
+    let route = node.route(image).filter(|route| route.end != End::Blocked);
+    let hops = route.map_or(&[][..], |route| &route.hops);
     hops.iter().filter(|hop| hop.part == HopPart::Primary).any(|hop| entry.is_asked(hop, image))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use url::{Host, Url};
 
 use super::super::{DOCKER_HUB_ENDPOINT, upstream};
-use super::Place;
+use super::{Place, unverified};
 use crate::model::endpoint::{Authority, Endpoint, Scheme};
 use crate::model::image::{DOCKER_HUB, ImageRef};
 use crate::model::mirror::MirrorMap;
@@ -30,18 +30,18 @@ pub(super) fn place(node: &Node, route: Option<&Route>, image: &ImageRef) -> Res
     // Here this machine is asked over http, and all others over https.
     let usual = upstream(&key, &MirrorMap::default())?;
     let is_insecure = |tls: &HostTls| tls.settings.verification == Verification::Off;
+    if node.runtime == Runtime::Containers {
+        return by_its_table(node, route, &key, usual);
+    }
     if &*usual.authority.scheme == "https" {
         let place = Place::of(node, usual, Schemes::AsWritten);
-        let falls_back = matches!(node.runtime, Runtime::Containers | Runtime::Docker)
-            && place.tls.as_ref().is_some_and(is_insecure);
+        let falls_back = node.runtime == Runtime::Docker && place.tls.as_ref().is_some_and(is_insecure);
         let then = place.first.over(Scheme::Http).filter(|_| falls_back);
         return Ok(Place { then: then.map(Arc::new), ..place });
     }
     let secured = Arc::new(secured(&key, &usual)?);
     let tls = node.tls_of(&secured.authority);
     let way = match (node.runtime, Local::of(&key)) {
-        (Runtime::Containers, _) if tls.as_ref().is_some_and(is_insecure) => Way::Both,
-        (Runtime::Containers, _) => Way::Secured,
         (Runtime::Docker, _) if node.rules == Rules::Dockerd => Way::BothUnverified,
         // As soon as a mirror or an insecure registry is configured, this machine is one, too.
         (Runtime::Docker, local) if !node.networks.is_empty() => match local {
@@ -77,6 +77,24 @@ pub(super) fn place(node: &Node, route: Option<&Route>, image: &ImageRef) -> Res
         Way::Secured => Place { first: secured, then: None, tls },
         Way::Both => Place { first: secured, then: Some(usual), tls },
     })
+}
+
+/// Over https, and over http where the table that the image is of is insecure.
+fn by_its_table(
+    node: &Node,
+    route: Option<&Route>,
+    key: &str,
+    usual: Arc<Endpoint>,
+) -> Result<Place, String> {
+    let (first, plain) = match &*usual.authority.scheme {
+        "https" => (Arc::clone(&usual), usual.over(Scheme::Http).map(Arc::new)),
+        _ => (Arc::new(secured(key, &usual)?), Some(usual)),
+    };
+    let Some(route) = route.filter(|route| route.own == Schemes::HttpsFirst) else {
+        return Ok(Place { first, then: None, tls: None });
+    };
+    let tls = node.tls_of(&first.authority).unwrap_or_else(|| unverified(&route.place, &first.authority));
+    Ok(Place { tls: Some(tls), first, then: plain })
 }
 
 /// Whether k3s writes a `hosts.toml` with a server for this registry.
