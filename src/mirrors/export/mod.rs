@@ -4,6 +4,7 @@
 //! back by the importer before anybody gets it, and must lead to the same places in the same order; else the
 //! export is refused.
 
+mod blocks;
 mod containerd;
 mod docker_daemon;
 mod entry;
@@ -27,6 +28,7 @@ use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
 use own::Own;
+use renewed::Back;
 
 /// Which configuration is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,16 @@ struct Wanted<'a> {
     best: Option<Standing>,
     tls: &'a [HostTls],
     own: Own,
+    /// Tables that were left out by an earlier export.
+    back: &'a [Back],
+}
+
+impl Wanted<'_> {
+    /// The table that `entry` had before it was left out.
+    fn back(&self, entry: &Entry) -> Option<&str> {
+        let is_it = |back: &&Back| back.registry == self.registry && back.place == entry.written;
+        self.back.iter().find(is_it).map(|back| back.block.table.as_str())
+    }
 }
 
 /// Writes `choices` for a runtime; `base` is what it has been told until now, if anything.
@@ -215,11 +227,12 @@ fn edit(
 ) -> Result<String, Error> {
     let line_end = LineEnd::of(&document.text);
     let text = line_end.taken_from(&document.text);
-    let text = if target == Target::Docker { text } else { renewed::renewed(&text, target, choices) };
-    let mut current = with_text(document, &text);
+    // A daemon.json has no comments.
+    let renewed = renewed::renewed(&text, target, if target == Target::Docker { &[] } else { choices });
+    let mut current = with_text(document, &renewed.text);
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
-        let wanted = wanted(target, choice, (&before, tls), &mut export.notes);
+        let wanted = wanted(target, choice, (&before, tls, &renewed.back), &mut export.notes);
         export.best.push(wanted.best);
         if wanted.entries.is_empty() && wanted.left_out.is_empty() {
             continue;
@@ -238,7 +251,9 @@ fn edit(
         export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }
-    Ok(line_end.given_to(current.text))
+    let mut text = current.text;
+    renewed::keep_words(&mut text, &renewed.back);
+    Ok(line_end.given_to(text))
 }
 
 /// How the lines of a file end.
@@ -268,12 +283,13 @@ impl LineEnd {
 fn wanted<'a>(
     target: Target,
     choice: &'a Choice,
-    (before, tls): (&Node, &'a [HostTls]),
+    (before, tls, back): (&Node, &'a [HostTls], &'a [Back]),
     notes: &mut Vec<String>,
 ) -> Wanted<'a> {
     let registry = &*choice.registry;
     let own = Own::of(target, choice, tls);
-    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls, own };
+    let mut wanted =
+        Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls, own, back };
     for chosen in &choice.chosen {
         let name = &chosen.endpoint.name;
         let entry = match chosen.part {
