@@ -60,7 +60,8 @@ pub(super) fn below(lines: &[&str], target: Target) -> Option<Block> {
     let begins = |line: &&str| uncommented(line).trim_start().starts_with(header(target));
     let at = lines.iter().position(begins)?;
     let words: Vec<String> = lines[..at].iter().map(|line| line.trim().to_owned()).collect();
-    let mut table = words.iter().map(|word| format!("{word}\n")).collect::<String>() + &uncommented(lines[at]);
+    let mut table =
+        words.iter().map(|word| format!("{word}\n")).collect::<String>() + &uncommented(lines[at]);
     if !is_one_table(&table, target) {
         return None;
     }

@@ -56,7 +56,8 @@ pub(super) fn bring_back(lines: &mut [String], all: &[&str], place: &str) {
     };
     let Some((last, before)) = lines.split_last_mut() else { return };
     let own = last.trim_start();
-    let said = own.strip_prefix("# ").filter(|said| url(said).as_deref() == Some(place.trim_end_matches('/')));
+    let said =
+        own.strip_prefix("# ").filter(|said| url(said).as_deref() == Some(place.trim_end_matches('/')));
     let Some(said) = said else { return };
     let above = before.iter().rev().find(|line| !says_nothing(line)).map_or("", |line| line.trim_start());
     let is_in_list = above.starts_with("- ") || above.starts_with("endpoint:");

@@ -10,11 +10,14 @@ mod docker_daemon;
 mod entry;
 mod held;
 mod k3s;
+mod neighbours;
 mod own;
 mod registries_conf;
 mod renewed;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod runs;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +30,7 @@ use crate::model::node::{Node, Part as HopPart, Schemes};
 use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
+use neighbours::Neighbours;
 use own::Own;
 use renewed::Back;
 
@@ -85,15 +89,17 @@ impl Wanted<'_> {
     }
 }
 
-/// Writes `choices` for a runtime; `base` is what it has been told until now, if anything.
+/// Writes `choices` for a runtime; `base` is what it has been told until now, if anything, and `place` where it will
+/// be written, if that is known.
 ///
 /// # Errors
-/// The existing configuration cannot be read, or cannot be edited safely.
+/// The existing configuration cannot be read, or cannot be edited safely; or another file decides.
 pub fn export(
     target: Target,
     choices: &[Choice],
     tls: &[HostTls],
     base: Option<&Path>,
+    place: Option<&Path>,
 ) -> Result<Export, Vec<Error>> {
     let mut export = Export { files: Vec::new(), notes: Vec::new(), best: Vec::new() };
     if target == Target::Containerd {
@@ -126,7 +132,13 @@ pub fn export(
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
     target.read(&document, DOCKER_HUB).map_err(|error| vec![error])?;
+    let files: Vec<&Path> = place.into_iter().chain(base).collect();
+    let files = if target == Target::RegistriesConf { &files[..] } else { &[] };
+    let neighbours = Neighbours::of(files).map_err(|error| vec![error])?;
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
+    for neighbours in &neighbours {
+        neighbours.hold(&text, choices).map_err(|error| vec![error])?;
+    }
     if !text.is_empty() {
         let is_read = target == Target::Docker && super::docker_daemon::store(&document) != Store::Own;
         let beside = base.filter(|_| is_read).and_then(super::runtimes::hub_beside);

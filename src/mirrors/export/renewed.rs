@@ -72,8 +72,7 @@ pub(super) fn renewed(text: &str, target: Target, choices: &[Choice]) -> Renewed
         }
         let with = |why: &str| format!("{}{LEFT_OUT}{}: {why}{}", comment.indent, comment.place, comment.end);
         // Left out of several registries, each has its own.
-        let is_free =
-            |why: &&str| !lines.contains(&with(why)) && !old[at..].contains(&with(why).as_str());
+        let is_free = |why: &&str| !lines.contains(&with(why)) && !old[at..].contains(&with(why).as_str());
         let is_true = whys.contains(&comment.why);
         let why = match whys[..] {
             _ if is_true => Some(comment.why),
