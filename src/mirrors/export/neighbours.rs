@@ -41,7 +41,7 @@ impl Neighbours {
         let name = file.file_name().unwrap_or_default();
         let folder = file.parent().unwrap_or(Path::new(""));
         // A drop-in may be named from within its folder.
-        let real = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let real = std::path::absolute(here(folder)).unwrap_or_else(|_| folder.to_owned());
         let is_drop_in = real.file_name().is_some_and(|name| name == FOLDER)
             && file.extension().is_some_and(|extension| extension == "conf");
         let mut found = Self { file: file.to_owned(), earlier: Vec::new(), later: Vec::new() };
@@ -106,9 +106,13 @@ fn read(path: &Path) -> Result<Document, Error> {
 }
 
 fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match containers::drop_ins(here) {
+    match containers::drop_ins(here(folder)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unreadable(folder, &error)),
         files => Ok(files.unwrap_or_default()),
     }
+}
+
+/// No name of a folder at all means the one we are in, but not to the system.
+fn here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }

@@ -10,7 +10,7 @@ const HUB: &str =
 fn exported(world: &World, files: &[(&str, &str)], args: &str) -> Output {
     let mut tool = world.tool();
     for (name, text) in files {
-        tool = tool.file(*name, *text);
+        tool = tool.file(name, *text);
     }
     tool.line("mirrors export images.txt --retries 0 --to registries-conf").line(args).run()
 }
