@@ -38,7 +38,7 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
     let base = base(args, target)?;
     let Prepared { options, plan, sources, .. } = prepare(&args.check, common)?;
     // What cannot be read is told before anybody is asked.
-    mirrors::export(target, &[], &[], base.as_deref()).map_err(Error::Mirrors)?;
+    mirrors::export(target, &[], &[], base.as_deref(), args.write.as_deref()).map_err(Error::Mirrors)?;
     let run = check::pass(plan, &options, Arc::clone(&sources), interruptions.asking().boxed(), None).await?;
     interruptions.writing();
     for warning in sources.warnings() {
@@ -53,7 +53,8 @@ pub(super) async fn run(args: &ExportArgs, common: &CommonArgs) -> Result<u8, Er
         log::warn!("no mirror stands in for any of the images' registries: nothing to write");
     }
     let export =
-        mirrors::export(target, &choices, &options.tls.hosts, base.as_deref()).map_err(Error::Mirrors)?;
+        mirrors::export(target, &choices, &options.tls.hosts, base.as_deref(), args.write.as_deref())
+            .map_err(Error::Mirrors)?;
     warn_of_secrets(&options.mirrors.nodes, &choices, &export);
     for note in &export.notes {
         log::warn!("{}", escape::terminal(note));

@@ -43,6 +43,8 @@ pub(super) const REWRITES: &str =
     "take the `rewrite` of this registry away, or name the mirrors with the paths that it makes";
 pub(super) const OTHER_ENTRY: &str =
     "the entry with the longest matching prefix counts: put the mirrors into that one by hand, or remove it";
+pub(super) const DROP_IN: &str =
+    "put the mirrors into the file that decides: name it with --base and --write; or take that entry away";
 pub(super) const LETTER_CASE: &str = "write the registry of these images in lower case: podman and the others take REG.example for another than reg.example";
 pub(super) const CAPABILITIES: &str =
     "write capabilities = [\"pull\", \"resolve\"] there if the mirror may be asked for tags";

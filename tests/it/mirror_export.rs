@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::support::tool::{Output, Tool};
 
+mod drop_ins;
 mod forms;
 mod reasons;
 mod refusals;

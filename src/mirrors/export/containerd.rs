@@ -7,10 +7,11 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 use super::super::document::{Document, Flaw};
 use super::super::place::{api_host, node};
 use super::super::{Error, advice, containerd};
-use super::Wanted;
+use super::blocks::{self, Gone};
 use super::entry::Entry;
 use super::own::Own;
 use super::renewed::LEFT_OUT;
+use super::{Target, Wanted};
 use crate::model::endpoint::Accepts;
 use crate::model::image::ImageRef;
 use crate::model::node::{Hop, Node, Runtime, Scope};
@@ -87,19 +88,22 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         });
         new.push(match at {
             Some(at) => old.remove(at),
-            None => (entry.written.clone(), table(entry, wanted.tls)),
+            None => back(wanted.back(entry))
+                .filter(|(name, table)| {
+                    let is_free = !old.iter().chain(&new).any(|(known, _)| known == name);
+                    let hop = asked(document, (name, table), &probe);
+                    is_free && hop.is_some_and(|hop| entry.is_asked(&hop, &probe))
+                })
+                .unwrap_or_else(|| (entry.written.clone(), table(entry, wanted.tls))),
         });
     }
-    let mut comments = String::new();
+    let mut gone = Vec::new();
     for (entry, why) in &wanted.left_out {
         let at = old.iter().position(|(name, table)| {
             asked(document, (name, table), &probe).is_some_and(|hop| entry.is_asked_somehow(&hop, &probe))
         });
-        comments.push_str(&format!("{LEFT_OUT}{}: {why}\n", entry.written));
-        if let Some(at) = at {
-            let (name, table) = old.remove(at);
-            comments.push_str(&commented(&name, table));
-        }
+        let body = at.map(|at| old.remove(at)).map_or(String::new(), |(name, table)| commented(&name, table));
+        gone.push(Gone { reason: format!("{LEFT_OUT}{}: {why}", entry.written), body });
     }
     new.extend(old);
     let hosts = edited.entry("host").or_insert(Item::Table(Table::new()));
@@ -116,18 +120,18 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     if document.text.is_empty() {
         text = text.trim_start().to_owned();
     }
-    if !comments.is_empty() {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        // Said once is enough, however often this is done.
-        comments = comments
-            .lines()
-            .filter(|line| !text.contains(line))
-            .fold(String::new(), |all, line| all + line + "\n");
-        text.push_str(&comments);
-    }
+    blocks::append(&mut text, &gone, Target::Containerd);
     Ok(text)
+}
+
+/// The table of a mirror that an earlier export left out.
+fn back(table: Option<&str>) -> Option<(String, Table)> {
+    let read: DocumentMut = table?.parse().ok()?;
+    let (name, item) = read.get("host")?.as_table()?.iter().next()?;
+    let mut table = item.as_table()?.clone();
+    let above = table.decor().prefix().and_then(toml_edit::RawString::as_str).unwrap_or_default().to_owned();
+    table.decor_mut().set_prefix(format!("\n{above}"));
+    Some((name.to_owned(), table))
 }
 
 /// What containerd makes of a table that is there.

@@ -47,6 +47,25 @@ fn hold(document: &Document, text: &str, wanted: &Wanted<'_>) -> Result<(), Flaw
     if read(&document.text)? == read(text)? { Ok(()) } else { Err(flaw()) }
 }
 
+/// Takes the sign of a comment from the endpoint at the end of `lines`, if it is that of `place` and stands in a list;
+/// `all` are the lines of the file.
+pub(super) fn bring_back(lines: &mut [String], all: &[&str], place: &str) {
+    let url = |line: &str| {
+        let text = line.trim_start().strip_prefix("- ")?;
+        Some(unquoted(text.split(" #").next().unwrap_or(text).trim()).trim_end_matches('/').to_owned())
+    };
+    let Some((last, before)) = lines.split_last_mut() else { return };
+    let own = last.trim_start();
+    let said =
+        own.strip_prefix("# ").filter(|said| url(said).as_deref() == Some(place.trim_end_matches('/')));
+    let Some(said) = said else { return };
+    let above = before.iter().rev().find(|line| !says_nothing(line)).map_or("", |line| line.trim_start());
+    let is_in_list = above.starts_with("- ") || above.starts_with("endpoint:");
+    if is_in_list && !all.iter().any(|line| url(line) == url(said)) {
+        *last = format!("{}{said}", &last[..last.len() - own.len()]);
+    }
+}
+
 struct Lines(Vec<String>);
 
 /// Which lines of the file belong to a key, the key's own line first.

@@ -4,16 +4,20 @@
 //! back by the importer before anybody gets it, and must lead to the same places in the same order; else the
 //! export is refused.
 
+mod blocks;
 mod containerd;
 mod docker_daemon;
 mod entry;
 mod held;
 mod k3s;
+mod neighbours;
 mod own;
 mod registries_conf;
 mod renewed;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod runs;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +30,9 @@ use crate::model::node::{End, Node, Part as HopPart, Schemes};
 use crate::model::tls::HostTls;
 use entry::Entry;
 use held::Change;
+use neighbours::Neighbours;
 use own::Own;
+use renewed::Back;
 
 /// Which configuration is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +77,29 @@ struct Wanted<'a> {
     best: Option<Standing>,
     tls: &'a [HostTls],
     own: Own,
+    /// Tables that were left out by an earlier export.
+    back: &'a [Back],
 }
 
-/// Writes `choices` for a runtime; `base` is what it has been told until now, if anything.
+impl Wanted<'_> {
+    /// The table that `entry` had before it was left out.
+    fn back(&self, entry: &Entry) -> Option<&str> {
+        let is_it = |back: &&Back| back.registry == self.registry && back.place == entry.written;
+        self.back.iter().find(is_it).map(|back| back.block.table.as_str())
+    }
+}
+
+/// Writes `choices` for a runtime; `base` is what it has been told until now, if anything, and `place` where it will
+/// be written, if that is known.
 ///
 /// # Errors
-/// The existing configuration cannot be read, or cannot be edited safely.
+/// The existing configuration cannot be read, or cannot be edited safely; or another file decides.
 pub fn export(
     target: Target,
     choices: &[Choice],
     tls: &[HostTls],
     base: Option<&Path>,
+    place: Option<&Path>,
 ) -> Result<Export, Vec<Error>> {
     let mut export = Export { files: Vec::new(), notes: Vec::new(), best: Vec::new() };
     if target == Target::Containerd {
@@ -114,7 +132,13 @@ pub fn export(
         None => Document::of(target.file_name().to_owned(), PathBuf::new(), ""),
     };
     target.read(&document, DOCKER_HUB).map_err(|error| vec![error])?;
+    let files: Vec<&Path> = place.into_iter().chain(base).collect();
+    let files = if target == Target::RegistriesConf { &files[..] } else { &[] };
+    let neighbours = Neighbours::of(files).map_err(|error| vec![error])?;
     let text = edit(target, choices, tls, &document, &mut export).map_err(|error| vec![error])?;
+    for neighbours in &neighbours {
+        neighbours.hold(&text, choices).map_err(|error| vec![error])?;
+    }
     if !text.is_empty() {
         let is_read = target == Target::Docker && super::docker_daemon::store(&document) != Store::Own;
         let beside = base.filter(|_| is_read).and_then(super::runtimes::hub_beside);
@@ -215,11 +239,12 @@ fn edit(
 ) -> Result<String, Error> {
     let line_end = LineEnd::of(&document.text);
     let text = line_end.taken_from(&document.text);
-    let text = if target == Target::Docker { text } else { renewed::renewed(&text, target, choices) };
-    let mut current = with_text(document, &text);
+    // A daemon.json has no comments.
+    let renewed = renewed::renewed(&text, target, if target == Target::Docker { &[] } else { choices });
+    let mut current = with_text(document, &renewed.text);
     for choice in choices {
         let before = target.read(&current, &choice.registry)?;
-        let wanted = wanted(target, choice, (&before, tls), &mut export.notes);
+        let wanted = wanted(target, choice, (&before, tls, &renewed.back), &mut export.notes);
         export.best.push(wanted.best);
         if wanted.entries.is_empty() && wanted.left_out.is_empty() {
             continue;
@@ -238,7 +263,9 @@ fn edit(
         export.notes.extend(hidden(choice, &before, &after));
         current = edited;
     }
-    Ok(line_end.given_to(current.text))
+    let mut text = current.text;
+    renewed::keep_words(&mut text, &renewed.back);
+    Ok(line_end.given_to(text))
 }
 
 /// How the lines of a file end.
@@ -268,12 +295,13 @@ impl LineEnd {
 fn wanted<'a>(
     target: Target,
     choice: &'a Choice,
-    (before, tls): (&Node, &'a [HostTls]),
+    (before, tls, back): (&Node, &'a [HostTls], &'a [Back]),
     notes: &mut Vec<String>,
 ) -> Wanted<'a> {
     let registry = &*choice.registry;
     let own = Own::of(target, choice, tls);
-    let mut wanted = Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls, own };
+    let mut wanted =
+        Wanted { registry, entries: Vec::new(), left_out: Vec::new(), best: None, tls, own, back };
     for chosen in &choice.chosen {
         let name = &chosen.endpoint.name;
         let entry = match chosen.part {

@@ -6,9 +6,11 @@ mod inline;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 use super::super::document::{Document, Flaw};
-use super::Wanted;
+use super::blocks::{self, Gone};
 use super::entry::{Entry, is_unverified};
 use super::own::Own;
+use super::renewed::LEFT_OUT;
+use super::{Target, Wanted};
 use crate::model::endpoint::Accepts;
 
 pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, Flaw> {
@@ -16,7 +18,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         Flaw::new(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", "))
     })?;
     let registries = edited.entry("registry").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    let comments = match registries {
+    let gone = match registries {
         Item::ArrayOfTables(registries) => {
             let at = registries.iter().position(|table| is_of(table, wanted.registry));
             let at = at.unwrap_or_else(|| {
@@ -31,7 +33,7 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
         Item::Value(Value::Array(registries)) => within(registries, wanted),
         _ => None,
     };
-    let comments = comments.ok_or_else(|| {
+    let gone = gone.ok_or_else(|| {
         let why = "'registry' and 'mirror' are neither tables nor a list of tables";
         Flaw::new(document.find("registry"), why)
     })?;
@@ -39,30 +41,25 @@ pub(super) fn edit(document: &Document, wanted: &Wanted<'_>) -> Result<String, F
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    // Said once is enough, however often this is done.
-    let new = comments
-        .lines()
-        .filter(|line| !text.contains(line))
-        .fold(String::new(), |all, line| all + line + "\n");
-    text.push_str(&new);
+    blocks::append(&mut text, &gone, Target::RegistriesConf);
     Ok(text)
 }
 
 /// Puts the wanted mirrors into a `[[registry]]`; what is left out, for a comment.
-fn reorder(registry: &mut Table, wanted: &Wanted<'_>) -> Option<String> {
+fn reorder(registry: &mut Table, wanted: &Wanted<'_>) -> Option<Vec<Gone>> {
     let position = registry.position();
     say_insecure(registry, wanted);
     let mirrors = registry.entry("mirror").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    let (comments, is_empty) = match mirrors {
+    let (gone, is_empty) = match mirrors {
         Item::ArrayOfTables(mirrors) => {
             let old: Vec<Table> = mirrors.iter().cloned().collect();
             mirrors.clear();
-            let (new, comments) = order(old, wanted);
+            let (new, gone) = order(old, wanted);
             for mut table in new {
                 table.set_position(position);
                 mirrors.push(table);
             }
-            (comments, mirrors.is_empty())
+            (gone, mirrors.is_empty())
         }
         Item::Value(Value::Array(mirrors)) => (inline::reorder(mirrors, wanted)?, mirrors.is_empty()),
         _ => return None,
@@ -70,11 +67,11 @@ fn reorder(registry: &mut Table, wanted: &Wanted<'_>) -> Option<String> {
     if is_empty {
         registry.remove("mirror");
     }
-    Some(comments)
+    Some(gone)
 }
 
 /// The same where all registries stand in one list.
-fn within(registries: &mut Array, wanted: &Wanted<'_>) -> Option<String> {
+fn within(registries: &mut Array, wanted: &Wanted<'_>) -> Option<Vec<Gone>> {
     let is_it = |value: &Value| value.as_inline_table().is_some_and(|table| is_of(table, wanted.registry));
     let known = registries.iter().position(is_it);
     let at = match known {
@@ -89,11 +86,11 @@ fn within(registries: &mut Array, wanted: &Wanted<'_>) -> Option<String> {
     let registry = registries.get_mut(at)?.as_inline_table_mut()?;
     say_insecure(registry, wanted);
     let mirrors = registry.entry("mirror").or_insert_with(|| Array::new().into()).as_array_mut()?;
-    let comments = inline::reorder(mirrors, wanted)?;
+    let gone = inline::reorder(mirrors, wanted)?;
     if mirrors.is_empty() {
         registry.remove("mirror");
     }
-    Some(comments)
+    Some(gone)
 }
 
 /// Http, and https without a look at the certificate, are one word here. Only of the registry itself, where it is asked
@@ -115,7 +112,7 @@ fn is_of(table: &dyn TableLike, registry: &str) -> bool {
     prefix.trim_end_matches('/') == registry
 }
 
-fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
+fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, Vec<Gone>) {
     let find = |old: &[Table], entry: &Entry| {
         old.iter().position(|table| {
             let location = table.get("location").and_then(Item::as_str).unwrap_or_default();
@@ -124,9 +121,9 @@ fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
     };
     let mut new = Vec::new();
     for entry in &wanted.entries {
-        match find(&old, entry) {
-            Some(at) => {
-                let mut known = old.remove(at);
+        let known = find(&old, entry).map(|at| old.remove(at));
+        match known.or_else(|| back(entry, wanted)) {
+            Some(mut known) => {
                 if is_insecure(entry, wanted) {
                     set_insecure(&mut known);
                 }
@@ -135,15 +132,26 @@ fn order(mut old: Vec<Table>, wanted: &Wanted<'_>) -> (Vec<Table>, String) {
             None => new.push(table(entry, wanted)),
         }
     }
-    let mut comments = String::new();
+    let mut gone = Vec::new();
     for (entry, why) in &wanted.left_out {
-        comments.push_str(&format!("# left out by registry-check: {}: {why}\n", entry.written));
-        if let Some(at) = find(&old, entry) {
-            comments.push_str(&commented(&old.remove(at)));
-        }
+        let table = find(&old, entry).map(|at| old.remove(at));
+        let body = table.map_or(String::new(), |table| commented(&table));
+        gone.push(Gone { reason: format!("{LEFT_OUT}{}: {why}", entry.written), body });
     }
     new.extend(old);
-    (new, comments)
+    (new, gone)
+}
+
+/// The table of a mirror that an earlier export left out.
+fn back(entry: &Entry, wanted: &Wanted<'_>) -> Option<Table> {
+    let read: DocumentMut = wanted.back(entry)?.parse().ok()?;
+    let mut table = read.get("registry")?.get("mirror")?.as_array_of_tables()?.get(0)?.clone();
+    if !same_location(table.get("location")?.as_str()?, &entry.written) {
+        return None;
+    }
+    let above = table.decor().prefix().and_then(toml_edit::RawString::as_str).unwrap_or_default().to_owned();
+    table.decor_mut().set_prefix(format!("\n{above}"));
+    Some(table)
 }
 
 /// A mirror that is there no more, as a comment, with what people wrote above it.

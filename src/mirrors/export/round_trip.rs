@@ -61,7 +61,7 @@ fn choice(registry: &str, endpoints: &[Arc<Endpoint>]) -> Choice {
 fn written(target: Target, dir: &Path, choices: &[Choice]) -> PathBuf {
     let path = dir.join(if target == Target::Containerd { "certs.d" } else { target.file_name() });
     let base = path.exists().then_some(path.as_path());
-    let export = export(target, choices, &[], base).unwrap();
+    let export = export(target, choices, &[], base, None).unwrap();
     for file in &export.files {
         let place = if file.name.as_os_str().is_empty() { path.clone() } else { path.join(&file.name) };
         fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -121,7 +121,7 @@ proptest! {
             holds(&second);
             // Once more changes nothing.
             let base = Some(path.as_path());
-            for file in export(target, &second, &[], base).unwrap().files {
+            for file in export(target, &second, &[], base, None).unwrap().files {
                 let place = if file.name.as_os_str().is_empty() { path.clone() } else { path.join(&file.name) };
                 prop_assert_eq!(fs::read_to_string(place).unwrap(), file.text, "{:?}", target);
             }
@@ -155,7 +155,7 @@ fn a_new_entry_of_registries_conf_holds_where_it_is_longer_than_a_wildcard() {
         fs::write(&path, old).unwrap();
         let mut choice = choice(registry, &[Arc::clone(&mirror)]);
         choice.registry = registry.to_ascii_lowercase().into();
-        let found = export(Target::RegistriesConf, std::slice::from_ref(&choice), &[], Some(&path));
+        let found = export(Target::RegistriesConf, std::slice::from_ref(&choice), &[], Some(&path), None);
         match (found, outcome) {
             (Ok(export), Ok(place)) => {
                 fs::write(&path, &export.files[0].text).unwrap();

@@ -85,7 +85,7 @@ fn lists_of_tables_of_toml_are_edited_in_place() {
         (
             "[[registry]]\nlocation = \"docker.io\"\nmirror = [ # start\n  # above\n  { location = \"old\" }, # of old\n  { location = \"{good}\", insecure = true }, # of good\n  # of stale\n  { location = \"{stale}\" },\n  # last\n]\n",
             format!(
-                "[[registry]]\nlocation = \"docker.io\"\nmirror = [ # start\n  {good}, # of good\n  {down},\n  # above\n  {{ location = \"old\" }}, # of old\n  # last\n]\n{LEFT}# [[registry.mirror]]\n# location = \"{{stale}}\"\n# of stale\n"
+                "[[registry]]\nlocation = \"docker.io\"\nmirror = [ # start\n  {good}, # of good\n  {down},\n  # above\n  {{ location = \"old\" }}, # of old\n  # last\n]\n{LEFT}# of stale\n# [[registry.mirror]]\n# location = \"{{stale}}\"\n"
             ),
         ),
         (
@@ -97,7 +97,7 @@ fn lists_of_tables_of_toml_are_edited_in_place() {
         (
             "registry = [\n  {location=\"docker.io\", mirror=[{location=\"{stale}\"} # of stale\n  , {location=\"{good}\", insecure=true} # of good\n  ]} # of both\n]\n",
             format!(
-                "registry = [\n  {{location=\"docker.io\", mirror=[\n   {{location=\"{{good}}\", insecure=true}}, # of good\n   {down},\n  ]}} # of both\n]\n{LEFT}# [[registry.mirror]]\n# location = \"{{stale}}\"\n# of stale\n"
+                "registry = [\n  {{location=\"docker.io\", mirror=[\n   {{location=\"{{good}}\", insecure=true}}, # of good\n   {down},\n  ]}} # of both\n]\n{LEFT}# of stale\n# [[registry.mirror]]\n# location = \"{{stale}}\"\n"
             ),
         ),
         (

@@ -4,6 +4,7 @@
 use toml_edit::{Array, InlineTable, Item, Table, Value};
 
 use super::super::Wanted;
+use super::super::blocks::Gone;
 use super::{order, set_insecure};
 
 /// A table of a list with what stands around it.
@@ -88,15 +89,52 @@ impl From<InlineTable> for Kept {
     }
 }
 
+impl Kept {
+    /// As a table on lines of its own, below what people wrote around it.
+    fn alone(&self) -> Table {
+        let mut table = self.table.clone().into_table();
+        let lines = self.above.lines().chain(self.behind.lines()).map(str::trim);
+        let words = lines.filter(|line| line.starts_with('#')).map(|line| format!("{line}\n"));
+        table.decor_mut().set_prefix(words.collect::<String>());
+        table
+    }
+
+    /// A table on one line, which has its comments above it; `line` is where the others begin.
+    fn new(table: &Table, line: &str) -> Option<Self> {
+        let mut said = String::new();
+        let mut around = |decor: &toml_edit::Decor| {
+            for text in [decor.prefix(), decor.suffix()].into_iter().flatten() {
+                said += text.as_str().unwrap_or_default();
+                said.push('\n');
+            }
+        };
+        around(table.decor());
+        let mut inline = InlineTable::new();
+        for (name, item) in table {
+            let mut value = item.as_value()?.clone();
+            around(table.key(name)?.leaf_decor());
+            around(value.decor());
+            value.decor_mut().clear();
+            inline.insert(name, value);
+        }
+        let mut above = String::new();
+        let own = if line.is_empty() { "\n  " } else { line };
+        for word in said.lines().map(str::trim).filter(|word| word.starts_with('#')) {
+            above = format!("{above}{own}{word}");
+        }
+        let last = if above.is_empty() { line } else { own };
+        Some(Self { above: above + last, ..Self::from(inline) })
+    }
+}
+
 /// Puts the wanted mirrors first; what is left out, for a comment. Nothing where it is no list of tables.
-pub(super) fn reorder(mirrors: &mut Array, wanted: &Wanted<'_>) -> Option<String> {
+pub(super) fn reorder(mirrors: &mut Array, wanted: &Wanted<'_>) -> Option<Vec<Gone>> {
     let mut parts = Parts::of(mirrors)?;
     let located = |table: &Table| table.get("location").and_then(|item| item.as_str().map(str::to_owned));
-    let old = parts.tables.iter().map(|kept| kept.table.clone().into_table()).collect();
-    let (new, mut comments) = order(old, wanted);
+    let (new, gone) = order(parts.tables.iter().map(Kept::alone).collect(), wanted);
     let line = parts.line();
     let mut tables = Vec::new();
-    for mut table in new {
+    for table in new {
         let is_it = |kept: &Kept| located(&kept.table.clone().into_table()) == located(&table);
         tables.push(match parts.tables.iter().position(is_it) {
             Some(at) => {
@@ -106,19 +144,12 @@ pub(super) fn reorder(mirrors: &mut Array, wanted: &Wanted<'_>) -> Option<String
                 }
                 kept
             }
-            None => {
-                table.decor_mut().clear();
-                Kept { above: line.clone(), ..Kept::from(table.into_inline_table()) }
-            }
+            None => Kept::new(&table, &line)?,
         });
     }
-    // What people wrote of those that are gone.
-    for gone in std::mem::replace(&mut parts.tables, tables) {
-        let lines = gone.above.lines().chain(gone.behind.lines()).map(str::trim);
-        comments.extend(lines.filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")));
-    }
+    parts.tables = tables;
     parts.write(mirrors);
-    Some(comments)
+    Some(gone)
 }
 
 /// Adds a table behind the others.
