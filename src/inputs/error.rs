@@ -25,7 +25,7 @@ pub enum Error {
     Empty {
         /// The names of all inputs; none if none was given.
         files: Vec<Arc<str>>,
-        /// The files whose kind is known and is no list.
+        /// The files whose kind says where all its images are: neither lists nor manifests.
         known: Vec<Arc<str>>,
         /// What was left out of them.
         warnings: Vec<String>,

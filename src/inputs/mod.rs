@@ -134,7 +134,7 @@ pub struct Inputs {
     pub warnings: Vec<String>,
     /// The files behind all of this, those found by patterns and in folders among them.
     pub files: Vec<PathBuf>,
-    /// The names of the files whose kind is known and is no list.
+    /// The names of the files whose kind says where all its images are: neither lists nor manifests.
     pub known: Vec<Arc<str>>,
 }
 
@@ -290,7 +290,8 @@ fn read_structured(
             strays.extend(kubernetes::stray_image(&root, &Budget::default()));
         }
         let any = options.any_image_key;
-        has_kind |= kind.is_some();
+        // Of manifests more may be wanted: images stand anywhere in custom resources.
+        has_kind |= kind.is_some_and(|kind| kind != Kind::Kubernetes);
         is_known |= kind.is_some() || any == AnyImageKey::Yes;
         let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
         match kind {
