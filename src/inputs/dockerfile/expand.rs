@@ -336,7 +336,8 @@ mod tests {
             match expand(&word, Escape::Backslash, &lookup, &Room::default()) {
                 Ok(done) => prop_assert!(done.text.len() <= word.len() + MAX_GROWTH),
                 Err(fault) => {
-                    prop_assert!(matches!(fault, Fault::NoWord | Fault::TooLong(TooLong::Text)), "{}", fault);
+                    // Patterns may take up the room of the file first.
+                    prop_assert!(matches!(fault, Fault::NoWord | Fault::TooLong(_)), "{}", fault);
                 }
             }
         }
