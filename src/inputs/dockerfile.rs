@@ -139,6 +139,7 @@ pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     }
     let file = lines::read(text);
     let mut all_stages: HashSet<String> = file.instructions.iter().filter_map(stage_of).collect();
+    let in_all = file.instructions.iter().filter(|instruction| begins_stage(instruction)).count();
     // Stages may stand in what is not known.
     let unknown: &[Unknown] = given.inside.map_or(&[], |inside| inside.unknown);
     let unread: Vec<_> = unknown.iter().filter(|part| part.typed.contains('\n')).collect();
@@ -151,7 +152,7 @@ pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
         args: BTreeMap::new(),
         stages: HashSet::new(),
         number: 0,
-        has_all: unread.is_empty(),
+        in_all: unread.is_empty().then_some(in_all),
         all_stages,
         room: given.room.unwrap_or(&own_room),
         unknown: unknown::All(unknown),
@@ -172,6 +173,10 @@ pub(super) fn read(text: &str, given: Given<'_>, found: &mut Found<'_>) {
     }
 }
 
+fn begins_stage(instruction: &Instruction) -> bool {
+    words(&instruction.text).first().is_some_and(|(_, word)| word.eq_ignore_ascii_case("FROM"))
+}
+
 /// The name of the stage that an instruction begins, in lower case, if it has one.
 fn stage_of(instruction: &Instruction) -> Option<String> {
     let words = words(&instruction.text);
@@ -190,8 +195,8 @@ struct Reader<'a> {
     stages: HashSet<String>,
     /// How many stages there are so far.
     number: usize,
-    /// Whether all instructions are known: others may begin stages.
-    has_all: bool,
+    /// How many there are in all; none where not all instructions are known, as others may begin stages.
+    in_all: Option<usize>,
     /// Those of the whole file: all of them are there before BuildKit looks up whom to copy from.
     all_stages: HashSet<String>,
     room: &'a Room,
@@ -242,7 +247,7 @@ impl<'a> Reader<'a> {
         let triggers = words.iter().take_while(is_trigger).count();
         let Some(((at, name), rest)) = words[triggers..].split_first() else { return };
         if let Some(told) = Unknown::told(self.unknown.within(name)) {
-            self.has_all = false;
+            self.in_all = None;
             return self.tell(self.spot(instruction.line(*at)), instruction.text.trim(), told, found);
         }
         match &*name.to_ascii_uppercase() {
@@ -385,16 +390,19 @@ impl<'a> Reader<'a> {
     ) {
         for (at, flag) in words.iter().take_while(|(_, word)| word.starts_with("--")) {
             let Some(name) = flag.strip_prefix("--from=") else { continue };
-            // A number is the place of a stage.
-            match name.parse::<i64>() {
-                Err(_) => self.other(instruction.line(*at), name, found),
+            // A number is the place of a stage; as with names, all are there before BuildKit looks for it.
+            match (name.parse::<i64>(), self.in_all) {
+                (Err(_), _) => self.other(instruction.line(*at), name, found),
                 // The stages of a build that begins with this image are not known here.
-                Ok(_) if triggers > 0 || !self.has_all => {}
-                Ok(index)
-                    if usize::try_from(index).is_ok_and(|index| index < self.number.saturating_sub(1)) => {}
-                Ok(_) => {
-                    let earlier = self.number.saturating_sub(1);
-                    let why = format!("no such stage: {earlier} stand before this one, counted from 0");
+                (Ok(_), _) if triggers > 0 => {}
+                (Ok(_), None) => {}
+                (Ok(index), Some(in_all)) => {
+                    let index = usize::try_from(index).ok().filter(|index| *index < in_all);
+                    let why = match index {
+                        Some(index) if index + 1 == self.number => "this is the stage itself".to_owned(),
+                        Some(_) => continue,
+                        None => format!("no such stage: there are {in_all}, counted from 0"),
+                    };
                     found.bad(self.spot(instruction.line(*at)), flag, why);
                 }
             }

@@ -4,12 +4,15 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::model::kind::Kind;
 use crate::model::shown::Shown;
 use thiserror::Error;
 
-/// What files are like whose kind is known, and in which there is nothing to check.
+/// What files are like whose kind is known, and in which there is nothing to check: those that build, and others.
 const NOTHING_PULLED: &str =
     "nothing in it is pulled: `scratch` is no image, and what is built is left out (--built-images takes it)";
+
+const NONE_NAMED: &str = "nothing in it is pulled: no image stands where files of its kind have them";
 
 /// Why there is nothing to check.
 #[derive(Debug, Error)]
@@ -26,7 +29,7 @@ pub enum Error {
         /// The names of all inputs; none if none was given.
         files: Vec<Arc<str>>,
         /// The files whose kind says where all its images are: neither lists nor manifests.
-        known: Vec<Arc<str>>,
+        known: Vec<(Arc<str>, Kind)>,
         /// What was left out of them.
         warnings: Vec<String>,
     },
@@ -43,14 +46,18 @@ impl Error {
             }
             Self::Empty { files, known, .. } => {
                 // Those in a folder that was named are called after it.
-                let is_known = |file: &Arc<str>| known.iter().any(|known| known.starts_with(&**file));
+                let is_known = |file: &Arc<str>| known.iter().any(|(known, _)| known.starts_with(&**file));
                 let others: Vec<&Arc<str>> = files.iter().filter(|file| !is_known(file)).collect();
                 let is_yaml = |file: &Arc<str>| {
                     [".yaml", ".yml", ".json"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
                 };
                 let mut hints = Vec::new();
-                if !known.is_empty() {
+                let builds = |kind: &Kind| matches!(kind, Kind::Dockerfile | Kind::Compose | Kind::Bake);
+                if known.iter().any(|(_, kind)| builds(kind)) {
                     hints.push(NOTHING_PULLED);
+                }
+                if known.iter().any(|(_, kind)| !builds(kind)) {
+                    hints.push(NONE_NAMED);
                 }
                 if others.iter().any(|file| !is_yaml(file)) {
                     hints.push("write one image a line, such as `nginx:1.27`; lines that begin with `#` are comments");
@@ -231,14 +238,16 @@ mod tests {
 
     #[test]
     fn files_of_a_known_kind_are_not_to_be_said_what_they_are() {
-        let hints = |files: &[&str], known: &[&str]| {
-            let all = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
-            Error::Empty { files: all(files), known: all(known), warnings: Vec::new() }.hints()
+        let hints = |files: &[&str], known: &[(&str, Kind)]| {
+            let known = known.iter().map(|(name, kind)| (Arc::from(*name), *kind)).collect();
+            let files = files.iter().map(|name| Arc::from(*name)).collect();
+            Error::Empty { files, known, warnings: Vec::new() }.hints()
         };
-        assert_eq!(hints(&["c.yaml"], &["c.yaml"]), [NOTHING_PULLED]);
-        assert_eq!(hints(&["stdin"], &["stdin"]), [NOTHING_PULLED]);
-        assert_eq!(hints(&["dir"], &["dir/Dockerfile"]), [NOTHING_PULLED]);
-        let both = hints(&["Dockerfile", "list.txt"], &["Dockerfile"]);
+        assert_eq!(hints(&["c.yaml"], &[("c.yaml", Kind::Compose)]), [NOTHING_PULLED]);
+        assert_eq!(hints(&["stdin"], &[("stdin", Kind::Bake)]), [NOTHING_PULLED]);
+        assert_eq!(hints(&["dir"], &[("dir/Dockerfile", Kind::Dockerfile)]), [NOTHING_PULLED]);
+        assert_eq!(hints(&["ci.yml"], &[("ci.yml", Kind::Workflow)]), [NONE_NAMED]);
+        let both = hints(&["Dockerfile", "list.txt"], &[("Dockerfile", Kind::Dockerfile)]);
         assert!(both.len() == 2 && both[1].starts_with("write one image a line"), "{both:?}");
         assert!(hints(&["c.yaml"], &[])[0].starts_with("say what the file is"));
     }

@@ -135,7 +135,7 @@ pub struct Inputs {
     /// The files behind all of this, those found by patterns and in folders among them.
     pub files: Vec<PathBuf>,
     /// The names of the files whose kind says where all its images are: neither lists nor manifests.
-    pub known: Vec<Arc<str>>,
+    pub known: Vec<(Arc<str>, Kind)>,
 }
 
 /// Reads all `sources`; `stdin` is touched only if one of them is [`Source::Stdin`].
@@ -244,7 +244,7 @@ fn read_text(
             let args = args.collect();
             let given = dockerfile::Given { args: Some(&args), ..dockerfile::Given::default() };
             dockerfile::read(text, given, &mut Found::new(name, None, inputs));
-            inputs.known.push(Arc::clone(name));
+            inputs.known.push((Arc::clone(name), Kind::Dockerfile));
         }
         Reading::Structured(kind) => return read_structured(text, path, kind, options, (name, inputs)),
     }
@@ -259,7 +259,7 @@ fn read_structured(
     (name, inputs): (&Arc<str>, &mut Inputs),
 ) -> Result<(), FileFault> {
     let mut variables = None;
-    let (mut is_known, mut has_kind) = (false, false);
+    let (mut is_known, mut known_as) = (false, None);
     let mut named = named;
     let chunks = yaml::chunks(text);
     let mut strays = Vec::new();
@@ -291,7 +291,7 @@ fn read_structured(
         }
         let any = options.any_image_key;
         // Of manifests more may be wanted: images stand anywhere in custom resources.
-        has_kind |= kind.is_some_and(|kind| kind != Kind::Kubernetes);
+        known_as = known_as.or(kind.filter(|kind| *kind != Kind::Kubernetes));
         is_known |= kind.is_some() || any == AnyImageKey::Yes;
         let kubernetes = kubernetes::Kubernetes { any_image_key: any, budget: &budget };
         match kind {
@@ -320,9 +320,7 @@ fn read_structured(
             found.bad(Spot::line(root.line), "", why);
         }
     }
-    if has_kind {
-        inputs.known.push(Arc::clone(name));
-    }
+    inputs.known.extend(known_as.map(|kind| (Arc::clone(name), kind)));
     // Where nothing is known, the whole is refused.
     for line in strays.into_iter().filter(|_| is_known) {
         let why = "an image in a document of no known kind: left out (--any-image-key takes it)";

@@ -171,9 +171,9 @@ fn a_platform_that_is_none_is_a_fault_and_its_image_is_told() {
 }
 
 #[test]
-fn a_number_stands_for_an_earlier_stage_or_for_none() {
+fn a_number_stands_for_another_stage_or_for_none() {
     let text = "FROM a:1 AS x\nCOPY --from=0 / /\nFROM b:1\nCOPY --from=0 / /\nCOPY --from=1 / /\nCOPY --chown=1 --from=-1 / /\n\
-                COPY --from=99999999999999 / /\nFROM c:1\nCOPY --from=1 / /\nONBUILD COPY --from=7 / /\n";
+                COPY --from=99999999999999 / /\nFROM c:1\nCOPY --from=1 / /\nONBUILD COPY --from=7 / /\nCOPY --from=3 / /\nFROM d:1\nCOPY --from=4 / /\n";
     let expected = [
         "1 a:1",
         "2 ! --from=0",
@@ -182,13 +182,18 @@ fn a_number_stands_for_an_earlier_stage_or_for_none() {
         "6 ! --from=-1",
         "7 ! --from=99999999999999",
         "8 c:1",
+        "12 d:1",
+        "13 ! --from=4",
     ];
     assert_found("Dockerfile", text, &expected);
     let mut inputs = Inputs::default();
     read_text(text, Some(Path::new("Dockerfile")), &options(None), &"Dockerfile".into(), &mut inputs)
         .unwrap();
-    let told = "Dockerfile:5: --from=1: no such stage: 1 stand before this one, counted from 0";
-    assert_eq!(inputs.bad[1].to_string(), told);
+    assert_eq!(inputs.bad[1].to_string(), "Dockerfile:5: --from=1: this is the stage itself");
+    assert_eq!(
+        inputs.bad[2].to_string(),
+        "Dockerfile:6: --from=-1: no such stage: there are 4, counted from 0"
+    );
 }
 
 #[test]
