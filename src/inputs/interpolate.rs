@@ -44,7 +44,7 @@ pub(super) fn interpolate<'v>(
     interpolate_with(text, lookup, &|_| String::new(), room)
 }
 
-/// The same, where `stand_in` is put in for a variable that has neither a value nor a default.
+/// The same, where `stand_in` of a variable as it is typed is put in for it where it has neither a value nor a default.
 pub(super) fn interpolate_with<'v>(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<&'v str>,
@@ -89,7 +89,7 @@ fn expand<'v>(
             if length == 0 {
                 out.text.literal("$");
             } else {
-                plain(&rest[..length], lookup, out)?;
+                plain((&rest[..length], |name| format!("${name}")), lookup, out)?;
                 rest = &rest[length..];
             }
         }
@@ -116,12 +116,17 @@ fn closing_brace(text: &str) -> Option<usize> {
     })
 }
 
-fn plain<'v>(name: &str, lookup: &dyn Fn(&str) -> Option<&'v str>, out: &mut Out<'_>) -> Result<(), TooLong> {
+/// `typed` makes of the name what stands in the text.
+fn plain<'v>(
+    (name, typed): (&str, fn(&str) -> String),
+    lookup: &dyn Fn(&str) -> Option<&'v str>,
+    out: &mut Out<'_>,
+) -> Result<(), TooLong> {
     out.text.room().look_up()?;
     match lookup(name) {
         Some(value) => out.text.value(value)?,
         None => {
-            out.text.value(&(out.stand_in)(name))?;
+            out.text.value(&(out.stand_in)(&typed(name)))?;
             out.unset.push(name.to_owned());
         }
     }
@@ -139,7 +144,7 @@ fn braced<'v>(
         return Err(Fault::Template);
     }
     if rest.is_empty() {
-        return Ok(plain(name, lookup, out)?);
+        return Ok(plain((name, |name| format!("${{{name}}}")), lookup, out)?);
     }
     let (has_colon, rest) = rest.strip_prefix(':').map_or((false, rest), |rest| (true, rest));
     out.text.room().look_up()?;

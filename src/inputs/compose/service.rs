@@ -4,11 +4,11 @@
 //! What stands nearer replaces what is further; maps are merged by their keys, lists of caches put one behind the
 //! other. Each image has the place where its name stands.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::super::dockerfile::{self, Given, Inside};
+use super::super::dockerfile::{self, Given, Inside, Sort, Unknown};
 use super::super::found::{Found, Spot};
 use super::super::interpolate::{Fault, interpolate_with};
 use super::super::key_path::KeyPath;
@@ -165,14 +165,23 @@ impl Compose<'_> {
         let Some(typed) = node.text() else { return };
         let room = self.variables.room();
         let lookup = |name: &str| self.variables.get(name);
-        let names = OnceCell::new();
-        let stand_in = |name: &str| names.get_or_init(|| Names::of(typed)).stand_in(name);
+        // BuildKit has nothing in their place; a name that is made of one is not known.
+        let unknown = RefCell::new(Vec::new());
+        let stand_in = |typed: &str| {
+            let mut unknown = unknown.borrow_mut();
+            let name = typed.trim_matches(['$', '{', '}']);
+            let why = format!("the variable {name} of Compose without a value");
+            unknown.push(Unknown { typed: typed.to_owned(), why, sort: Sort::Open });
+            Unknown::stand_in(unknown.len() - 1)
+        };
         match interpolate_with(typed, &lookup, &stand_in, room) {
             Ok(done) => {
                 let inside = Inside::of(node, spot);
                 // A value of several lines moves those below it.
                 let is_moved = done.text.matches('\n').count() != typed.matches('\n').count();
-                let inside = Some(if is_moved { inside.without_lines() } else { inside });
+                let inside = if is_moved { inside.without_lines() } else { inside };
+                let unknown = unknown.borrow();
+                let inside = Some(inside.with_unknown(&unknown));
                 let given = Given { args: Some(args), contexts: Some(contexts), room: Some(room), inside };
                 dockerfile::read(&done.text, given, found);
             }
@@ -205,41 +214,6 @@ impl Compose<'_> {
         let is_known = done.unset.is_empty() && !done.text.is_empty();
         let target = if volume.is_map() { &done.text } else { short_target(&done.text) };
         is_known.then(|| target.to_owned())
-    }
-}
-
-/// The names in a text: those that stand there as they are, and those in braces.
-struct Names<'t> {
-    own: HashSet<&'t str>,
-    braced: HashSet<&'t str>,
-}
-
-impl<'t> Names<'t> {
-    fn of(text: &'t str) -> Self {
-        let mut names = Self { own: HashSet::new(), braced: HashSet::new() };
-        for word in text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()) {
-            let at = word.as_ptr() as usize - text.as_ptr() as usize;
-            let before = text[..at].chars().next_back();
-            if before == Some('{') || text[at + word.len()..].starts_with('}') {
-                names.braced.insert(word);
-            }
-            if !matches!(before, Some('$' | '{')) {
-                names.own.insert(word);
-            }
-        }
-        names
-    }
-
-    /// What stands for a variable without a value in a Dockerfile: one that has none there either, so that only
-    /// a name that is made of it is not known. Where the Dockerfile has one of that name, it is another.
-    fn stand_in(&self, name: &str) -> String {
-        if self.own.contains(name) {
-            format!("${{{name}_of_compose}}")
-        } else if self.braced.contains(name) {
-            format!("${{{name}}}")
-        } else {
-            format!("${name}")
-        }
     }
 }
 

@@ -103,10 +103,10 @@ fn a_dockerfile_inside_is_filled_in_as_compose_does_it() {
         &[("compose.yaml", text), (".env", "EMPTY=\n")],
         &[
             "compose.yaml:10 b:2-x",
-            "compose.yaml:11 ? c:${V_of_compose}",
+            "compose.yaml:11 ? c:$V",
             "compose.yaml:12 ? d:$GONE",
             "compose.yaml:13 e:5",
-            "compose.yaml:14 ? f:${V_of_compose}",
+            "compose.yaml:14 ? f:${V}",
             "compose.yaml:18 g:1",
             "compose.yaml:20 h:1",
             "compose.yaml:8 a:1",
